@@ -1,0 +1,32 @@
+"""agfer-bench: does an attention block help, and what does it cost?
+
+What a plugin author needs is here: mark functions with `hookimpl`, return `AttentionSpec` or
+`DatasetSpec`.
+"""
+
+from agfer_bench.errors import PluginError, UserError
+from agfer_bench.hookspecs import hookimpl
+from agfer_bench.specs import (
+    EMOTIONS,
+    AttentionSpec,
+    DatasetSpec,
+    FaceImage,
+    FaceTable,
+    Place,
+    Slot,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EMOTIONS",
+    "AttentionSpec",
+    "DatasetSpec",
+    "FaceImage",
+    "FaceTable",
+    "Place",
+    "PluginError",
+    "Slot",
+    "UserError",
+    "hookimpl",
+]

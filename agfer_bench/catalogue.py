@@ -1,0 +1,246 @@
+"""What installed plugins offer: entry points in, named specs out.
+
+Entry points are loaded one by one, each guarded: pluggy's own loader stops at the first that fails
+and drops the second of two equal names without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import pluggy
+
+from agfer_bench import hookspecs
+from agfer_bench.errors import PluginError, UserError
+from agfer_bench.options import Choice, Option, label, nearest, options_of, resolve_options
+from agfer_bench.specs import AttentionSpec, DatasetSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agfer_bench.records import RunRecord
+
+OWN_DISTRIBUTION = "agfer-bench"
+
+SpecT = TypeVar("SpecT", AttentionSpec, DatasetSpec)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Generic[SpecT]):
+    """One spec and where it comes from."""
+
+    spec: SpecT
+    """What the plugin offers."""
+    distribution: str
+    """Name of the installed distribution that offers it."""
+    version: str
+    """Version of that distribution."""
+    options: tuple[Option, ...]
+    """The options of its function, in the order of its signature."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen(Generic[SpecT]):
+    """An entry with the value of each of its options."""
+
+    entry: Entry[SpecT]
+    """What was chosen."""
+    values: dict[str, Any]
+    """Every option and its value, defaults included."""
+
+    @cached_property
+    def label(self) -> str:
+        """Name in tables: the options that differ from their defaults are shown."""
+        return label(self.entry.spec.name, self.values, self.entry.options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why something of a plugin is not on offer."""
+
+    distribution: str
+    """Name of the distribution at fault."""
+    message: str
+    """What went wrong, in one line."""
+
+    def __str__(self) -> str:
+        """Return one line that names the distribution."""
+        return f"plugin {self.distribution}: {self.message}"
+
+
+@dataclass(kw_only=True)
+class Catalogue:
+    """All blocks and data sets of the installed plugins."""
+
+    modules: dict[str, Entry[AttentionSpec]] = field(default_factory=dict)
+    """Attention blocks by name, first-party ones first."""
+    datasets: dict[str, Entry[DatasetSpec]] = field(default_factory=dict)
+    """Data sets by name, first-party ones first."""
+    problems: list[Problem] = field(default_factory=list)
+    """Plugins, or parts of them, that were left out."""
+    listeners: list[tuple[str, Callable[..., Any]]] = field(default_factory=list)
+    """Distribution and caller of each `run_finished` hook."""
+
+    def choose_modules(self, text: str) -> list[Chosen[AttentionSpec]]:
+        """Resolve `--modules`: names with options, comma-separated.
+
+        Two choices that come out as the same network are one.
+
+        Raises:
+            UserError: Something is unknown or malformed; all such things are named at once.
+        """
+        names = [part for part in text.split(",") if part.strip()]
+        if not names:
+            raise UserError(
+                f"--modules names no module; choose from {', '.join(sorted(self.modules))}"
+            )
+        return _choose(names, self.modules, "attention module")
+
+    def choose_dataset(self, choice: Choice) -> Chosen[DatasetSpec]:
+        """Resolve the name and the options in `--data`.
+
+        Raises:
+            UserError: The data set or an option is unknown, or an option's value is wrong.
+        """
+        return _resolve(choice, self.datasets, "data set")
+
+    def run_finished(self, record: RunRecord, folder: Path) -> list[Problem]:
+        """Call every plugin's `run_finished`; return what went wrong."""
+        problems = []
+        for distribution, call in self.listeners:
+            try:
+                call(record=record, folder=folder)
+            except (Exception, SystemExit) as error:
+                problems.append(
+                    Problem(distribution=distribution, message=f"run_finished: {describe(error)}")
+                )
+        return problems
+
+
+def load_catalogue(points: Iterable[EntryPoint] | None = None) -> Catalogue:
+    """Load all plugins, our own distribution first, the others in the order of their names.
+
+    Args:
+        points: The entry points; by default those of the installed distributions.
+    """
+    if points is None:
+        points = entry_points(group=hookspecs.PROJECT)
+    catalogue = Catalogue()
+    for point in sorted(points, key=_order):
+        try:
+            _load(point, catalogue)
+        except (Exception, SystemExit) as error:
+            catalogue.problems.append(
+                Problem(
+                    distribution=_distribution(point)[0],
+                    message=f"{point.value} does not load: {describe(error)}",
+                )
+            )
+    return catalogue
+
+
+def describe(error: BaseException) -> str:
+    """Name an exception in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, PluginError | UserError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _distribution(point: EntryPoint) -> tuple[str, str]:
+    if point.dist is None:
+        return point.value, "unknown"
+    return point.dist.name, point.dist.version
+
+
+def _order(point: EntryPoint) -> tuple[bool, str, str]:
+    name = _distribution(point)[0]
+    return name != OWN_DISTRIBUTION, name, point.name
+
+
+def _load(point: EntryPoint, catalogue: Catalogue) -> None:
+    """Load one plugin into the catalogue; raise what it raises."""
+    distribution, version = _distribution(point)
+    # A manager of its own keeps one plugin's faults from the calls to another.
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(point.load())
+    manager.check_pending()
+
+    def problem(message: str) -> None:
+        catalogue.problems.append(Problem(distribution=distribution, message=message))
+
+    def collect(
+        hook: Callable[[], list[Any]],
+        kind: type[SpecT],
+        taken: dict[str, Entry[SpecT]],
+        function: Callable[[SpecT], Callable[..., Any]],
+    ) -> None:
+        for spec in _flatten(hook()):
+            if not isinstance(spec, kind):
+                problem(f"offers {spec!r}, which is not of type {kind.__name__}")
+            elif not _is_name(spec.name):
+                problem(f"the name {spec.name!r} is not made of lower-case letters, digits, dashes")
+            elif spec.name in taken:
+                problem(f"the name {spec.name!r} is taken by {taken[spec.name].distribution}")
+            else:
+                try:
+                    options = options_of(function(spec))
+                except UserError as error:
+                    problem(f"{spec.name}: {error}")
+                    continue
+                taken[spec.name] = Entry(
+                    spec=spec, distribution=distribution, version=version, options=options
+                )
+
+    collect(manager.hook.attention_modules, AttentionSpec, catalogue.modules, lambda s: s.build)
+    collect(manager.hook.face_datasets, DatasetSpec, catalogue.datasets, lambda s: s.read)
+    if manager.hook.run_finished.get_hookimpls():
+        catalogue.listeners.append((distribution, manager.hook.run_finished))
+
+
+def _flatten(answers: list[Any]) -> list[Any]:
+    specs: list[Any] = []
+    for answer in answers:
+        if isinstance(answer, Sequence) and not isinstance(answer, str):
+            specs.extend(answer)
+        else:
+            raise UserError(f"a hook returned {type(answer).__name__}, not a list of specs")
+    return specs
+
+
+def _is_name(name: Any) -> bool:
+    return (
+        isinstance(name, str)
+        and name[:1].isalnum()
+        and name == name.lower()
+        and name.isascii()
+        and name.replace("-", "").isalnum()
+    )
+
+
+def _resolve(choice: Choice, entries: dict[str, Entry[SpecT]], what: str) -> Chosen[SpecT]:
+    if choice.name not in entries:
+        raise UserError(f"unknown {what} {choice.name!r}{nearest(choice.name, entries)}")
+    entry = entries[choice.name]
+    return Chosen(entry=entry, values=resolve_options(choice.name, entry.options, choice))
+
+
+def _choose(texts: list[str], entries: dict[str, Entry[SpecT]], what: str) -> list[Chosen[SpecT]]:
+    from agfer_bench.options import parse_choice
+
+    chosen: dict[str, Chosen[SpecT]] = {}
+    errors = []
+    for text in texts:
+        try:
+            one = _resolve(parse_choice(text), entries, what)
+            chosen.setdefault(one.label, one)
+        except UserError as error:
+            errors.append(str(error))
+    if errors:
+        raise UserError("; ".join(errors))
+    return list(chosen.values())

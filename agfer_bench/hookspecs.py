@@ -1,0 +1,53 @@
+"""The hooks that a plugin may implement.
+
+A plugin is a module (or an object) that an installed distribution names in its entry-point group
+``agfer_bench`` and that holds functions marked with ``@agfer_bench.hookimpl``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from agfer_bench.specs import AttentionSpec, DatasetSpec
+
+if TYPE_CHECKING:
+    from agfer_bench.records import RunRecord
+
+PROJECT = "agfer_bench"
+"""Name of the pluggy project and of the entry-point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def attention_modules() -> Sequence[AttentionSpec]:
+    """Return the attention blocks this plugin offers.
+
+    Called once, before any data is read. Return specs, not modules: the harness builds a
+    fresh block for every slot of every fold.
+    """
+    raise AssertionError("a hook specification is never called")
+
+
+@hookspec
+def face_datasets() -> Sequence[DatasetSpec]:
+    """Return the face data sets this plugin can read.
+
+    Called once, before any data is read. Return specs: `DatasetSpec.read` is called only for the
+    data set that the user names.
+    """
+    raise AssertionError("a hook specification is never called")
+
+
+@hookspec
+def run_finished(record: RunRecord, folder: Path) -> None:
+    """Take notice of a finished run, say to upload it.
+
+    Called once at the end of `agfer-bench run`, after everything is written to `folder`. An
+    exception is reported with the plugin's name and changes nothing else.
+    """

@@ -1,0 +1,1 @@
+"""Judging a network: accuracy, size, speed, memory."""

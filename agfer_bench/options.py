@@ -1,0 +1,165 @@
+"""Options of plugins: read off a function's typed keyword arguments, set from text.
+
+`agfer:reduction=8` names the block `agfer` with one option. The options that exist, their types
+and their defaults are those of the plugin's own function, so there is nothing to declare twice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agfer_bench.errors import UserError
+
+_TEXT = re.compile(r"(?P<name>[^:=]+)(?P<options>(?::[^:=]+=[^:=]*)*)(?:=(?P<folder>.*))?", re.S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One typed keyword argument of a plugin's function."""
+
+    name: str
+    """Name of the argument."""
+    annotation: Any
+    """Its type; `Any` where the plugin gives none."""
+    default: Any
+    """Its default value."""
+
+    @property
+    def type_name(self) -> str:
+        """The type as a reader expects it, say `int`."""
+        return getattr(self.annotation, "__name__", None) or str(self.annotation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A name with options as a user typed it, not yet checked."""
+
+    name: str
+    """Name of the block or data set."""
+    options: tuple[tuple[str, str], ...] = ()
+    """Option names and values, as text, in the order typed."""
+    folder: str | None = None
+    """What stands after the closing `=`, for data sets."""
+
+    @property
+    def text(self) -> str:
+        """The choice as users type it, without the folder."""
+        return ":".join([self.name, *(f"{name}={value}" for name, value in self.options)])
+
+
+def parse_choice(text: str, *, folder: bool = False) -> Choice:
+    """Take apart `NAME[:option=value]...` and, for data sets, `=FOLDER` at its end.
+
+    Raises:
+        UserError: The text is not of that form.
+
+    >>> parse_choice("cbam:shared_mlp=true:reduction=8").options
+    (('shared_mlp', 'true'), ('reduction', '8'))
+    >>> parse_choice("image-folder=C:/my faces", folder=True).folder
+    'C:/my faces'
+    """
+    form = "NAME[:option=value]..." + ("=FOLDER" if folder else "")
+    match = _TEXT.fullmatch(text.strip())
+    if match is None or (match["folder"] is not None and not folder):
+        raise UserError(f"cannot read {text!r}: expected {form}")
+    pairs = [part.split("=", 1) for part in match["options"].split(":")[1:]]
+    return Choice(
+        name=match["name"].strip(),
+        options=tuple((name.strip(), value.strip()) for name, value in pairs),
+        folder=match["folder"],
+    )
+
+
+def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
+    """Read a function's options: all its arguments but the first.
+
+    Raises:
+        UserError: An argument has no default, or the function takes no first argument.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise UserError(f"cannot read the options of {function!r}: {error}") from None
+    if not parameters:
+        raise UserError(f"{function!r} takes no argument; its first must be the slot or place")
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:  # noqa: BLE001 - a stranger's annotations may name anything
+        hints = {}
+    options = []
+    for parameter in parameters[1:]:
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if parameter.default is parameter.empty:
+            raise UserError(f"option {parameter.name!r} of {function!r} needs a default value")
+        annotation = hints.get(parameter.name, Any)
+        options.append(
+            Option(name=parameter.name, annotation=annotation, default=parameter.default)
+        )
+    return tuple(options)
+
+
+def resolve_options(owner: str, known: Iterable[Option], choice: Choice) -> dict[str, Any]:
+    """Return every option's value: the default, or what the user typed, converted to its type.
+
+    Args:
+        owner: Name of the block or data set, for messages.
+        known: The options that exist.
+        choice: What the user typed.
+
+    Raises:
+        UserError: An option is unknown, stands twice, or has a value of the wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    options = {option.name: option for option in known}
+    values = {name: option.default for name, option in options.items()}
+    seen: set[str] = set()
+    for name, text in choice.options:
+        if name not in options:
+            raise UserError(f"{owner} has no option {name!r}{nearest(name, options)}")
+        if name in seen:
+            raise UserError(f"{owner}: option {name!r} stands twice")
+        seen.add(name)
+        try:
+            values[name] = TypeAdapter(options[name].annotation).validate_strings(text)
+        except ValidationError:
+            raise UserError(
+                f"{owner}:{name} must be of type {options[name].type_name}, not {text!r}"
+            ) from None
+    return values
+
+
+def label(name: str, values: Mapping[str, Any], known: Iterable[Option]) -> str:
+    """Name a block in tables: its name and the options that differ from their defaults.
+
+    >>> known = options_of(lambda slot, reduction=16, shared=False: None)
+    >>> label("cbam", {"reduction": 8, "shared": False}, known)
+    'cbam:reduction=8'
+    """
+    parts = [name]
+    for option in known:
+        value = values[option.name]
+        if value != option.default:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            parts.append(f"{option.name}={text}")
+    return ":".join(parts)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """End an error about an unknown name: the nearest known one, or all there are.
+
+    >>> nearest("agfr", ["agfer", "se"])
+    "; did you mean 'agfer'?"
+    """
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else "; it has none"

@@ -1,0 +1,171 @@
+"""The protocol: every setting that can move a number, and the presets.
+
+Two rows of a table compare only where their protocols have the same fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agfer_bench.errors import UserError
+from agfer_bench.options import nearest
+
+PRESETS = ("quick", "paper")
+
+
+class SpeedProtocol(BaseModel):
+    """How inference is timed. Moves timings only, so no trained job depends on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warmup: int = Field(default=10, ge=0)
+    """Untimed passes of each network before the first round."""
+    rounds: int = Field(default=30, ge=2)
+    """Rounds; each times every network in turn, so that drift hits all alike."""
+    passes: int = Field(default=5, ge=1)
+    """Timed passes of one image by each network in each round."""
+
+
+class Protocol(BaseModel):
+    """Every setting that can move a number. Frozen and validated; unknown settings are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str = "custom"
+    """Name of the preset that the settings started from; not part of the fingerprint."""
+
+    crop: Literal["viola-jones", "none"] = "viola-jones"
+    """How a photograph becomes a face: the paper's cascades, or the whole image as it is."""
+    image_size: int = Field(default=224, ge=32, le=1024)
+    """Side of the square crop and of the network's input, in pixels."""
+    split: Literal["image", "subject"] = "image"
+    """Folds draw single images (the paper's) or whole subjects."""
+    folds: int = Field(default=5, ge=2)
+    """Number of folds."""
+
+    stride: Literal[16, 32] = 16
+    """Overall stride of the host: 16 without the last pool (the paper's), 32 with it."""
+    width: float = Field(default=1.0, gt=0, le=4)
+    """Factor on the host's channels and fully connected units."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Dropout after each of the first two fully connected layers."""
+    initialisation: Literal["glorot", "he"] = "glorot"
+    """Initial weights of the host."""
+    normalisation: Literal["zero-centre", "standardise"] = "zero-centre"
+    """Pixels 0..255 less the training fold's channel means, or also divided by its deviations."""
+
+    guidance: bool = True
+    """Whether the mask is laid over the input while training (section 2.3)."""
+    alpha: float = Field(default=0.125, ge=0)
+    """The alpha of equation 1."""
+    mask: str = "default"
+    """`default`, or the SHA-256 of the user's mask as `sha256:<hex>`."""
+    class_weights: bool = True
+    """Whether the loss is weighted by equation 2."""
+
+    epochs: int = Field(default=100, ge=1)
+    """Passes over the training fold; the last one counts, never the best."""
+    batch_size: int = Field(default=128, ge=1)
+    """Images a step."""
+    shuffle: Literal["once", "every-epoch"] = "once"
+    """Whether the order of images is drawn once (MATLAB's default) or anew each epoch."""
+    drop_last: bool = True
+    """Whether an incomplete last batch is dropped (MATLAB's habit)."""
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    """Stochastic gradient descent with momentum (the paper's), or AdamW."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Constant learning rate."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Momentum of SGD; AdamW ignores it."""
+    weight_decay: float = Field(default=1e-4, ge=0)
+    """L2 factor on weights, not on biases (SGD: added to the gradient; AdamW: decoupled)."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of training and validation: fp32, or bf16 where autocast uses it."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seeds of folds, weights, batch order and dropout are derived from it."""
+    speed: SpeedProtocol = SpeedProtocol()
+    """How inference is timed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of every setting that moves a trained network's numbers."""
+        return fingerprint(self.model_dump(mode="json", exclude={"preset", "speed"}))
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Protocol:
+        """Return a copy with some settings changed, validated.
+
+        Raises:
+            UserError: A setting is unknown or its value is not allowed.
+        """
+        return build_protocol({**self.model_dump(), **settings}, where="protocol")
+
+
+def fingerprint(content: Any) -> str:
+    """SHA-256 (hex) of JSON-able content, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_preset(name: str) -> Protocol:
+    """Load a preset that the package ships.
+
+    Raises:
+        UserError: There is no such preset.
+    """
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}{nearest(name, PRESETS)}")
+    text = (files("agfer_bench") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    return build_protocol({**tomllib.loads(text), "preset": name}, where=f"preset {name}")
+
+
+def load_protocol(path: Path) -> Protocol:
+    """Load a protocol from a TOML file; its `preset`, if it names one, gives the rest.
+
+    Raises:
+        UserError: The file cannot be read, is not TOML, or holds a setting that is not allowed.
+    """
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read protocol {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"protocol {path} is not valid TOML: {error}") from None
+    base: dict[str, Any] = {}
+    if "preset" in settings:
+        base = load_preset(str(settings["preset"])).model_dump()
+        if isinstance(settings.get("speed"), dict):
+            settings["speed"] = {**base["speed"], **settings["speed"]}
+    return build_protocol({**base, **settings}, where=f"protocol {path}")
+
+
+def build_protocol(settings: Mapping[str, Any], *, where: str) -> Protocol:
+    """Validate settings into a protocol.
+
+    Args:
+        settings: Names and values.
+        where: Where they come from, for messages.
+
+    Raises:
+        UserError: One line that names each setting at fault.
+    """
+    try:
+        return Protocol.model_validate(settings)
+    except ValidationError as error:
+        raise UserError(f"{where}: {'; '.join(map(_complaint, error.errors()))}") from None
+
+
+def _complaint(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = SpeedProtocol if name.startswith("speed.") else Protocol
+        return f"unknown setting {name!r}{nearest(name.split('.')[-1], known.model_fields)}"
+    return f"{name} = {error['input']!r}: {error['msg']}"

@@ -1,0 +1,277 @@
+"""What a run leaves behind: pydantic models, versioned, validated when read back.
+
+Only what was measured is stored. Accuracies, means and deviations are derived from the stored
+confusion matrices and times, so that no number can disagree with its source.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from agfer_bench.measure.accuracy import mean_recall, recall
+from agfer_bench.protocol import Protocol
+
+SCHEMA_VERSION = 1
+
+OVERFIT_POINTS = 5.0
+"""A gap of this many points between training and validation accuracy counts as over-fit."""
+
+Confusion = tuple[tuple[int, ...], ...]
+"""Image counts: rows are true classes, columns predicted ones."""
+
+
+class Record(BaseModel):
+    """A frozen record without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EpochRecord(Record):
+    """One pass over the training fold."""
+
+    loss: float
+    """Mean training loss over the epoch's images, masked and with dropout, as optimised."""
+    seconds: float
+    """Wall-clock time of the epoch's training, in seconds."""
+
+
+class FoldRecord(Record):
+    """One module trained on one fold."""
+
+    fold: int
+    """Number of the fold, counted from 0."""
+    job: str
+    """SHA-256 of the job's address: all that its numbers depend on."""
+    train_images: int
+    """Images trained on."""
+    validation_images: int
+    """Images of the validation fold."""
+    confusion: Confusion
+    """Image counts on the validation fold: rows are true classes, columns predicted ones."""
+    train_confusion: Confusion
+    """The same on the training fold, in evaluation mode, unmasked, after the last epoch."""
+    masked_confusion: Confusion | None
+    """The same on the validation fold with the guidance mask on; None without guidance."""
+    class_weights: tuple[float, ...] | None
+    """Equation 2, from the training fold; None where the loss is not weighted."""
+    channel_mean: tuple[float, float, float]
+    """Mean of red, green and blue over the training fold, 0..255."""
+    channel_std: tuple[float, float, float]
+    """Standard deviation of red, green and blue over the training fold, 0..255."""
+    history: tuple[EpochRecord, ...]
+    """Every epoch, in order."""
+    peak_memory_bytes: int
+    """Most bytes that tensors took at once while training."""
+    peak_memory_method: Literal["cuda-allocator", "tensor-tracker"]
+    """CUDA's allocator over the whole training, or live tensors counted over two steps (CPU)."""
+    host_weights_sha256: str
+    """Host weights before training: equal for all modules of a fold."""
+    batch_order_sha256: str
+    """Order of the training images over all epochs: equal for all modules of a fold."""
+    split_sha256: str
+    """Names of the validation images: equal for all modules of a fold."""
+
+    @property
+    def accuracy(self) -> float:
+        """Mean per-class recall, 0..1: the paper's "average of the true-positive accuracies"."""
+        return mean_recall(_array(self.confusion))
+
+    @property
+    def train_accuracy(self) -> float:
+        """Mean per-class recall on the training fold, 0..1."""
+        return mean_recall(_array(self.train_confusion))
+
+    @property
+    def masked_accuracy(self) -> float | None:
+        """Mean per-class recall on the validation fold with the mask on, 0..1."""
+        return mean_recall(_array(self.masked_confusion)) if self.masked_confusion else None
+
+    @property
+    def recalls(self) -> tuple[float, ...]:
+        """Recall of each class, 0..1; NaN for one without images in the fold."""
+        return tuple(float(value) for value in recall(_array(self.confusion)))
+
+    @property
+    def training_seconds(self) -> float:
+        """Time of all epochs, in seconds; validation is not in it."""
+        return sum(epoch.seconds for epoch in self.history)
+
+
+class SizeRecord(Record):
+    """What a network weighs, whatever the machine."""
+
+    parameters: int
+    """Learnable parameters of the whole network."""
+    block_parameters: int
+    """Learnable parameters of its attention blocks."""
+    macs: int
+    """Multiply-accumulates of convolutions and matrix products for one image."""
+    layers: int | None
+    """Layers in the paper's count; None where a block cannot be traced."""
+
+
+class SpeedRecord(Record):
+    """Inference of single images, all networks of the run timed side by side."""
+
+    rounds_ms: tuple[tuple[float, ...], ...]
+    """Every timed pass in milliseconds: one inner tuple a round."""
+    ratio_to_base: float | None
+    """Median over rounds of this network's median time over base's in the same round."""
+
+    @property
+    def median_ms(self) -> float:
+        """Median latency of one image, in milliseconds."""
+        return statistics.median(self._all())
+
+    @property
+    def p95_ms(self) -> float:
+        """95th percentile of the latency of one image, in milliseconds."""
+        return float(np.percentile(self._all(), 95))
+
+    @property
+    def hz(self) -> float:
+        """Images a second: 1000 / median latency."""
+        return 1000 / self.median_ms
+
+    def _all(self) -> list[float]:
+        return [time for times in self.rounds_ms for time in times]
+
+
+class ModuleRecord(Record):
+    """One row: an attention block with its options, over all folds."""
+
+    label: str
+    """Name in tables: the block and the options that differ from their defaults."""
+    name: str
+    """Name of the block."""
+    options: dict[str, bool | int | float | str | None]
+    """Every option, defaults included."""
+    distribution: str
+    """Distribution that offers the block."""
+    version: str
+    """Version of that distribution."""
+    package_sha256: str
+    """Hash of the source files of the block's package."""
+    source: str
+    """Where the block is published."""
+    folds: tuple[FoldRecord, ...] = ()
+    """The folds that were trained, in order."""
+    size: SizeRecord | None = None
+    """Parameters, operations, layers; None where the block failed before."""
+    speed: SpeedRecord | None = None
+    """Inference times; None where the block failed before."""
+    error: str | None = None
+    """Why the row is incomplete, in one line."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing failed."""
+        return self.error is None
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """Accuracy of each fold, 0..1."""
+        return tuple(fold.accuracy for fold in self.folds)
+
+    @property
+    def overfit(self) -> bool:
+        """The paper's criterion: the gap to training accuracy is 5 points or more (section 2.6)."""
+        gap = statistics.mean(fold.train_accuracy - fold.accuracy for fold in self.folds)
+        return 100 * gap >= OVERFIT_POINTS
+
+
+class DataRecord(Record):
+    """The data of a run."""
+
+    name: str
+    """Name of the data set."""
+    options: dict[str, bool | int | float | str | None]
+    """Its options, defaults included."""
+    drawn: bool
+    """True for synthetic faces: no result on them tells about people."""
+    fingerprint: str
+    """SHA-256 of images, labels and crop settings."""
+    pixels_sha256: str
+    """SHA-256 of the crops' pixels, which also depend on the image libraries."""
+    classes: tuple[str, ...]
+    """Emotions, in the order in which confusion matrices number them."""
+    images_read: dict[str, int]
+    """Images per emotion before cropping."""
+    images_kept: dict[str, int]
+    """Images per emotion after cropping."""
+    excluded: dict[str, int]
+    """Images left out, per reason."""
+    subjects: int | None
+    """Number of subjects; None where they are not known."""
+    notes: tuple[str, ...]
+    """What the reader of the data set left out or found odd."""
+
+
+class EnvironmentRecord(Record):
+    """Where and with what a run was made."""
+
+    device: Literal["cpu", "cuda"]
+    """Kind of the device."""
+    device_name: str
+    """Name of the processor or GPU."""
+    threads: int
+    """Threads of torch's CPU kernels."""
+    platform: str
+    """Operating system and machine."""
+    python: str
+    """Python version."""
+    packages: dict[str, str]
+    """Versions of the distributions that numbers depend on."""
+    revision: str | None
+    """Git revision of the harness's own checkout; None where it is not one."""
+    dirty: bool | None
+    """Whether that checkout had uncommitted changes."""
+
+
+class RunRecord(Record):
+    """A comparison: modules side by side, on one protocol and one data set."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of this layout."""
+    protocol: Protocol
+    """Every setting."""
+    data: DataRecord
+    """The images."""
+    environment: EnvironmentRecord
+    """The machine and the software."""
+    modules: tuple[ModuleRecord, ...]
+    """The rows, base first."""
+    problems: tuple[str, ...]
+    """What went wrong around plugins, each line naming a distribution."""
+    finished: str
+    """When the run ended: ISO 8601, UTC."""
+
+    @property
+    def title(self) -> str:
+        """What a table of this run is about: preset, split, data, device."""
+        folds = f"{self.protocol.folds} {self.protocol.split} folds"
+        drawn = " (drawn faces)" if self.data.drawn else ""
+        return (
+            f"{self.protocol.preset} · {folds} · {self.data.name}{drawn} · "
+            f"{self.environment.device_name}"
+        )
+
+
+class JobRecord(Record):
+    """What a finished job keeps for later runs."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of this layout."""
+    address: dict[str, str | int | dict[str, bool | int | float | str | None]]
+    """All that the job's numbers depend on; its SHA-256 names the job's folder."""
+    fold: FoldRecord
+    """The numbers."""
+
+
+def _array(confusion: Confusion) -> NDArray[np.int64]:
+    return np.asarray(confusion, dtype=np.int64)

@@ -1,0 +1,137 @@
+"""What a plugin hands to the harness: descriptions of attention blocks and of face data sets.
+
+Nothing here imports torch or pandas: a listing or `--help` must not pay for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+EMOTIONS = (
+    "anger",
+    "contempt",
+    "disgust",
+    "fear",
+    "happiness",
+    "neutral",
+    "sadness",
+    "surprise",
+)
+"""The emotion names that data sets may use, in the order in which classes are numbered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """The place in the host network that a block is built for."""
+
+    channels: int
+    """Channels C of the feature map, before and after the block."""
+    height: int
+    """Rows of the feature map at the protocol's image size, in pixels."""
+    width: int
+    """Columns of the feature map at the protocol's image size, in pixels."""
+    classes: int
+    """Classes m that the network tells apart."""
+    stage: int
+    """The convolution stage that the block closes, counted from 1 (VGG16: 2, 3 and 4)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionSpec:
+    """An attention block on offer.
+
+    ``build(slot, **options)`` returns a fresh ``nn.Module`` that maps a float tensor of shape
+    (B, slot.channels, slot.height, slot.width) to one of the same shape. Its keyword arguments
+    after ``slot`` are the block's options: each needs a type and a default, and both are shown to
+    users, who set them as ``NAME:option=value``.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    build: Callable[..., nn.Module]
+    """Builds one block for one slot. The harness never re-initialises what it returns."""
+    source: str
+    """Where the block is published: a DOI, an arXiv number or a URL."""
+    summary: str
+    """One line for listings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceImage:
+    """One labelled photograph."""
+
+    path: Path
+    """The image file."""
+    emotion: str
+    """One of `EMOTIONS`."""
+    subject: str | None = None
+    """Who is shown, unique within the data set; None where it is not known."""
+    sequence: str | None = None
+    """The recording that a frame belongs to, unique within the data set."""
+    frame: int | None = None
+    """Place in the sequence, counted from 0."""
+    age_group: str | None = None
+    """`young`, `middle` or `old`, where the data set tells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceTable:
+    """The photographs of one data set."""
+
+    root: Path
+    """The folder that the images' names are relative to."""
+    images: tuple[FaceImage, ...]
+    """All labelled images, in an order that does not depend on the machine."""
+    notes: tuple[str, ...] = ()
+    """What the reader left out or found odd, with counts: shown to the user and recorded."""
+
+    def name(self, image: FaceImage) -> str:
+        """Name of an image in records: its path relative to `root`, with forward slashes."""
+        return image.path.relative_to(self.root).as_posix()
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a data set is read from, and what its reader may use."""
+
+    folder: Path | None
+    """The folder that the user named; None where none was."""
+    cache: Path
+    """A folder that the reader may fill with derived files; kept between runs."""
+    workers: int = 1
+    """Processes or threads that the reader may use."""
+    progress: Callable[[str, int, int], None] = field(default=_silent, compare=False)
+    """Called with (what is being done, how many are done, of how many)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """A set of labelled face photographs on offer.
+
+    ``read(place, **options)`` returns a `FaceTable`. Keyword arguments after ``place`` are the
+    data set's options, set by users as ``NAME:option=value=FOLDER``. What the user can mend (a
+    missing folder, another layout) is raised as `UserError`.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    read: Callable[..., FaceTable]
+    """Reads the table; opens no image."""
+    summary: str
+    """One line for listings: what it is, and the layout that is expected."""
+    source: str = ""
+    """Where the data set is described or to be had."""
+    needs_folder: bool = True
+    """Whether the user must name a folder."""
+    drawn: bool = False
+    """True for synthetic faces: everything that shows a result on them says so."""
