@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from agfer_bench import hookspecs
-from agfer_bench.errors import PluginError, UserError
-from agfer_bench.options import Choice, Option, label, nearest, options_of, resolve_options
+from agfer_bench.errors import UserError, describe
+from agfer_bench.options import (
+    Choice,
+    Option,
+    label,
+    nearest,
+    options_of,
+    parse_choice,
+    resolve_options,
+)
 from agfer_bench.specs import AttentionSpec, DatasetSpec
 
 if TYPE_CHECKING:
@@ -39,6 +47,8 @@ class Entry(Generic[SpecT]):
     """Name of the installed distribution that offers it."""
     version: str
     """Version of that distribution."""
+    module: str
+    """Dotted name of the module that the entry point names."""
     options: tuple[Option, ...]
     """The options of its function, in the order of its signature."""
 
@@ -143,14 +153,6 @@ def load_catalogue(points: Iterable[EntryPoint] | None = None) -> Catalogue:
     return catalogue
 
 
-def describe(error: BaseException) -> str:
-    """Name an exception in one line."""
-    text = " ".join(str(error).split())
-    if isinstance(error, PluginError | UserError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def _distribution(point: EntryPoint) -> tuple[str, str]:
     if point.dist is None:
         return point.value, "unknown"
@@ -194,7 +196,11 @@ def _load(point: EntryPoint, catalogue: Catalogue) -> None:
                     problem(f"{spec.name}: {error}")
                     continue
                 taken[spec.name] = Entry(
-                    spec=spec, distribution=distribution, version=version, options=options
+                    spec=spec,
+                    distribution=distribution,
+                    version=version,
+                    module=point.module,
+                    options=options,
                 )
 
     collect(manager.hook.attention_modules, AttentionSpec, catalogue.modules, lambda s: s.build)
@@ -231,8 +237,6 @@ def _resolve(choice: Choice, entries: dict[str, Entry[SpecT]], what: str) -> Cho
 
 
 def _choose(texts: list[str], entries: dict[str, Entry[SpecT]], what: str) -> list[Chosen[SpecT]]:
-    from agfer_bench.options import parse_choice
-
     chosen: dict[str, Chosen[SpecT]] = {}
     errors = []
     for text in texts:

@@ -16,3 +16,11 @@ class PluginError(UserError):
     def __init__(self, distribution: str, message: str) -> None:
         super().__init__(f"{distribution}: {message}")
         self.distribution = distribution
+
+
+def describe(error: BaseException) -> str:
+    """Name an exception in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, UserError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -90,7 +90,7 @@ def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
         raise UserError(f"{function!r} takes no argument; its first must be the slot or place")
     try:
         hints = typing.get_type_hints(function)
-    except Exception:  # noqa: BLE001 - a stranger's annotations may name anything
+    except Exception:
         hints = {}
     options = []
     for parameter in parameters[1:]:

@@ -100,6 +100,17 @@ class Protocol(BaseModel):
         """SHA-256 (hex) of every setting that moves a trained network's numbers."""
         return fingerprint(self.model_dump(mode="json", exclude={"preset", "speed"}))
 
+    def changes(self) -> dict[str, Any]:
+        """Return the settings that differ from those of the preset of the same name."""
+        if self.preset not in PRESETS:
+            return {}
+        origin = load_preset(self.preset)
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if name not in ("preset", "speed") and value != getattr(origin, name)
+        }
+
     def with_settings(self, settings: Mapping[str, Any]) -> Protocol:
         """Return a copy with some settings changed, validated.
 

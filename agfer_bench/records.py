@@ -7,7 +7,7 @@ confusion matrices and times, so that no number can disagree with its source.
 from __future__ import annotations
 
 import statistics
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from agfer_bench.measure.accuracy import mean_recall, recall
 from agfer_bench.protocol import Protocol
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 OVERFIT_POINTS = 5.0
 """A gap of this many points between training and validation accuracy counts as over-fit."""
@@ -250,16 +250,6 @@ class RunRecord(Record):
     """What went wrong around plugins, each line naming a distribution."""
     finished: str
     """When the run ended: ISO 8601, UTC."""
-
-    @property
-    def title(self) -> str:
-        """What a table of this run is about: preset, split, data, device."""
-        folds = f"{self.protocol.folds} {self.protocol.split} folds"
-        drawn = " (drawn faces)" if self.data.drawn else ""
-        return (
-            f"{self.protocol.preset} · {folds} · {self.data.name}{drawn} · "
-            f"{self.environment.device_name}"
-        )
 
 
 class JobRecord(Record):

@@ -1,1 +1,1 @@
-"""faces"""
+"""Photographs in, crops and folds out."""

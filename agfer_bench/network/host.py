@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from timm.models.vgg import VGG, cfgs
@@ -45,7 +46,7 @@ class HostShape:
 
     def channels(self) -> list[int]:
         """Channels of the five stages."""
-        ends = [before for before, layer in zip(_PLAN, _PLAN[1:], strict=False) if layer == "M"]
+        ends = [before for before, layer in pairwise(_PLAN) if layer == "M"]
         return [self.scaled(int(end)) for end in ends]
 
     def scaled(self, units: int) -> int:
@@ -117,7 +118,8 @@ def _stages(shape: HostShape) -> nn.ModuleList:
     # On the meta device timm's own head costs neither memory nor time.
     with torch.device("meta"):
         features = VGG(plan).features
-    stages, layers = [], []
+    stages: list[nn.Module] = []
+    layers: list[nn.Module] = []
     for layer in features:
         if isinstance(layer, nn.MaxPool2d):
             stages.append(nn.Sequential(*layers))

@@ -1,1 +1,1 @@
-"""report"""
+"""Showing what was measured."""

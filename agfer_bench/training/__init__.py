@@ -1,1 +1,1 @@
-"""training"""
+"""Fitting a network to one fold."""

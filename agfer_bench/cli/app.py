@@ -1,0 +1,52 @@
+"""The command `agfer-bench`. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from agfer_bench import __version__
+from agfer_bench.cli import data, modules, report, run
+from agfer_bench.cli.console import fail
+from agfer_bench.errors import UserError
+
+app = typer.Typer(
+    name="agfer-bench",
+    help="Does my attention block help, and what does it cost?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("run")(run.run)
+app.add_typer(modules.app, name="modules")
+app.add_typer(data.app, name="data")
+app.command("report")(report.report)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"agfer-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one line on standard error, exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        fail(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        fail("stopped; finished jobs are kept, the same command goes on from there")
+        sys.exit(130)

@@ -1,0 +1,107 @@
+"""What the commands share: consoles, progress, JSON, errors."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console, RenderableType
+
+
+def show(renderable: RenderableType) -> None:
+    """Print to standard output; never narrower than a table needs when it is no terminal."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 200))
+    console.print(renderable)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON to standard output; numbers that are not finite become null."""
+    print(json.dumps(_finite(value), indent=1, ensure_ascii=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value
+
+
+def errors() -> Console:
+    """Return a console on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def fail(message: str) -> None:
+    """Print one line of error on standard error."""
+    from rich.text import Text
+
+    line = " ".join(message.split())
+    errors().print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Print one line of warning on standard error."""
+    from rich.text import Text
+
+    errors().print(Text.assemble(("note: ", "yellow"), message), soft_wrap=True)
+
+
+class ProgressBars:
+    """Shows a run's progress as bars on standard error; a `run.reporter.Reporter`."""
+
+    def __init__(self) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            console=errors(),
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> ProgressBars:
+        """Start to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+
+    def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Move the bar of `what`, which appears with its first step."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total, detail=detail)
+        self._progress.update(self._tasks[what], completed=done, total=total, detail=detail)
+
+    def note(self, text: str) -> None:
+        """Print a note above the bars."""
+        self._progress.console.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,103 @@
+"""`agfer-bench data`: what can be read, and reading it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from agfer_bench.cli import options as o
+from agfer_bench.cli.console import ProgressBars, show, show_json, warn
+
+if TYPE_CHECKING:
+    from agfer_bench.records import DataRecord
+
+app = typer.Typer(help="List data sets, or read and crop one.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_datasets(as_json: o.JsonOption = False) -> None:
+    """List the data sets that installed plugins can read."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from agfer_bench.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    for problem in catalogue.problems:
+        warn(str(problem))
+    described: list[dict[str, Any]] = [
+        {
+            "name": entry.spec.name,
+            "summary": entry.spec.summary,
+            "source": entry.spec.source,
+            "needs_folder": entry.spec.needs_folder,
+            "drawn": entry.spec.drawn,
+            "distribution": entry.distribution,
+            "version": entry.version,
+            "options": {option.name: option.default for option in entry.options},
+        }
+        for entry in catalogue.datasets.values()
+    ]
+    if as_json:
+        show_json({"datasets": described, "problems": [str(p) for p in catalogue.problems]})
+        return
+    table = Table(title="Data sets", title_justify="left")
+    for column in ("--data", "What", "Distribution", "Options"):
+        table.add_column(column)
+    for one in described:
+        usage = one["name"] + ("=FOLDER" if one["needs_folder"] else "")
+        settings = ", ".join(f"{name}={value}" for name, value in one["options"].items())
+        distribution = f"{one['distribution']} {one['version']}"
+        table.add_row(*map(Text, (usage, one["summary"], distribution, settings)))
+    show(table)
+
+
+@app.command("prepare")
+def prepare_dataset(
+    data: o.DataOption = "synthetic",
+    cascades: o.CascadesOption = None,
+    cache: o.CacheOption = None,
+    preset: o.PresetOption = None,
+    protocol_file: o.ProtocolOption = None,
+    image_size: o.ImageSizeOption = None,
+    settings: o.SetOption = None,
+    workers: o.WorkersOption = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Read and crop a data set into the cache, and say what was kept and what was left out."""
+    from agfer_bench.catalogue import load_catalogue
+    from agfer_bench.run.data import load_data
+
+    catalogue = load_catalogue()
+    protocol = o.build_protocol(preset, protocol_file, settings, {"image_size": image_size})
+    source = o.build_source(catalogue, data, cascades=cascades, cache=cache, workers=workers)
+    with ProgressBars() as bars:
+        loaded = load_data(source, protocol, bars)
+    if as_json:
+        folder = str(loaded.crops.folder)
+        show_json({"folder": folder, **loaded.record.model_dump(mode="json")})
+        return
+    _show(loaded.record)
+    show(f"Crops and excluded.csv: {loaded.crops.folder}")
+
+
+def _show(record: DataRecord) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{record.name}: images per emotion", title_justify="left")
+    for column in ("Emotion", "Read", "Kept", "Left out"):
+        table.add_column(column, justify="left" if column == "Emotion" else "right")
+    for name, read in record.images_read.items():
+        kept = record.images_kept[name]
+        table.add_row(name, str(read), str(kept), str(read - kept))
+    read, kept = sum(record.images_read.values()), sum(record.images_kept.values())
+    table.add_section()
+    table.add_row(
+        "all", str(read), str(kept), f"{read - kept} ({100 * (read - kept) / read:.1f} %)"
+    )
+    show(table)
+    for reason, number in record.excluded.items():
+        show(f"left out, {reason}: {number}")
+    for note in record.notes:
+        show(note)

@@ -1,0 +1,177 @@
+"""Arguments that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agfer_bench.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from agfer_bench.catalogue import Catalogue
+    from agfer_bench.protocol import Protocol
+    from agfer_bench.run.data import Source
+
+DATA = "Data"
+PROTOCOL = "Protocol"
+MACHINE = "Machine"
+
+DataOption = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="NAME[=FOLDER]",
+        help="Data set: NAME=FOLDER, or NAME:option=value=FOLDER. See `agfer-bench data list`.",
+        rich_help_panel=DATA,
+    ),
+]
+CascadesOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder with your own cascade files, say the paper's.", rich_help_panel=DATA),
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="AGFER_BENCH_CACHE",
+        help="Where crops and drawn faces are kept. Default: the user's cache folder.",
+        rich_help_panel=DATA,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Threads for reading images. Default: all cores.", rich_help_panel=MACHINE
+    ),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="`quick` (the default) or `paper`.", rich_help_panel=PROTOCOL, show_default=False
+    ),
+]
+ProtocolOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--protocol", help="TOML file with a protocol of your own.", rich_help_panel=PROTOCOL
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change any setting of the protocol; may stand several times.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+ImageSizeOption = Annotated[
+    int | None,
+    typer.Option(help="Side of the crop and the input, in pixels.", rich_help_panel=PROTOCOL),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cache_folder(cache: Path | None) -> Path:
+    """Return the cache folder: the user's choice, or the system's place for caches."""
+    from platformdirs import user_cache_path
+
+    return cache if cache is not None else user_cache_path("agfer-bench")
+
+
+def build_source(
+    catalogue: Catalogue,
+    data: str,
+    *,
+    cascades: Path | None,
+    cache: Path | None,
+    workers: int | None,
+) -> Source:
+    """Resolve `--data` and what goes with it.
+
+    Raises:
+        UserError: The data set or an option of it is unknown.
+    """
+    from agfer_bench.options import parse_choice
+    from agfer_bench.run.data import Source
+
+    choice = parse_choice(data, folder=True)
+    chosen = catalogue.choose_dataset(choice)
+    if choice.folder == "":
+        raise UserError(f"--data {data} names no folder after the =")
+    return Source(
+        chosen=chosen,
+        folder=Path(choice.folder).expanduser() if choice.folder else None,
+        cascades=cascades,
+        cache=cache_folder(cache),
+        workers=workers or cores(),
+    )
+
+
+def build_protocol(
+    preset: str | None, file: Path | None, settings: list[str] | None, flags: dict[str, Any]
+) -> Protocol:
+    """Put a protocol together: preset or file, then `--set`, then flags.
+
+    Args:
+        preset: Name of a preset.
+        file: A TOML file; excludes a preset.
+        settings: `NAME=VALUE` texts.
+        flags: Values of flags by the setting's name; None for those not given.
+
+    Raises:
+        UserError: Something is unknown or not allowed.
+    """
+    from agfer_bench.protocol import load_preset, load_protocol
+
+    if preset is not None and file is not None:
+        raise UserError("give --preset or --protocol, not both; the file may name a preset itself")
+    protocol = load_protocol(file) if file is not None else load_preset(preset or "quick")
+    changes: dict[str, Any] = {}
+    for text in settings or []:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise UserError(f"--set {text!r}: expected NAME=VALUE")
+        changes[name.strip()] = value.strip()
+    changes |= {name: value for name, value in flags.items() if value is not None}
+    speed = {
+        name.removeprefix("speed."): changes.pop(name)
+        for name in list(changes)
+        if name.startswith("speed.")
+    }
+    if speed:
+        changes["speed"] = {**protocol.speed.model_dump(), **speed}
+    return protocol.with_settings(changes) if changes else protocol
+
+
+def guidance_mask(protocol: Protocol, file: Path | None) -> tuple[Protocol, NDArray[np.bool_]]:
+    """Return the mask, and the protocol that names it.
+
+    Raises:
+        UserError: The file is no mask of the right size, or the protocol names another.
+    """
+    from agfer_bench.faces.mask import default_mask, mask_digest, read_mask
+
+    if file is None:
+        if protocol.mask != "default":
+            raise UserError(
+                f"the protocol's mask is the file with {protocol.mask[:19]}…; give it with --mask"
+            )
+        return protocol, default_mask(protocol.image_size)
+    mask = read_mask(file, protocol.image_size)
+    digest = mask_digest(mask)
+    if protocol.mask not in ("default", digest):
+        raise UserError(f"--mask {file} is not the mask that the protocol names")
+    return protocol.with_settings({"mask": digest}), mask

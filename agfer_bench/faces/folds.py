@@ -1,0 +1,109 @@
+"""Folds: which images a network is trained on and which it is judged by.
+
+A pure function of labels, subjects and protocol, so that every module sees the same folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from agfer_bench.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """One division of the images."""
+
+    number: int
+    """Number of the fold, counted from 0."""
+    train: NDArray[np.int64]
+    """Indices of the training images, ascending."""
+    validation: NDArray[np.int64]
+    """Indices of the validation images, ascending; all others are in `train`."""
+
+
+def make_folds(
+    labels: NDArray[np.int64],
+    subjects: Sequence[str | None],
+    *,
+    split: Literal["image", "subject"],
+    folds: int,
+    seed: int,
+    classes: Sequence[str],
+) -> list[Fold]:
+    """Divide images into folds with the classes in near equal shares.
+
+    Every image is in the validation set of exactly one fold. With `split="subject"` no subject has
+    images on both sides of a fold; with `"image"` (the paper's, section 2.6) frames of one person,
+    even of one sequence, stand on both.
+
+    Args:
+        labels: (N,) class of each image.
+        subjects: Who is on each image.
+        split: What is divided.
+        folds: Number of folds K.
+        seed: Seed of the division, 0 <= seed < 2**32.
+        classes: Names of the classes, for messages.
+
+    Raises:
+        UserError: There are too few classes, images or subjects, or subjects are not known.
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(classes) < 2:
+        raise UserError(
+            f"only one emotion is left ({', '.join(classes) or 'none'}); a comparison needs two"
+        )
+    small = [f"{name} ({n})" for name, n in zip(classes, counts, strict=True) if n < folds]
+    if small:
+        raise UserError(
+            f"too few images for {folds} folds: {', '.join(small)}; "
+            "lower --folds or leave the emotion out"
+        )
+    if split == "image":
+        splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        pairs = splitter.split(np.zeros(len(labels)), labels)
+    else:
+        groups = _groups(subjects, folds)
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        pairs = splitter.split(np.zeros(len(labels)), labels, groups)
+    result = [
+        Fold(number=number, train=np.sort(train), validation=np.sort(validation))
+        for number, (train, validation) in enumerate(pairs)
+    ]
+    for fold in result:
+        _check(fold, labels, classes)
+    return result
+
+
+def _groups(subjects: Sequence[str | None], folds: int) -> NDArray[np.int64]:
+    unknown = sum(subject is None for subject in subjects)
+    if unknown:
+        raise UserError(
+            f"subject folds need to know who is on each image, and {unknown} of {len(subjects)} "
+            "have no subject: add a `subject` column to metadata.csv, or use --split image"
+        )
+    names, groups = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    if len(names) < folds:
+        raise UserError(
+            f"{folds} subject folds need at least {folds} subjects, there are {len(names)}; "
+            "lower --folds or use --split image"
+        )
+    return groups.astype(np.int64)
+
+
+def _check(fold: Fold, labels: NDArray[np.int64], classes: Sequence[str]) -> None:
+    present = np.bincount(labels[fold.train], minlength=len(classes)) > 0
+    missing = [name for name, there in zip(classes, present, strict=True) if not there]
+    if missing:
+        raise UserError(
+            f"in fold {fold.number + 1} no training image shows {', '.join(missing)}: all come "
+            "from subjects of its validation set; lower --folds or use --split image"
+        )
+    if len(fold.validation) == 0:
+        raise UserError(f"fold {fold.number + 1} has no validation image; lower --folds")

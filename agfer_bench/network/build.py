@@ -1,0 +1,144 @@
+"""From a protocol and a chosen block to a network: guidance, host, blocks.
+
+A block is a stranger's code. It is tried once in each slot before it is trusted, and whatever it
+does wrong is raised as an error that names its distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agfer_bench.catalogue import Chosen
+from agfer_bench.errors import PluginError, describe
+from agfer_bench.network.guidance import Guidance
+from agfer_bench.network.host import Host, HostShape, build_host
+from agfer_bench.network.initialise import initialise
+from agfer_bench.protocol import Protocol
+from agfer_bench.seeds import derive_seed, generator, seeded
+from agfer_bench.specs import AttentionSpec, Slot
+
+CPU = torch.device("cpu")
+
+
+class Network(nn.Sequential):
+    """Guidance, if the protocol has it, in front of the host.
+
+    Input (B, 3, H, W) float, output (B, M) logits.
+    """
+
+    def __init__(self, guidance: Guidance | None, host: Host) -> None:
+        super().__init__(*([guidance] if guidance is not None else []), host)
+        self.guidance = guidance
+        self.host = host
+
+
+def host_shape(protocol: Protocol, classes: int) -> HostShape:
+    """Return the host's layers and sizes under a protocol."""
+    return HostShape(
+        image_size=protocol.image_size,
+        stride=protocol.stride,
+        width=protocol.width,
+        classes=classes,
+        dropout=protocol.dropout,
+    )
+
+
+def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
+    """Build one block.
+
+    Raises:
+        PluginError: The plugin raised, or returned something that is not a module.
+    """
+    name = chosen.label
+    try:
+        block: Any = chosen.entry.spec.build(slot, **chosen.values)
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            chosen.entry.distribution,
+            f"{name}: build failed at stage {slot.stage}: {describe(error)}",
+        ) from error
+    if not isinstance(block, nn.Module):
+        raise PluginError(
+            chosen.entry.distribution,
+            f"{name}: build returned {type(block).__name__}, not a torch.nn.Module",
+        )
+    return block
+
+
+def build_network(
+    chosen: Chosen[AttentionSpec],
+    protocol: Protocol,
+    *,
+    classes: int,
+    mask: NDArray[np.bool_],
+    fold: int,
+) -> Network:
+    """Build a network on the CPU with the initial weights of one fold.
+
+    The host's weights depend on seed and fold alone, so that all modules start from the same.
+
+    Raises:
+        PluginError: The block cannot be built.
+    """
+    random = generator(protocol.seed, "host", fold)
+
+    def block(slot: Slot) -> nn.Module:
+        with seeded(CPU, derive_seed(protocol.seed, "block", fold, slot.stage)):
+            return build_block(chosen, slot)
+
+    def weigh(host: nn.Module) -> None:
+        initialise(host, protocol.initialisation, random)
+
+    host = build_host(host_shape(protocol, classes), block, weigh)
+    guidance = Guidance(mask, protocol.alpha) if protocol.guidance else None
+    return Network(guidance, host)
+
+
+def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> int:
+    """Build a block for every slot and pass one random map through each.
+
+    Returns:
+        The number of learnable parameters over all slots.
+
+    Raises:
+        PluginError: The block cannot be built, raises, changes the shape or the type, changes its
+            input, or returns numbers that are not finite.
+    """
+    parameters = 0
+    with seeded(CPU, 0):
+        for slot in slots:
+            block = build_block(chosen, slot).eval()
+            x_BCHW = torch.randn(2, slot.channels, slot.height, slot.width)
+            fault = _fault(block, x_BCHW)
+            if fault:
+                raise PluginError(
+                    chosen.entry.distribution, f"{chosen.label}: at stage {slot.stage} {fault}"
+                )
+            parameters += sum(p.numel() for p in block.parameters() if p.requires_grad)
+    return parameters
+
+
+def _fault(block: nn.Module, x_BCHW: Tensor) -> str | None:
+    before = x_BCHW.clone()
+    try:
+        with torch.no_grad():
+            y: Any = block(x_BCHW)
+    except (Exception, SystemExit) as error:
+        return f"forward failed: {describe(error)}"
+    if not isinstance(y, Tensor):
+        return f"forward returned {type(y).__name__}, not a tensor"
+    if y.shape != x_BCHW.shape:
+        return f"forward changed the shape from {tuple(x_BCHW.shape)} to {tuple(y.shape)}"
+    if y.dtype != x_BCHW.dtype:
+        return f"forward changed the type from {x_BCHW.dtype} to {y.dtype}"
+    if not torch.isfinite(y).all():
+        return "forward returned numbers that are not finite"
+    if not torch.equal(before, x_BCHW):
+        return "forward changed its input"
+    return None

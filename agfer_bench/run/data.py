@@ -1,0 +1,103 @@
+"""The data of a run: read, cropped, numbered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agfer_bench.catalogue import Chosen
+from agfer_bench.faces.prepare import CropSet, CropSettings, prepare
+from agfer_bench.faces.table import read_table
+from agfer_bench.protocol import Protocol
+from agfer_bench.records import DataRecord
+from agfer_bench.run.reporter import Reporter
+from agfer_bench.specs import EMOTIONS, DatasetSpec, Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the photographs of a run come from."""
+
+    chosen: Chosen[DatasetSpec]
+    """The data set and its options."""
+    folder: Path | None
+    """The user's folder, for data sets that need one."""
+    cascades: Path | None
+    """A folder with the user's own cascade files; None for OpenCV's."""
+    cache: Path
+    """Where crops and drawn faces are kept between runs."""
+    workers: int
+    """Threads or processes for reading and cropping."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceData:
+    """Crops with labels, and the record of where they come from."""
+
+    crops: CropSet
+    """Pixels and table."""
+    labels: NDArray[np.int64]
+    """(N,) index into `record.classes`."""
+    names: tuple[str, ...]
+    """(N,) names of the images."""
+    subjects: tuple[str | None, ...]
+    """(N,) who is shown."""
+    record: DataRecord
+    """What a run keeps of the data."""
+
+
+def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceData:
+    """Read and crop a data set, or take the crops from the cache.
+
+    Raises:
+        UserError: The data cannot be read, nothing remains, or the cache cannot be written.
+        PluginError: The data set's plugin is at fault.
+    """
+    spec = source.chosen.entry.spec
+    place = Place(
+        folder=source.folder,
+        cache=source.cache,
+        workers=source.workers,
+        progress=reporter.progress,
+    )
+    table = read_table(source.chosen, place)
+    settings = CropSettings(image_size=protocol.image_size, method=protocol.crop)
+    crops = prepare(
+        table,
+        settings,
+        cascades_folder=source.cascades,
+        cache=source.cache,
+        workers=source.workers,
+        progress=reporter.progress,
+    )
+    emotions = crops.table["emotion"].tolist()
+    kept = Counter(emotions)
+    classes = tuple(name for name in EMOTIONS if kept[name])
+    numbers = {name: number for number, name in enumerate(classes)}
+    subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
+    known = {subject for subject in subjects if subject is not None}
+    read = Counter(image.emotion for image in table.images)
+    record = DataRecord(
+        name=spec.name,
+        options=source.chosen.values,
+        drawn=spec.drawn,
+        fingerprint=crops.fingerprint,
+        pixels_sha256=crops.pixels_sha256,
+        classes=classes,
+        images_read={name: read[name] for name in EMOTIONS if read[name]},
+        images_kept={name: kept[name] for name in EMOTIONS if read[name]},
+        excluded={str(k): int(v) for k, v in sorted(Counter(crops.excluded["reason"]).items())},
+        subjects=len(known) or None,
+        notes=table.notes,
+    )
+    return FaceData(
+        crops=crops,
+        labels=np.asarray([numbers[emotion] for emotion in emotions], dtype=np.int64),
+        names=tuple(crops.table["name"]),
+        subjects=subjects,
+        record=record,
+    )

@@ -1,0 +1,166 @@
+"""One job: one module trained on one fold, and judged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from agfer_bench.catalogue import Chosen
+from agfer_bench.faces.folds import Fold
+from agfer_bench.measure.accuracy import confusion_matrix
+from agfer_bench.network.build import build_network
+from agfer_bench.network.host import Host
+from agfer_bench.protocol import Protocol
+from agfer_bench.records import Confusion, FoldRecord
+from agfer_bench.seeds import derive_seed, deterministic, generator, seeded
+from agfer_bench.specs import AttentionSpec
+from agfer_bench.training.batches import BatchOrder, Images, Normaliser, channel_statistics
+from agfer_bench.training.loop import fit, predict
+from agfer_bench.training.loss import as_tensor, class_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything that one training needs."""
+
+    chosen: Chosen[AttentionSpec]
+    """The block and its options."""
+    protocol: Protocol
+    """Every setting."""
+    fold: Fold
+    """Training and validation images."""
+    pixels_NHWC: NDArray[np.uint8]
+    """(N, H, W, 3) crops of the whole data set."""
+    labels_N: NDArray[np.int64]
+    """(N,) classes."""
+    names: Sequence[str]
+    """Names of the N images."""
+    classes: tuple[str, ...]
+    """Names of the classes."""
+    mask: NDArray[np.bool_]
+    """(H, W) guidance mask."""
+    device: torch.device
+    """Where to train."""
+    key: str
+    """SHA-256 of the job's address."""
+
+
+def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecord, pd.DataFrame]:
+    """Train and judge; neither prints nor changes global state.
+
+    Returns:
+        The fold's record, and a row for each validation image: its name, true and predicted
+        class, and the probability of each class.
+
+    Raises:
+        PluginError: The block cannot be built.
+        TrainingError: The loss or the outputs are not finite.
+    """
+    protocol, fold = job.protocol, job.fold
+    seed = protocol.seed
+    mean, std = channel_statistics(job.pixels_NHWC, fold.train)
+    images = Images(
+        pixels_NHWC=job.pixels_NHWC,
+        labels_N=job.labels_N,
+        normalise=Normaliser(mean=mean, std=std, scheme=protocol.normalisation),
+        device=job.device,
+    )
+    weights = None
+    if protocol.class_weights:
+        weights = class_weights(job.labels_N[fold.train], len(job.classes))
+    order = batch_order(protocol, fold)
+    network = build_network(
+        job.chosen, protocol, classes=len(job.classes), mask=job.mask, fold=fold.number
+    )
+    start_weights = host_weights_sha256(network.host)
+    network.to(job.device)
+    with (
+        deterministic(job.device),
+        seeded(job.device, derive_seed(seed, "training", fold.number)),
+    ):
+        history, peak = fit(
+            network, images, order, protocol, as_tensor(weights, job.device), on_epoch
+        )
+        probabilities = predict(network, images, fold.validation, protocol)
+        train = predict(network, images, fold.train, protocol)
+        masked = None
+        if network.guidance is not None:
+            network.guidance.always = True
+            masked = predict(network, images, fold.validation, protocol)
+    record = FoldRecord(
+        fold=fold.number,
+        job=job.key,
+        train_images=len(fold.train),
+        validation_images=len(fold.validation),
+        confusion=_confusion(job, fold.validation, probabilities),
+        train_confusion=_confusion(job, fold.train, train),
+        masked_confusion=None if masked is None else _confusion(job, fold.validation, masked),
+        class_weights=weights,
+        channel_mean=mean,
+        channel_std=std,
+        history=history,
+        peak_memory_bytes=peak,
+        peak_memory_method="cuda-allocator" if job.device.type == "cuda" else "tensor-tracker",
+        host_weights_sha256=start_weights,
+        batch_order_sha256=order.sha256,
+        split_sha256=_hash_names(job.names, fold.validation),
+    )
+    return record, _predictions(job, probabilities)
+
+
+def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
+    """Draw the order of a fold's training images: the same for every module.
+
+    Raises:
+        UserError: The fold is smaller than one batch, and incomplete batches are dropped.
+    """
+    return BatchOrder.draw(
+        fold.train,
+        epochs=protocol.epochs,
+        batch_size=protocol.batch_size,
+        shuffle=protocol.shuffle,
+        drop_last=protocol.drop_last,
+        generator=generator(protocol.seed, "order", fold.number),
+    )
+
+
+def host_weights_sha256(host: Host) -> str:
+    """Hash the weights of the host without its blocks."""
+    digest = hashlib.sha256()
+    for part in (host.stages, host.head):
+        for name, tensor in part.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _confusion(
+    job: Job, indices: NDArray[np.int64], probabilities: NDArray[np.float32]
+) -> Confusion:
+    matrix = confusion_matrix(job.labels_N[indices], probabilities.argmax(axis=1), len(job.classes))
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def _predictions(job: Job, probabilities: NDArray[np.float32]) -> pd.DataFrame:
+    indices = job.fold.validation
+    classes = np.asarray(job.classes)
+    columns: dict[str, object] = {
+        "module": job.chosen.label,
+        "fold": job.fold.number,
+        "image": [job.names[index] for index in indices],
+        "true": classes[job.labels_N[indices]],
+        "predicted": classes[probabilities.argmax(axis=1)],
+    }
+    for number, name in enumerate(job.classes):
+        columns[f"p_{name}"] = probabilities[:, number]
+    return pd.DataFrame(columns)
+
+
+def _hash_names(names: Sequence[str], indices: NDArray[np.int64]) -> str:
+    return hashlib.sha256("\n".join(names[index] for index in indices).encode()).hexdigest()

@@ -1,0 +1,294 @@
+"""A run from end to end: data, folds, jobs, size and speed, record."""
+
+from __future__ import annotations
+
+import datetime
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from agfer_bench.catalogue import Catalogue, Chosen
+from agfer_bench.errors import PluginError, describe
+from agfer_bench.faces.folds import Fold, make_folds
+from agfer_bench.measure.size import measure_size
+from agfer_bench.measure.speed import measure_speed
+from agfer_bench.network.build import Network, build_network, host_shape, try_block
+from agfer_bench.protocol import Protocol
+from agfer_bench.records import (
+    FoldRecord,
+    JobRecord,
+    ModuleRecord,
+    RunRecord,
+    SizeRecord,
+    SpeedRecord,
+)
+from agfer_bench.report.table import comparison, to_markdown
+from agfer_bench.run.address import Address, job_address, job_key, package_sha256
+from agfer_bench.run.data import FaceData, Source, load_data
+from agfer_bench.run.environment import describe_environment
+from agfer_bench.run.job import Job, batch_order, run_job
+from agfer_bench.run.reporter import Reporter
+from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump, replacing, write_text
+from agfer_bench.seeds import derive_seed
+from agfer_bench.specs import AttentionSpec
+
+BASE = "base"
+ERRORS = "errors.log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What to run."""
+
+    modules: tuple[Chosen[AttentionSpec], ...]
+    """The rows, base first."""
+    source: Source
+    """The photographs."""
+    protocol: Protocol
+    """Every setting."""
+    mask: NDArray[np.bool_]
+    """(H, W) guidance mask, which `protocol.mask` names."""
+    device: torch.device
+    """Where to train and to time."""
+    out: Path
+    """Where jobs and runs are kept."""
+    fresh: bool = False
+    """Whether jobs that are done are done again."""
+
+
+@dataclass(kw_only=True)
+class _Row:
+    """One module on its way to a record."""
+
+    chosen: Chosen[AttentionSpec]
+    folds: list[FoldRecord] = field(default_factory=list)
+    predictions: list[pd.DataFrame] = field(default_factory=list)
+    size: SizeRecord | None = None
+    speed: SpeedRecord | None = None
+    error: str | None = None
+    trace: str = ""
+
+    def fail(self, where: str, error: BaseException) -> None:
+        """Keep the first thing that went wrong."""
+        if self.error is None:
+            owner = self.chosen.entry.distribution
+            text = describe(error)
+            named = text if isinstance(error, PluginError) else f"{owner}: {text}"
+            self.error = f"{where}: {named}" if where else named
+            self.trace = "".join(traceback.format_exception(error))
+
+    def record(self) -> ModuleRecord:
+        entry = self.chosen.entry
+        return ModuleRecord(
+            label=self.chosen.label,
+            name=entry.spec.name,
+            options=self.chosen.values,
+            distribution=entry.distribution,
+            version=entry.version,
+            package_sha256=package_sha256(entry),
+            source=entry.spec.source,
+            folds=tuple(self.folds),
+            size=self.size,
+            speed=self.speed,
+            error=self.error,
+        )
+
+
+def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tuple[RunRecord, Path]:
+    """Train and measure every module on every fold, and write the comparison.
+
+    A module that fails is a row that says why; the others stand. Each job is kept as it ends, so
+    a run that was broken off goes on where it was.
+
+    Returns:
+        The record, and the folder that it was written to.
+
+    Raises:
+        UserError: The data, the folds or the output folder are at fault.
+    """
+    protocol = settings.protocol
+    data = load_data(settings.source, protocol, reporter)
+    folds = make_folds(
+        data.labels,
+        data.subjects,
+        split=protocol.split,
+        folds=protocol.folds,
+        seed=derive_seed(protocol.seed, "folds"),
+        classes=data.record.classes,
+    )
+    for fold in folds:
+        batch_order(protocol, fold)  # an impossible batch size is known before any training
+    store = Store(settings.out)
+    rows = [_Row(chosen=chosen) for chosen in settings.modules]
+    _try_blocks(rows, protocol, len(data.record.classes))
+    _train(rows, folds, data, settings, store, reporter)
+    _measure(rows, data, settings, reporter)
+    record = RunRecord(
+        protocol=protocol,
+        data=data.record,
+        environment=describe_environment(settings.device),
+        modules=tuple(row.record() for row in rows),
+        problems=tuple(str(problem) for problem in catalogue.problems),
+        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    folder = store.run_folder(record)
+    _write(record, rows, folder)
+    for problem in catalogue.run_finished(record, folder):
+        reporter.note(str(problem))
+    return record, folder
+
+
+def _try_blocks(rows: list[_Row], protocol: Protocol, classes: int) -> None:
+    slots = host_shape(protocol, classes).slots()
+    for row in rows:
+        try:
+            try_block(row.chosen, slots)
+        except PluginError as error:
+            row.fail("", error)
+
+
+def _train(
+    rows: list[_Row],
+    folds: list[Fold],
+    data: FaceData,
+    settings: RunSettings,
+    store: Store,
+    reporter: Reporter,
+) -> None:
+    """Run every job, or take it from the store."""
+    epochs = settings.protocol.epochs
+    total = len(rows) * len(folds) * epochs
+    done = 0
+    for row, job, address in _jobs(rows, folds, data, settings):
+        if row.error is None:
+            detail = f"{row.chosen.label}, fold {job.fold.number + 1} of {len(folds)}"
+            reporter.progress("training", done, total, detail)
+
+            def on_epoch(epoch: int, loss: float, before: int = done, what: str = detail) -> None:
+                reporter.progress("training", before + epoch + 1, total, f"{what}, loss {loss:.3f}")
+
+            _do(
+                job,
+                row,
+                address,
+                None if settings.fresh else store.load_job(job.key),
+                store,
+                on_epoch,
+            )
+        done += epochs
+    reporter.progress("training", total, total)
+
+
+def _do(
+    job: Job,
+    row: _Row,
+    address: Address,
+    kept: tuple[JobRecord, pd.DataFrame] | None,
+    store: Store,
+    on_epoch: Callable[[int, float], None],
+) -> None:
+    """Run one job and keep it, or use the one that is kept."""
+    if kept is None:
+        try:
+            fold, predictions = run_job(job, on_epoch)
+        except (Exception, SystemExit) as error:
+            row.fail(f"fold {job.fold.number + 1}", error)
+            return
+        kept = JobRecord(address=address, fold=fold), predictions
+        store.save_job(*kept)
+    row.folds.append(kept[0].fold)
+    row.predictions.append(kept[1])
+
+
+def _jobs(
+    rows: list[_Row], folds: list[Fold], data: FaceData, settings: RunSettings
+) -> Iterator[tuple[_Row, Job, Address]]:
+    """Yield the jobs fold by fold, all modules of a fold in turn, with their addresses."""
+    for fold in folds:
+        for row in rows:
+            address = job_address(
+                row.chosen,
+                settings.protocol,
+                data_fingerprint=data.record.fingerprint,
+                pixels_sha256=data.record.pixels_sha256,
+                fold=fold.number,
+                device=settings.device,
+            )
+            job = Job(
+                chosen=row.chosen,
+                protocol=settings.protocol,
+                fold=fold,
+                pixels_NHWC=data.crops.pixels,
+                labels_N=data.labels,
+                names=data.names,
+                classes=data.record.classes,
+                mask=settings.mask,
+                device=settings.device,
+                key=job_key(address),
+            )
+            yield row, job, address
+
+
+def _measure(rows: list[_Row], data: FaceData, settings: RunSettings, reporter: Reporter) -> None:
+    """Measure size and speed of the networks that trained, all timed side by side."""
+    protocol = settings.protocol
+    networks: dict[str, Network] = {}
+    by_label = {row.chosen.label: row for row in rows if row.error is None}
+    for label, row in by_label.items():
+        try:
+            network = build_network(
+                row.chosen,
+                protocol,
+                classes=len(data.record.classes),
+                mask=settings.mask,
+                fold=0,
+            )
+            row.size = measure_size(network, protocol)
+            _share_host(network, networks)
+            networks[label] = network.to(settings.device)
+        except (Exception, SystemExit) as error:
+            row.fail("measuring its size", error)
+    speeds, failures = measure_speed(
+        networks,
+        protocol.image_size,
+        protocol.speed,
+        settings.device,
+        base=BASE,
+        on_round=lambda done: reporter.progress("timing", done + 1, protocol.speed.rounds),
+    )
+    for label, speed in speeds.items():
+        by_label[label].speed = speed
+    for label, failure in failures.items():
+        by_label[label].fail("timing", failure)
+
+
+def _share_host(network: Network, networks: dict[str, Network]) -> None:
+    """Let a network use the host layers of one that is there.
+
+    Times do not depend on the weights' values, and ten hosts of 1.8 GB need not be in memory.
+    """
+    for other in networks.values():
+        network.host.stages, network.host.head = other.host.stages, other.host.head
+        return
+
+
+def _write(record: RunRecord, rows: list[_Row], folder: Path) -> None:
+    predictions = [part for row in rows for part in row.predictions]
+    if predictions:
+        with replacing(folder / PREDICTIONS) as temporary:
+            pd.concat(predictions, ignore_index=True).to_parquet(temporary, index=False)
+    frame = comparison(record)
+    write_text(folder / "table.md", to_markdown(record))
+    write_text(folder / "table.csv", frame.to_csv(index=False))
+    traces = [f"== {row.chosen.label} ==\n{row.trace}" for row in rows if row.trace]
+    if traces:
+        write_text(folder / ERRORS, "\n".join(traces))
+    else:
+        (folder / ERRORS).unlink(missing_ok=True)
+    write_text(folder / RECORD, dump(record))

@@ -1,0 +1,138 @@
+"""Where records live: written whole or not at all, checked when read back."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from agfer_bench.errors import UserError
+from agfer_bench.protocol import fingerprint
+from agfer_bench.records import JobRecord, RunRecord
+
+RECORD = "record.json"
+PREDICTIONS = "predictions.parquet"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Store:
+    """An output folder: jobs by address under `jobs/`, and a folder for each run.
+
+    Args:
+        out: The folder; made when something is first written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def load_job(self, key: str) -> tuple[JobRecord, pd.DataFrame] | None:
+        """Return a finished job, or None where there is none or it is damaged."""
+        folder = self._job(key)
+        try:
+            text = (folder / RECORD).read_text(encoding="utf-8")
+            record = JobRecord.model_validate_json(text)
+            predictions = pd.read_parquet(folder / PREDICTIONS)
+        except (OSError, ValueError):
+            return None
+        if fingerprint(record.address) != key or record.fold.job != key:
+            return None
+        return record, predictions
+
+    def save_job(self, record: JobRecord, predictions: pd.DataFrame) -> None:
+        """Keep a finished job.
+
+        Raises:
+            UserError: The folder cannot be written.
+        """
+        folder = self._job(record.fold.job)
+        with writing(folder):
+            temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+            try:
+                temporary.mkdir(parents=True)
+                predictions.to_parquet(temporary / PREDICTIONS, index=False)
+                (temporary / RECORD).write_text(dump(record), encoding="utf-8")
+                shutil.rmtree(folder, ignore_errors=True)
+                temporary.rename(folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+
+    def run_folder(self, record: RunRecord) -> Path:
+        """Return the folder of a run: the same for the same comparison."""
+        content = {
+            "protocol": record.protocol.model_dump(mode="json"),
+            "data": record.data.fingerprint,
+            "modules": [module.label for module in record.modules],
+            "device": record.environment.device_name,
+        }
+        name = f"{record.protocol.preset}-{record.data.name}-{fingerprint(content)[:10]}"
+        return self.out / re.sub(r"[^\w.-]", "_", name)
+
+    def _job(self, key: str) -> Path:
+        return self.out / "jobs" / key
+
+
+def dump(record: RunRecord | JobRecord) -> str:
+    """Write a record as JSON text."""
+    return record.model_dump_json(indent=1) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; what was written to it takes its place at the end."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the user can mend about writing to a path into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        advice = "free space" if error.errno in _NO_SPACE else "choose another folder with --out"
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
+
+
+def load_run(folder: Path) -> RunRecord:
+    """Read a run's record.
+
+    Args:
+        folder: The run's folder, or its `record.json`.
+
+    Raises:
+        UserError: There is no record, or it is not one that this version can read.
+    """
+    path = folder / RECORD if folder.is_dir() else folder
+    try:
+        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; name the folder of a run") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(f"{path} is no valid run record: {where}: {first['msg']}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is no valid run record: {error}") from None

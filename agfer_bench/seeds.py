@@ -1,0 +1,58 @@
+"""Seeds, derived so that no two purposes share a stream of random numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def derive_seed(seed: int, purpose: str, *parts: int) -> int:
+    """Derive a seed in 0 <= seed < 2**32 from a base seed, a purpose and, say, a fold.
+
+    >>> derive_seed(0, "host", 1) == derive_seed(0, "host", 1)
+    True
+    >>> derive_seed(0, "host", 1) == derive_seed(0, "order", 1)
+    False
+    """
+    text = ":".join([str(seed), purpose, *map(str, parts)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def generator(seed: int, purpose: str, *parts: int) -> torch.Generator:
+    """Return a CPU generator with a derived seed."""
+    return torch.Generator().manual_seed(derive_seed(seed, purpose, *parts))
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed torch's global generators, and put them back as they were at the end.
+
+    Dropout, and blocks that a stranger wrote, draw from the global generators.
+    """
+    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Choose deterministic kernels on CUDA where they exist; CPU kernels are deterministic."""
+    if device.type != "cuda":
+        yield
+        return
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.backends.cudnn.benchmark,
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = before[2]
