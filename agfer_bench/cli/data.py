@@ -10,6 +10,8 @@ from agfer_bench.cli import options as o
 from agfer_bench.cli.console import ProgressBars, show, show_json, warn
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from agfer_bench.records import DataRecord
 
 app = typer.Typer(help="List data sets, or read and crop one.", no_args_is_help=True)
@@ -78,26 +80,25 @@ def prepare_dataset(
         folder = str(loaded.crops.folder)
         show_json({"folder": folder, **loaded.record.model_dump(mode="json")})
         return
-    _show(loaded.record)
+    from agfer_bench.faces.prepare import counts
+
+    _show(loaded.record, counts(loaded.crops))
     show(f"Crops and excluded.csv: {loaded.crops.folder}")
 
 
-def _show(record: DataRecord) -> None:
+def _show(record: DataRecord, numbers: pd.DataFrame) -> None:
     from rich.table import Table
 
-    table = Table(title=f"{record.name}: images per emotion", title_justify="left")
-    for column in ("Emotion", "Read", "Kept", "Left out"):
-        table.add_column(column, justify="left" if column == "Emotion" else "right")
-    for name, read in record.images_read.items():
-        kept = record.images_kept[name]
-        table.add_row(name, str(read), str(kept), str(read - kept))
-    read, kept = sum(record.images_read.values()), sum(record.images_kept.values())
-    table.add_section()
-    table.add_row(
-        "all", str(read), str(kept), f"{read - kept} ({100 * (read - kept) / read:.1f} %)"
-    )
+    table = Table(title=f"{record.name}: photographs per emotion", title_justify="left")
+    table.add_column("emotion")
+    for column in numbers.columns:
+        table.add_column(str(column), justify="right")
+    for emotion, row in numbers.iterrows():
+        if emotion == "all":
+            table.add_section()
+        table.add_row(str(emotion), *map(str, row))
     show(table)
-    for reason, number in record.excluded.items():
-        show(f"left out, {reason}: {number}")
+    read, kept = sum(record.images_read.values()), sum(record.images_kept.values())
+    show(f"{read - kept} of {read} left out ({100 * (read - kept) / read:.1f} %)")
     for note in record.notes:
         show(note)

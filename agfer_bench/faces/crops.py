@@ -40,7 +40,7 @@ MOST_OUTSIDE = 0.25
 """Largest part of a crop's width or height that may lie outside the image."""
 
 
-class NoCrop(Exception):  # noqa: N818 - reads as the outcome it is
+class NoCrop(Exception):
     """A photograph that yields no crop.
 
     `reason` is ``no face``, ``no eye``, ``no mouth`` or ``degenerate``; `detail` is one line.

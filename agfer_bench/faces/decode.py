@@ -21,7 +21,7 @@ _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd8])")
 """A marker that ends or opens a segment: not a stuffed byte, a restart or a start of image."""
 
 
-class Unreadable(Exception):  # noqa: N818 - reads as what the file is
+class Unreadable(Exception):
     """A file that holds no complete image.
 
     `reason` is ``unreadable`` or ``truncated``, `detail` one line about this file.

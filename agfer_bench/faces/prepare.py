@@ -1,21 +1,14 @@
 """A table of photographs to a cached set of crops.
 
-A cache entry is a folder, ``<cache>/crops/<key>``: ``crops.u8`` (the pixels), ``table.parquet``,
-``excluded.csv`` and ``meta.json``. It is written under another name and renamed when complete, so
-an entry is either whole or absent, whatever is killed and whoever else builds it meanwhile.
+Parallel over threads: OpenCV lets go of Python's lock while it decodes and detects.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
-import math
 import os
-import shutil
-import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,13 +16,20 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from agfer_bench.errors import UserError
 from agfer_bench.faces.cascade import Cascades
+from agfer_bench.faces.crop_cache import (
+    FORMAT,
+    REASONS,
+    CropSet,
+    CropSettings,
+    cannot_write,
+    draft_entry,
+    open_entry,
+    publish,
+)
 from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, decode, opencv
 from agfer_bench.specs import FaceImage, FaceTable
@@ -37,58 +37,9 @@ from agfer_bench.specs import FaceImage, FaceTable
 if TYPE_CHECKING:
     import pandas as pd
 
-REASONS = ("unreadable", "truncated", "no face", "no eye", "no mouth", "degenerate")
-"""Why a photograph may be left out."""
-
-_FORMAT = 1
-"""Version of the cache and of what `find_crop` finds: raise it when either changes."""
-_ABANDONED = 3600.0
-"""A half-written entry that nobody has touched for so many seconds is removed."""
 _TEXT = ("name", "emotion", "subject", "sequence", "age_group", "sha256")
 _COLUMNS = ("name", "emotion", "subject", "sequence", "frame", "age_group", "sha256")
 _SIDES = ("x", "y", "width", "height")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CropSettings:
-    """How photographs become network inputs."""
-
-    image_size: int
-    """Side of the square crops in pixels."""
-    method: Literal["viola-jones", "none"] = "viola-jones"
-    """Cascade crops, or the whole image stretched (for faces that are cropped already)."""
-    padding: float = 0.2
-    """Border added before the search, in units of the longest side."""
-    longest_side: int = 640
-    """Pixels to which the longest side is shrunk for the search."""
-
-    def __post_init__(self) -> None:
-        if self.method not in ("viola-jones", "none"):
-            raise UserError(f"crop method {self.method!r}: use viola-jones or none")
-        if self.image_size < 1 or self.longest_side < 32 or not 0 <= self.padding <= 2:
-            raise UserError(
-                f"crop settings out of range: image_size {self.image_size} (at least 1), "
-                f"longest_side {self.longest_side} (at least 32), padding {self.padding} (0 to 2)"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CropSet:
-    """The crops of one data set, in the order of its table."""
-
-    pixels: NDArray[np.uint8]
-    """RGB of shape (N, S, S, 3); a read-only view of the cache file."""
-    table: pd.DataFrame
-    """One row per crop: name, emotion, subject, sequence, frame, age_group, sha256 of the file;
-    and in pixels of the photograph face_x, face_y, face_width, face_height and the same for eye,
-    pair, mouth and crop (method ``none``: crop only). What is unknown is NA."""
-    excluded: pd.DataFrame
-    """One row per photograph left out: name, emotion, reason (of `REASONS`), detail."""
-    fingerprint: str
-    """``sha256:`` over names, labels, file contents, exclusions, crop settings and cascades: the
-    same on every machine for the same data."""
-    pixels_sha256: str
-    """``sha256:`` over the crops' bytes: differs where another decoder rounds otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,18 +85,18 @@ def prepare(
     """
     cascades = Cascades.load(cascades_folder) if settings.method == "viola-jones" else None
     folder = cache / "crops" / _key(table, settings, cascades)
-    ready = _open(folder, settings)
+    ready = open_entry(folder, settings)
     if ready is not None:
         return ready
     try:
-        with _draft(folder) as draft:
+        with draft_entry(folder) as draft:
             outcomes = _in_order(table, settings, cascades, workers)
             with _single_threaded_opencv(), closing(outcomes):
                 _write(draft, table, settings, cascades, outcomes, progress)
-            _publish(draft, folder, settings)
+            publish(draft, folder, settings)
     except OSError as error:
-        raise _cannot_write(cache, error) from error
-    ready = _open(folder, settings)
+        raise cannot_write(cache, error) from error
+    ready = open_entry(folder, settings)
     if ready is None:
         raise UserError(f"the crop cache {folder} was changed while it was written: run again")
     return ready
@@ -175,7 +126,7 @@ def counts(crops: CropSet) -> pd.DataFrame:
 def _key(table: FaceTable, settings: CropSettings, cascades: Cascades | None) -> str:
     """Name of the cache entry: changes with anything that may change the crops."""
     payload = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "opencv": opencv().__version__,
         "settings": asdict(settings),
         "cascades": cascades and cascades.digest,
@@ -310,7 +261,7 @@ def _write(
         "cascades": cascades and cascades.digest,
     }
     meta = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "crops": len(rows),
         "excluded": len(excluded),
         "fingerprint": f"sha256:{_sha256(content)}",
@@ -348,81 +299,4 @@ def _nothing_left(table: FaceTable, reasons: dict[Any, int]) -> UserError:
     return UserError(
         f"none of the {len(table.images)} photographs in {table.root} gave a crop ({shown}): "
         'where the images are cropped faces already, use the crop method "none"'
-    )
-
-
-@contextmanager
-def _draft(folder: Path) -> Iterator[Path]:
-    """A new folder beside the entry, gone afterwards whatever happens."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder.parent)
-    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex}"
-    draft.mkdir()
-    try:
-        yield draft
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed processes left.
-
-    Judged by age alone: process numbers mean nothing across machines that share a cache.
-    """
-    for draft in parent.glob(".draft-*"):
-        try:
-            touched = max(path.stat().st_mtime for path in (draft, *draft.iterdir()))
-        except OSError:
-            continue  # Its owner has just renamed or removed it.
-        if time.time() - touched > _ABANDONED:
-            shutil.rmtree(draft, ignore_errors=True)
-
-
-def _publish(draft: Path, folder: Path, settings: CropSettings) -> None:
-    """Move a complete draft into place; yield to another process that was faster."""
-    if folder.exists() and _open(folder, settings) is None:
-        damaged = folder.parent / f".draft-damaged-{uuid.uuid4().hex}"
-        folder.replace(damaged)
-        shutil.rmtree(damaged, ignore_errors=True)
-    try:
-        draft.replace(folder)
-    except OSError:
-        if _open(folder, settings) is None:
-            raise
-
-
-def _open(folder: Path, settings: CropSettings) -> CropSet | None:
-    """Read an entry; None where it is absent or its sizes disagree."""
-    import pandas as pd
-
-    side, path = settings.image_size, folder / "crops.u8"
-    try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        shape = (int(meta["crops"]), side, side, 3)
-        table = pd.read_parquet(folder / "table.parquet")
-        excluded = pd.read_csv(folder / "excluded.csv", dtype=str, keep_default_na=False)
-        sizes = [path.stat().st_size, len(table), len(excluded), meta["format"]]
-        if sizes != [math.prod(shape), shape[0], meta["excluded"], _FORMAT]:
-            return None
-        return CropSet(
-            pixels=np.memmap(path, np.uint8, "r", shape=shape),
-            table=table,
-            excluded=excluded,
-            fingerprint=meta["fingerprint"],
-            pixels_sha256=meta["pixels_sha256"],
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _cannot_write(cache: Path, error: OSError) -> UserError:
-    """The error for a cache folder that takes no more, or nothing at all."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError(
-            f"the disk of the cache folder {cache} is full ({error.strerror}): free some space "
-            "there or name another cache folder; nothing half-written was left"
-        )
-    return UserError(
-        f"cannot write the cache folder {cache} ({error.strerror or error}): make it writable or "
-        "name another one"
     )

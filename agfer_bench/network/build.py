@@ -26,16 +26,23 @@ from agfer_bench.specs import AttentionSpec, Slot
 CPU = torch.device("cpu")
 
 
-class Network(nn.Sequential):
+class Network(nn.Module):
     """Guidance, if the protocol has it, in front of the host.
 
     Input (B, 3, H, W) float, output (B, M) logits.
     """
 
     def __init__(self, guidance: Guidance | None, host: Host) -> None:
-        super().__init__(*([guidance] if guidance is not None else []), host)
+        super().__init__()
         self.guidance = guidance
         self.host = host
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return logits of shape (B, M)."""
+        if self.guidance is not None:
+            x_BCHW = self.guidance(x_BCHW)
+        logits_BM: Tensor = self.host(x_BCHW)
+        return logits_BM
 
 
 def host_shape(protocol: Protocol, classes: int) -> HostShape:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.catalogue import Chosen
-from agfer_bench.faces.prepare import CropSet, CropSettings, prepare
+from agfer_bench.faces.crop_cache import CropSet, CropSettings
+from agfer_bench.faces.prepare import prepare
 from agfer_bench.faces.table import read_table
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import DataRecord

@@ -88,8 +88,10 @@ def make_optimiser(network: nn.Module, protocol: Protocol) -> torch.optim.Optimi
         {"params": [p for p in learnable if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if protocol.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=protocol.learning_rate, momentum=protocol.momentum)
-    return torch.optim.AdamW(groups, lr=protocol.learning_rate)
+        return torch.optim.SGD(
+            groups, lr=protocol.learning_rate, momentum=protocol.momentum, fused=True
+        )
+    return torch.optim.AdamW(groups, lr=protocol.learning_rate, fused=True)
 
 
 def predict(

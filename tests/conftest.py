@@ -1,0 +1,73 @@
+"""What tests share: real photographs where they are at hand, a tiny data set, fake plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import Distribution, EntryPoint
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+EMOTIONS = ("anger", "happiness", "sadness")
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """Return the folder of real photographs, or skip."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real photographs are not at hand ({folder})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write 6 subjects x 3 emotions x 2 images of a blob whose place tells the emotion.
+
+    They are no faces: read them with `crop=none`.
+    """
+    folder = tmp_path_factory.mktemp("blobs")
+    random = np.random.default_rng(0)
+    lines = ["file_name,emotion,subject"]
+    for number, emotion in enumerate(EMOTIONS):
+        (folder / emotion).mkdir()
+        for subject in range(6):
+            for frame in range(2):
+                image = random.integers(0, 60, (40, 40, 3), dtype=np.uint8)
+                image[5 + 10 * number : 15 + 10 * number, 8:32] += 150
+                name = f"{emotion}/{subject}_{frame}.png"
+                assert cv2.imwrite(str(folder / name), image)
+                lines.append(f"{name},{emotion},s{subject}")
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+class FakeDistribution(Distribution):
+    """A distribution that exists only in metadata."""
+
+    def __init__(self, name: str, version: str) -> None:
+        self._text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+
+    def read_text(self, filename: str) -> str | None:
+        return self._text if filename == "METADATA" else None
+
+    def locate_file(self, path: object) -> Path:
+        return Path(str(path))
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], EntryPoint]:
+    """Return a function that writes a module and gives the entry point of a distribution of it."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+
+    def make(distribution: str, source: str) -> EntryPoint:
+        module = "plugin_" + distribution.replace("-", "_")
+        (folder / f"{module}.py").write_text(source)
+        point = EntryPoint(name=distribution, value=module, group="agfer_bench")
+        return point._for(FakeDistribution(distribution, "1.2.3"))  # type: ignore[attr-defined, no-any-return]
+
+    return make

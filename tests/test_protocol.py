@@ -1,0 +1,80 @@
+"""Protocols: presets as the paper has them, validation, fingerprints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agfer_bench.errors import UserError
+from agfer_bench.protocol import Protocol, load_preset, load_protocol
+
+
+def test_the_paper_preset_is_the_papers() -> None:
+    paper = load_preset("paper")
+    expected = {
+        "image_size": 224, "stride": 16, "width": 1.0, "split": "image", "folds": 5,
+        "epochs": 100, "batch_size": 128, "optimiser": "sgd", "momentum": 0.9,
+        "learning_rate": 1e-4, "weight_decay": 1e-4, "initialisation": "glorot",
+        "normalisation": "zero-centre", "shuffle": "once", "drop_last": True, "alpha": 0.125,
+        "dropout": 0.5, "guidance": True, "class_weights": True, "precision": "fp32",
+    }  # fmt: skip
+    assert {name: getattr(paper, name) for name in expected} == expected
+    assert paper.changes() == {}
+
+
+def test_quick_has_at_most_three_subject_folds() -> None:
+    quick = load_preset("quick")
+    assert quick.folds <= 3
+    assert quick.split == "subject"
+    assert quick.guidance
+
+
+def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
+    quick = load_preset("quick")
+    other = {
+        "crop": "none", "image_size": 64, "split": "image", "folds": 2, "stride": 32, "width": 0.5,
+        "dropout": 0.1, "initialisation": "glorot", "normalisation": "zero-centre",
+        "guidance": False, "alpha": 0.5, "mask": "sha256:0", "class_weights": False, "epochs": 1,
+        "batch_size": 2, "shuffle": "once", "drop_last": True, "optimiser": "sgd",
+        "learning_rate": 1.0, "momentum": 0.1, "weight_decay": 0.5, "precision": "bf16", "seed": 1,
+    }  # fmt: skip
+    assert set(other) == set(Protocol.model_fields) - {"preset", "speed"}
+    prints = {quick.with_settings({name: value}).fingerprint for name, value in other.items()}
+    assert len(prints | {quick.fingerprint}) == len(other) + 1
+    assert quick.with_settings({"preset": "x", "speed": {"rounds": 2}}).fingerprint == (
+        quick.fingerprint
+    )
+    changed = quick.with_settings({"epochs": 2})
+    assert changed.changes() == {"epochs": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch = 3", "did you mean 'epochs'"),
+        ("[speed]\nround = 3", "did you mean 'rounds'"),
+        ("epochs = 0", "epochs = 0: Input should be greater than or equal to 1"),
+        ("stride = 8", "stride = 8"),
+        ("width = 'wide'", "width = 'wide'"),
+        ("learning_rate = nan", "learning_rate"),
+        ("epochs", "not valid TOML"),
+        ("preset = 'papr'", "did you mean 'paper'"),
+    ],
+)
+def test_a_bad_protocol_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        load_protocol(path)
+    assert "\n" not in str(caught.value).replace("at line", "")
+
+
+def test_a_file_may_start_from_a_preset(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("preset = 'paper'\nepochs = 450\n[speed]\nrounds = 7\n")
+    protocol = load_protocol(path)
+    assert protocol.changes() == {"epochs": 450}
+    assert (protocol.speed.rounds, protocol.speed.warmup) == (7, 10)
+    with pytest.raises(UserError, match="cannot read protocol"):
+        load_protocol(tmp_path / "absent.toml")
