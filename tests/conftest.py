@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
@@ -63,10 +64,12 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def make(distribution: str, source: str) -> EntryPoint:
         module = "plugin_" + distribution.replace("-", "_")
         (folder / f"{module}.py").write_text(source)
+        sys.modules.pop(module, None)
         point = EntryPoint(name=distribution, value=module, group="agfer_bench")
         return point._for(FakeDistribution(distribution, "1.2.3"))  # type: ignore[attr-defined, no-any-return]
 

@@ -83,8 +83,7 @@ class ProgressBars:
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> ProgressBars:
-        """Start to draw."""
-        self._progress.start()
+        """Draw nothing until there is a first step: an early error then stands alone."""
         return self
 
     def __exit__(
@@ -94,10 +93,13 @@ class ProgressBars:
         trace: TracebackType | None,
     ) -> None:
         """Stop drawing."""
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Move the bar of `what`, which appears with its first step."""
+        if not self._tasks:
+            self._progress.start()
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total, detail=detail)
         self._progress.update(self._tasks[what], completed=done, total=total, detail=detail)

@@ -327,7 +327,7 @@ def test_an_entry_of_another_format_is_rebuilt(table: FaceTable, tmp_path: Path)
 def test_another_process_that_was_faster_wins(
     table: FaceTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache, real = tmp_path / "cache", module.publish
+    cache, real = tmp_path / "cache", crop_cache.publish
 
     def late(draft: Path, folder: Path, settings: CropSettings) -> None:
         shutil.copytree(draft, folder)
@@ -394,7 +394,7 @@ def test_a_disk_that_fills_up_among_the_pixels(table: FaceTable, tmp_path: Path)
     """A device that is always full stands in for the pixel file."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    real = module.draft_entry
+    real = crop_cache.draft_entry
     with pytest.MonkeyPatch.context() as patch:
 
         @contextmanager

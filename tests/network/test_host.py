@@ -137,7 +137,7 @@ def test_the_harness_does_not_reinitialise_a_block() -> None:
         mask=np.ones((48, 48), dtype=bool),
         fold=0,
     )
-    assert all((block.weight == 0.125).all() for block in network.host.blocks.values())  # type: ignore[union-attr, operator]
+    assert all((block.weight == 0.125).all() for block in network.host.blocks.values())  # type: ignore[union-attr]
 
 
 def test_equation_1_by_hand() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from agfer_bench_agfer import AGFER
@@ -24,8 +26,11 @@ SLOTS = [
 ]
 
 
-def _sum_parameters(build, **options):  # type: ignore[no-untyped-def]
-    return sum(parameters(build(slot, **options)) for slot in SLOTS)
+Build = Callable[..., nn.Module]
+
+
+def _sum_parameters(build: Build) -> int:
+    return sum(parameters(build(slot)) for slot in SLOTS)
 
 
 def test_parameters_over_the_three_slots_are_the_formulas() -> None:
@@ -56,8 +61,8 @@ def test_shared_cbam_equals_timm() -> None:
     with torch.no_grad():
         for parameter in ours.parameters():
             parameter.normal_()
-        theirs.channel.fc1.load_state_dict(ours.mlp_mean[0].state_dict())
-        theirs.channel.fc2.load_state_dict(ours.mlp_mean[2].state_dict())
+        theirs.channel.fc1.load_state_dict(ours.mlp_mean.get_submodule("0").state_dict())
+        theirs.channel.fc2.load_state_dict(ours.mlp_mean.get_submodule("2").state_dict())
         # timm's spatial input is [mean, max], ours [max, mean] as the paper says it.
         theirs.spatial.conv.conv.weight.copy_(ours.where.weight.flip(1))
         norm = theirs.spatial.conv.bn
@@ -77,7 +82,9 @@ def test_unshared_cbam_uses_an_mlp_for_each_pooling() -> None:
     x = torch.randn(2, 32, 5, 5)
     before = block(x)
     with torch.no_grad():
-        block.mlp_max[2].bias.add_(1.0)
+        for layer in block.mlp_max:
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                layer.bias.add_(1.0)
     assert not torch.equal(before, block(x))
     assert parameters(CBAM(32, 16)) - parameters(CBAM(32, 16, shared_mlp=True)) == parameters(
         block.mlp_max
@@ -87,14 +94,13 @@ def test_unshared_cbam_uses_an_mlp_for_each_pooling() -> None:
 def test_agfer_by_hand() -> None:
     """All weights zero: both gates are 1/2, so the output is x times sigmoid(1/4)."""
     block = AGFER(16, classes=7)
-    nn.init.zeros_(block.which[0].weight)
     for module in block.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.zeros_(module.weight)
     x = torch.randn(2, 16, 6, 6)
     torch.testing.assert_close(block(x), x * torch.sigmoid(torch.tensor(0.25)))
     with torch.no_grad():  # channel gate saturated at 1: sigmoid(1 * 1/2)
-        block.which[2].bias.fill_(50.0)
+        block.which.get_parameter("2.bias").fill_(50.0)
     torch.testing.assert_close(block(x), x * torch.sigmoid(torch.tensor(0.5)))
 
 
@@ -111,12 +117,12 @@ def test_agfer_gate_stays_between_a_half_and_0_731() -> None:
 
 
 @pytest.mark.parametrize(("build", "nodes"), [(build_se, 6), (build_cbam, 17), (build_agfer, 13)])
-def test_compute_nodes_are_the_papers_layers(build, nodes: int) -> None:  # type: ignore[no-untyped-def]
+def test_compute_nodes_are_the_papers_layers(build: Build, nodes: int) -> None:
     assert compute_nodes(build(SLOTS[0])) == nodes
 
 
 @pytest.mark.parametrize("build", [build_se, build_cbam, build_agfer])
-def test_blocks_start_from_glorot_weights_and_zero_biases(build) -> None:  # type: ignore[no-untyped-def]
+def test_blocks_start_from_glorot_weights_and_zero_biases(build: Build) -> None:
     torch.manual_seed(5)
     block = build(SLOTS[2])
     for layer in block.modules():
@@ -132,7 +138,7 @@ def test_blocks_start_from_glorot_weights_and_zero_biases(build) -> None:  # typ
 
 
 @pytest.mark.parametrize("build", [build_se, build_cbam, build_agfer])
-def test_reduction_below_one_is_refused(build) -> None:  # type: ignore[no-untyped-def]
+def test_reduction_below_one_is_refused(build: Build) -> None:
     with pytest.raises(UserError, match="reduction must be at least 1"):
         build(SLOTS[0], reduction=0)
     wide = build(Slot(channels=8, height=4, width=4, classes=2, stage=2), reduction=64)

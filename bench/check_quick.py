@@ -1,0 +1,33 @@
+"""Check that the default run did what it promises; used by CI.
+
+Every network's mean accuracy is above three times chance, and no fold predicts a single class.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from agfer_bench.measure.accuracy import single_class
+from agfer_bench.run.store import load_run
+
+
+def main(folder: Path) -> int:
+    """Return how many promises are broken, each said in a line."""
+    record = load_run(folder)
+    bar = 3 / len(record.data.classes)
+    broken = 0
+    for module in record.modules:
+        mean = float(np.mean(module.accuracies)) if module.complete else 0.0
+        stuck = [f.fold + 1 for f in module.folds if single_class(np.array(f.confusion))]
+        good = mean > bar and not stuck
+        broken += not good
+        sign = "ok" if good else "BROKEN"
+        sys.stdout.write(f"{sign}: {module.label} {mean:.3f} (bar {bar:.3f}), stuck {stuck}\n")
+    return broken
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

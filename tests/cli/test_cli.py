@@ -1,0 +1,217 @@
+"""The command line, as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from agfer_bench.cli.app import main
+
+TINY = (
+    *("--set", "crop=none", "--image-size", "32", "--folds", "2", "--epochs", "1"),
+    *("--batch-size", "8", "--set", "speed.warmup=1", "--set", "speed.rounds=2"),
+    *("--set", "speed.passes=1"),
+)
+
+
+class Command:
+    """Runs the command in this process, with its own output and cache folders."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+        self.out = ""
+        self.err = ""
+
+    def __call__(self, *arguments: object) -> int:
+        """Return the exit code; keep what was printed."""
+        before = sys.argv
+        sys.argv = ["agfer-bench", *map(str, arguments)]
+        try:
+            main()
+            code = 0
+        except SystemExit as error:
+            code = int(error.code or 0)
+        finally:
+            sys.argv = before
+        self.out, self.err = self._capsys.readouterr()
+        return code
+
+    def run(self, data: object, *arguments: object) -> int:
+        """Run the tiny comparison on a folder of images."""
+        out, cache = self.folder / "out", self.folder / "cache"
+        where = ("--data", f"image-folder={data}", "--out", out, "--cache", cache)
+        return self("run", *where, *TINY, *arguments)
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    monkeypatch.setenv("COLUMNS", "200")
+    return Command(tmp_path, capsys)
+
+
+def test_help_does_not_import_torch() -> None:
+    code = (
+        "import sys\nfrom agfer_bench.cli.app import main\nsys.argv = ['agfer-bench', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'cv2', 'timm', 'sklearn'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in ("run", "modules", "data", "report"):
+        assert name in done.stdout
+
+
+def test_run_and_report(command: Command, blobs: Path) -> None:
+    assert command.run(blobs, "--modules", "se:reduction=4,agfer") == 0
+    assert [name for name in ("base", "se:reduction=4", "agfer") if name in command.out] == [
+        "base",
+        "se:reduction=4",
+        "agfer",
+    ]
+    assert "SD" in command.out
+    assert "epochs=1" in command.out, "the title names what differs from the preset"
+    (folder,) = (command.folder / "out").glob("quick-*")
+    table = command.out.split("Written to")[0]
+    assert command("report", folder) == 0
+    assert command.out.strip() == table.strip()
+    assert command("report", folder, "--json") == 0
+    rows = json.loads(command.out)["rows"]
+    assert [row["module"] for row in rows] == ["base", "se:reduction=4", "agfer"]
+    assert 0 <= rows[0]["accuracy_mean"] <= 1
+
+
+def test_base_is_added_once_and_first(command: Command, blobs: Path) -> None:
+    assert command.run(blobs, "--modules", "se,base", "--json") == 0
+    shown = json.loads(command.out)
+    assert [row["module"] for row in shown["rows"]] == ["base", "se"]
+    assert (Path(shown["folder"]) / "record.json").is_file()
+
+
+def test_modules(command: Command) -> None:
+    assert command("modules", "--json") == 0
+    listed = {one["name"]: one for one in json.loads(command.out)["modules"]}
+    assert listed["agfer"]["parameters"] == 44_419
+    assert listed["cbam"]["source"] == "arXiv:1807.06521"
+    assert command("modules") == 0
+    assert "44,419" in command.out
+    assert command("modules", "cbam:shared_mlp=true") == 0
+    assert "44,257" in command.out
+    assert command("modules", "cbm") == 2
+    assert "did you mean 'cbam'" in command.err
+
+
+def test_data_list_and_prepare(command: Command, blobs: Path) -> None:
+    assert command("data", "list", "--json") == 0
+    names = {one["name"] for one in json.loads(command.out)["datasets"]}
+    assert {"image-folder", "synthetic"} <= names
+    common = ("--data", f"image-folder={blobs}", "--cache", command.folder / "cache")
+    assert command("data", "prepare", *common, "--set", "crop=none", "--json") == 0
+    prepared = json.loads(command.out)
+    assert prepared["images_kept"] == {"anger": 12, "happiness": 12, "sadness": 12}
+    assert (Path(prepared["folder"]) / "excluded.csv").is_file()
+    assert command("data", "prepare", *common, "--set", "crop=none") == 0
+    assert "0 of 36 left out" in command.out
+
+
+def _mask(path: Path, size: int, levels: tuple[int, ...]) -> Path:
+    pixels = np.resize(np.array(levels, dtype=np.uint8), (size, size))
+    assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+def test_a_mask_of_ones_own_is_part_of_the_protocol(command: Command, blobs: Path) -> None:
+    mask = _mask(command.folder / "mask.png", 32, (0, 255))
+    assert command.run(blobs, "--modules", "base", "--mask", mask) == 0
+    (folder,) = (command.folder / "out").glob("quick-*")
+    protocol = json.loads((folder / "record.json").read_text())["protocol"]
+    assert protocol["mask"].startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--modules", ""], "names no module"),
+        (["--modules", "agfr"], "did you mean 'agfer'"),
+        (["--modules", "se:reduction=x"], "se:reduction must be of type int"),
+        (["--modules", "se", "--epochs", "0"], "epochs = 0"),
+        (["--set", "epoch=3"], "did you mean 'epochs'"),
+        (["--set", "epochs"], "expected NAME=VALUE"),
+        (["--preset", "papr"], "did you mean 'paper'"),
+        (["--preset", "paper", "--protocol", "x.toml"], "not both"),
+        (["--protocol", "absent.toml"], "cannot read protocol"),
+        (["--mask", "absent.png"], "absent.png"),
+        (["--stride", "8"], "stride = 8"),
+        (["--data", "image-folder"], "needs a folder"),
+        (["--data", "image-folder="], "names no folder"),
+        (["--data", "image-folder=absent"], "no such folder"),
+        (["--data", "imagefolder=x"], "did you mean 'image-folder'"),
+        (["--data", "synthetic=x"], "takes no folder"),
+        (["--data", "synthetic:subject=3"], "did you mean 'subjects'"),
+    ],
+)
+def test_bad_arguments_are_one_line(
+    command: Command, blobs: Path, arguments: list[str], message: str
+) -> None:
+    assert command.run(blobs, *arguments) == 2
+    assert message in command.err
+    assert command.err.startswith("error: ")
+    assert len(command.err.strip().splitlines()) == 1
+    assert not (command.folder / "out").exists()
+
+
+def test_masks_that_do_not_fit(command: Command, blobs: Path) -> None:
+    small = _mask(command.folder / "small.png", 16, (0, 255))
+    grey = _mask(command.folder / "grey.png", 32, (0, 100, 255))
+    text = command.folder / "text.png"
+    text.write_text("no picture")
+    for path in (small, grey, text):
+        assert command.run(blobs, "--mask", path) == 2
+        assert path.name in command.err
+        assert "Traceback" not in command.err
+
+
+def test_no_cuda_is_said(command: Command, blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert command.run(blobs, "--device", "cuda") == 2
+    assert "use --device cpu" in command.err
+
+
+def test_data_that_are_too_small(command: Command, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert command.run(empty) == 2
+    assert "holds no image" in command.err
+    one = tmp_path / "one"
+    (one / "fear").mkdir(parents=True)
+    for number in range(4):
+        _mask(one / "fear" / f"{number}.png", 16, (0, 255))
+    assert command.run(one, "--split", "image") == 2
+    assert "only one emotion is left (fear)" in command.err
+    (one / "anger").mkdir()
+    _mask(one / "anger" / "0.png", 16, (0, 255))
+    assert command.run(one, "--split", "image") == 2
+    assert "anger (1)" in command.err
+
+
+def test_report_of_something_else(command: Command, tmp_path: Path) -> None:
+    assert command("report", tmp_path / "absent") == 2
+    assert "name the folder of a run" in command.err
+    (tmp_path / "record.json").write_text('{"schema_version": 1}')
+    assert command("report", tmp_path) == 2
+    assert "no valid run record" in command.err
+
+
+def test_an_output_that_is_a_file(command: Command, blobs: Path) -> None:
+    (command.folder / "out").write_text("in the way")
+    assert command.run(blobs, "--modules", "base") == 2
+    assert "is a file" in command.err

@@ -1,0 +1,319 @@
+"""A whole run on a tiny data set: pairing, reuse, equality, and plugins that fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from agfer_bench.catalogue import Catalogue, load_catalogue
+from agfer_bench.errors import UserError
+from agfer_bench.faces.mask import default_mask
+from agfer_bench.options import parse_choice
+from agfer_bench.protocol import load_preset
+from agfer_bench.records import RunRecord
+from agfer_bench.report.table import notes, rows_of, to_markdown
+from agfer_bench.run import runner
+from agfer_bench.run.data import Source
+from agfer_bench.run.job import run_job
+from agfer_bench.run.reporter import Silent
+from agfer_bench.run.runner import RunSettings, run
+from agfer_bench.run.store import load_run
+
+Make = Callable[[str, str], EntryPoint]
+
+TINY: dict[str, Any] = {
+    "crop": "none",
+    "image_size": 32,
+    "folds": 2,
+    "epochs": 2,
+    "batch_size": 8,
+    "speed": {"warmup": 1, "rounds": 2, "passes": 1},
+}
+
+HEAD = """
+import torch
+from torch import nn
+from agfer_bench import AttentionSpec, hookimpl
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self.calls = 0
+    def forward(self, x):
+        self.calls += 1
+        {forward}
+
+def build(slot):
+    {build}
+
+@hookimpl
+def attention_modules():
+    return [AttentionSpec(name="{name}", build=build, source="", summary="")]
+"""
+
+FAULTS = {
+    "raises in build": ("raise OSError('no weights')", "return x", "OSError: no weights"),
+    "exits in build": ("raise SystemExit(1)", "return x", "build failed"),
+    "no module": ("return 3", "return x", "returned int"),
+    "raises in forward": ("return Block()", "raise KeyError('x')", "forward failed: KeyError"),
+    "changes the shape": ("return Block()", "return x[:, :, 1:]", "changed the shape"),
+    "returns NaN": ("return Block()", "return x * float('nan')", "not finite"),
+    "changes the type": ("return Block()", "return x.double()", "changed the type"),
+    "changes its input": ("return Block()", "return x.mul_(2)", "changed its input"),
+    "no tensor": ("return Block()", "return (x,)", "returned tuple"),
+    "NaN in training": (
+        "return Block()",
+        "return x * self.scale * (float('nan') if self.training else 1)",
+        "the loss became nan in epoch 1",
+    ),
+    "raises in training": (
+        "return Block()",
+        "return x / (0 if self.training and 1 / 0 else 1)",
+        "ZeroDivisionError",
+    ),
+}
+
+
+@dataclass
+class Runs:
+    """Runs on the tiny data set with its own output folder."""
+
+    blobs: Path
+    folder: Path
+
+    def __call__(
+        self,
+        modules: str = "base,se",
+        *,
+        catalogue: Catalogue | None = None,
+        out: str = "out",
+        fresh: bool = False,
+        **changes: Any,
+    ) -> tuple[RunRecord, Path]:
+        catalogue = catalogue or _own()
+        protocol = load_preset("quick").with_settings(TINY | changes)
+        source = Source(
+            chosen=catalogue.choose_dataset(parse_choice("image-folder")),
+            folder=self.blobs,
+            cascades=None,
+            cache=self.folder / "cache",
+            workers=1,
+        )
+        settings = RunSettings(
+            modules=tuple(catalogue.choose_modules(modules)),
+            source=source,
+            protocol=protocol,
+            mask=default_mask(protocol.image_size),
+            device=torch.device("cpu"),
+            out=self.folder / out,
+            fresh=fresh,
+        )
+        return run(settings, catalogue, Silent())
+
+
+def _own(*more: EntryPoint) -> Catalogue:
+    own = [p for p in entry_points(group="agfer_bench") if p.dist and p.dist.name == "agfer-bench"]
+    return load_catalogue([*own, *more])
+
+
+@pytest.fixture
+def runs(blobs: Path, tmp_path: Path) -> Runs:
+    return Runs(blobs, tmp_path)
+
+
+@pytest.fixture
+def count_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows with the label of each job that really runs."""
+    done: list[str] = []
+    real = run_job
+
+    def counting(job: Any, on_epoch: Any) -> Any:
+        done.append(job.chosen.label)
+        return real(job, on_epoch)
+
+    monkeypatch.setattr(runner, "run_job", counting)
+    return done
+
+
+def _without_times(record: RunRecord) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(record.model_dump_json())
+    del content["finished"]
+    for module in content["modules"]:
+        del module["speed"]
+        for fold in module["folds"]:
+            for epoch in fold["history"]:
+                del epoch["seconds"]
+    return content
+
+
+def test_a_run_leaves_record_predictions_and_tables(runs: Runs) -> None:
+    record, folder = runs("base,agfer,se,cbam", epochs=3)
+    assert load_run(folder) == record
+    assert [module.label for module in record.modules] == ["base", "agfer", "se", "cbam"]
+    assert all(module.complete and module.size and module.speed for module in record.modules)
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    assert len(predictions) == 4 * 36, "each module judges each image once"
+    for module in record.modules:
+        for fold in module.folds:
+            mine = predictions.query(f"module == '{module.label}' and fold == {fold.fold}")
+            assert fold.validation_images == len(mine) == sum(map(sum, fold.confusion))
+            right = (mine["true"] == mine["predicted"]).sum()
+            assert right == sum(fold.confusion[i][i] for i in range(3))
+            assert sum(map(sum, fold.train_confusion)) == fold.train_images
+    table = pd.read_csv(folder / "table.csv")
+    assert table["module"].tolist() == ["base", "agfer", "se", "cbam"]
+    assert table["latency_ratio_to_base"][0] == pytest.approx(1.0)
+    assert "sample standard deviation" in (folder / "table.md").read_text()
+    assert not (folder / "errors.log").exists()
+
+
+def test_two_runs_are_equal_but_for_times(runs: Runs) -> None:
+    first, _ = runs("base,agfer,cbam", out="a")
+    second, _ = runs("base,agfer,cbam", out="b")
+    assert _without_times(first) == _without_times(second)
+    third, _ = runs("base,agfer,cbam", out="c", seed=1)
+    assert _without_times(first) != _without_times(third)
+
+
+def test_modules_of_a_fold_are_paired(runs: Runs) -> None:
+    record, _ = runs("base,agfer,se,cbam")
+    for number in range(2):
+        folds = [module.folds[number] for module in record.modules]
+        for what in ("host_weights_sha256", "batch_order_sha256", "split_sha256"):
+            assert len({getattr(fold, what) for fold in folds}) == 1, what
+        assert len({fold.history[0].loss for fold in folds}) == 4, "the networks do differ"
+    first, second = record.modules[0].folds
+    assert first.host_weights_sha256 != second.host_weights_sha256
+
+
+def test_what_is_done_is_not_done_again(runs: Runs, count_jobs: list[str]) -> None:
+    first, folder = runs("base,se")
+    assert count_jobs == ["base", "se"] * 2
+    again, same = runs("base,se")
+    assert len(count_jobs) == 4
+    assert same == folder
+    assert again.modules[0].folds == first.modules[0].folds, "times of training too"
+    wider, other = runs("base,se,agfer")
+    assert count_jobs[4:] == ["agfer"] * 2
+    assert other != folder
+    assert wider.modules[0].folds == first.modules[0].folds
+    runs("base", fresh=True)
+    assert count_jobs[6:] == ["base"] * 2
+    runs("base", epochs=1)
+    runs("base,se:reduction=4")
+    assert count_jobs[8:] == ["base"] * 2 + ["se:reduction=4"] * 2
+
+
+def test_a_damaged_job_is_done_again(runs: Runs, count_jobs: list[str]) -> None:
+    _, folder = runs("base")
+    for job in (folder.parent / "jobs").iterdir():
+        path = job / "record.json"
+        path.write_text(path.read_text()[:100])
+    runs("base")
+    assert count_jobs == ["base"] * 4
+
+
+def test_another_version_of_a_plugin_is_another_job(
+    runs: Runs, plugin: Make, count_jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = plugin("mine", HEAD.format(forward="return x", build="return Block()", name="mine"))
+    runs("mine", catalogue=_own(point))
+    runs("mine", catalogue=_own(point))
+    assert len(count_jobs) == 2
+    monkeypatch.setattr("agfer_bench.run.address._hash_module", lambda name: "other source")
+    runs("mine", catalogue=_own(point))
+    assert len(count_jobs) == 4
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_module_that_fails_is_a_row_that_says_why(runs: Runs, plugin: Make, fault: str) -> None:
+    build, forward, message = FAULTS[fault]
+    point = plugin("bad-block", HEAD.format(forward=forward, build=build, name="bad"))
+    record, folder = runs("base,bad,se", catalogue=_own(point), epochs=1)
+    base, bad, se = record.modules
+    assert base.complete
+    assert se.complete
+    assert len(se.folds) == 2
+    assert bad.error is not None
+    assert "bad-block" in bad.error
+    assert message in bad.error
+    assert "\n" not in bad.error
+    assert f"bad failed: {bad.error}" in "\n".join(notes(record))
+    assert rows_of(record)[1]["accuracy_mean"] is None
+    assert "Traceback" in (folder / "errors.log").read_text()
+    assert load_run(folder) == record
+
+
+def test_a_failed_module_is_tried_again(runs: Runs, plugin: Make) -> None:
+    source = HEAD.format(forward="return x", build="raise OSError('busy')", name="bad")
+    record, _ = runs("base,bad", catalogue=_own(plugin("bad-block", source)))
+    assert not record.modules[1].complete
+    good = plugin("bad-block", source.replace("raise OSError('busy')", "return Block()"))
+    record, folder = runs("base,bad", catalogue=_own(good))
+    assert record.modules[1].complete
+    assert not (folder / "errors.log").exists()
+
+
+def test_without_guidance_nothing_is_masked(runs: Runs) -> None:
+    record, _ = runs("base", guidance=False)
+    fold = record.modules[0].folds[0]
+    assert fold.masked_confusion is None
+    assert record.modules[0].size is not None
+    assert record.modules[0].size.layers == 40
+
+
+def test_image_folder_without_subjects_names_the_way_out(runs: Runs, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    for path in runs.blobs.rglob("*.png"):
+        (bare / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (bare / path.parent.name / path.name).write_bytes(path.read_bytes())
+    runs.blobs = bare
+    with pytest.raises(UserError, match="--split image"):
+        runs("base")
+    record, _ = runs("base", split="image")
+    assert record.data.subjects is None
+
+
+def test_an_impossible_batch_is_known_before_training(runs: Runs, count_jobs: list[str]) -> None:
+    with pytest.raises(UserError, match="lower --batch-size"):
+        runs("base", batch_size=64, drop_last=True)
+    assert count_jobs == []
+
+
+def test_a_full_disk_leaves_no_half_job(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs("base", out="first")  # so that the crops are cached
+
+    def full(self: Any, path: Path, **_: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(UserError, match="free space"):
+        runs("base", out="out")
+    assert list((runs.folder / "out" / "jobs").iterdir()) == []
+
+
+def test_the_table_marks_what_a_reader_must_know(runs: Runs) -> None:
+    record, _ = runs("base", epochs=1)
+    drawn = record.model_copy(update={"data": record.data.model_copy(update={"drawn": True})})
+    text = to_markdown(drawn)
+    assert "drawn faces" in text.splitlines()[0]
+    assert "synthetic" in text
+    assert "synthetic" not in to_markdown(record)
+    one_sided = (
+        record.modules[0]
+        .folds[0]
+        .model_copy(update={"confusion": ((6, 0, 0), (6, 0, 0), (6, 0, 0))})
+    )
+    module = record.modules[0].model_copy(update={"folds": (one_sided,)})
+    warned = record.model_copy(update={"modules": (module,)})
+    assert "base predicts a single class in fold 1." in notes(warned)
