@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 
 def show(renderable: RenderableType) -> None:
-    """Print to standard output; never narrower than a table needs when it is no terminal."""
+    """Print to standard output."""
+    output().print(renderable)
+
+
+def output() -> Console:
+    """Return a console on standard output, wide enough for all tables when it is no terminal."""
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, 200))
-    console.print(renderable)
+    return console if console.is_terminal else Console(width=max(console.width, 200))
 
 
 def show_json(value: Any) -> None:

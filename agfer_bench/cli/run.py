@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench.cli import options as o
-from agfer_bench.cli.console import ProgressBars, show, show_json, warn
+from agfer_bench.cli.console import ProgressBars, output, show, show_json, warn
 from agfer_bench.errors import UserError
 
 
@@ -166,7 +166,7 @@ def run(
     if as_json:
         show_json({"folder": str(folder), "rows": rows_of(record)})
     else:
-        show(to_rich(record))
+        show(to_rich(record, output().width))
         show(f"[dim]Written to[/dim] {folder}")
     if any(module.error for module in record.modules):
         raise typer.Exit(1)

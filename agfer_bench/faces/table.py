@@ -31,6 +31,15 @@ def read_table(chosen: Chosen[DatasetSpec], place: Place) -> FaceTable:
         raise PluginError(
             distribution, f"{spec.name}: read returned {type(table).__name__}, not a FaceTable"
         )
+    for image in table.images:
+        try:
+            table.name(image).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"the name of {str(image.path)!a} is not UTF-8; rename it") from None
+        except ValueError:
+            raise PluginError(
+                distribution, f"{spec.name}: {image.path} lies outside {table.root}"
+            ) from None
     unknown = {image.emotion for image in table.images} - set(EMOTIONS)
     if unknown:
         raise PluginError(

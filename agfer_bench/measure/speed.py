@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from agfer_bench.protocol import SpeedProtocol
 from agfer_bench.records import SpeedRecord
+from agfer_bench.seeds import true_fp32
 
 
 def measure_speed(
@@ -58,7 +59,7 @@ def measure_speed(
                 continue
             times[label].append(measured)
 
-    with torch.inference_mode():
+    with torch.inference_mode(), true_fp32(device):
         if protocol.warmup:
             time_all(protocol.warmup)
             times = {label: [] for label in running}

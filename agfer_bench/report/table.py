@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
+from io import StringIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Group, RenderableType
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
 from agfer_bench.measure.accuracy import single_class
@@ -78,22 +82,17 @@ def _mean(values: Sequence[float]) -> float | None:
     return statistics.mean(values) if values else None
 
 
-MAIN_COLUMNS = (
-    "Module",
-    "Accuracy %",
-    "Train %",
-    "Gap",
-    "Block params",
-    "Params",
-    "MACs",
-    "Layers",
-    "Latency ms",
-    "p95 ms",
-    "Hz",
-    "× base",
-    "Train s",
-    "Memory",
-)
+COLUMN_GROUPS = {
+    "Accuracy": ("Accuracy %", "Train %", "Gap"),
+    "Size": ("Block params", "Params", "MACs", "Layers", "Memory"),
+    "Time": ("Latency ms", "p95 ms", "Hz", "× base", "Train s"),
+}
+"""The columns of the comparison, and how they part on a narrow screen."""
+
+MAIN_COLUMNS = ("Module", *(name for names in COLUMN_GROUPS.values() for name in names))
+
+FULL_WIDTH = 145
+"""Columns that the whole table takes, with some room for long labels."""
 
 
 def _main_cells(row: dict[str, Any]) -> list[str]:
@@ -109,12 +108,12 @@ def _main_cells(row: dict[str, Any]) -> list[str]:
         count(row["parameters"]),
         quantity(row["macs"]),
         count(row["layers"]),
+        quantity(row["peak_memory_bytes"], "B"),
         number(row["latency_median_ms"], 2),
         number(row["latency_p95_ms"], 2),
-        number(row["hz"], 0),
+        number(row["hz"], 0 if (row["hz"] or 0) >= 100 else 1),
         number(row["latency_ratio_to_base"], 2),
         number(row["train_seconds_per_fold"], 1),
-        quantity(row["peak_memory_bytes"], "B"),
     ]
 
 
@@ -163,25 +162,54 @@ def notes(record: RunRecord) -> list[str]:
     return lines + list(record.problems)
 
 
-def to_rich(record: RunRecord) -> RenderableType:
-    """Return the tables and notes for a terminal."""
+def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
+    """Return the tables and notes for a terminal of `width` columns.
+
+    A narrow terminal gets a table for each group of columns in place of one for all.
+    """
     rows = rows_of(record)
-    main = Table(title=Text(title(record)), title_style="bold", title_justify="left")
-    _fill(main, MAIN_COLUMNS, [_main_cells(row) for row in rows], rows)
+    cells = [dict(zip(MAIN_COLUMNS, _main_cells(row), strict=True)) for row in rows]
+    groups = COLUMN_GROUPS if width < FULL_WIDTH else {None: MAIN_COLUMNS[1:]}
+    tables = []
+    for heading, names in groups.items():
+        table = Table(title=heading, title_justify="left")
+        columns = ("Module", *names)
+        _fill(table, columns, [[line[name] for name in columns] for line in cells], rows)
+        tables.append(table)
     classes = record.data.classes
-    recalls = Table(title=Text("Recall per class, % ± SD"), title_justify="left")
-    _fill(recalls, ("Module", *classes), [_class_cells(row, classes) for row in rows], rows)
-    return Group(main, recalls, *(Text(line, style="dim") for line in notes(record)))
+    recalls = Table(title="Recall per class, % ± SD", title_justify="left")
+    lines = [_class_cells(row, classes) for row in rows]
+    if width < FULL_WIDTH:
+        turned = [list(line) for line in zip(("", *classes), *lines, strict=True)]
+        _fill(recalls, turned[0], turned[1:])
+    else:
+        _fill(recalls, ("Module", *classes), lines, rows)
+    remarks = [Text(line, style="dim") for line in notes(record)]
+    return Group(Text(title(record), style="bold"), *tables, recalls, *remarks)
+
+
+def to_svg(record: RunRecord) -> str:
+    """Draw the tables and notes as an SVG picture."""
+    console = Console(record=True, width=190, file=StringIO())
+    console.print(to_rich(record))
+    # Rich's own frame loads a font from the web; a picture should open without one.
+    frame = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    return console.export_svg(title="agfer-bench", code_format=frame, theme=SVG_EXPORT_THEME)
 
 
 def _fill(
-    table: Table, columns: Sequence[str], cells: list[list[str]], rows: list[dict[str, Any]]
+    table: Table,
+    columns: Sequence[str],
+    cells: list[list[str]],
+    rows: list[dict[str, Any]] | None = None,
 ) -> None:
-    for number_, name in enumerate(columns):
-        table.add_column(Text(name), justify="left" if number_ == 0 else "right")
-    for line, row in zip(cells, rows, strict=True):
+    """Fill a table; the lines of `rows` that hold an error are red."""
+    for position, name in enumerate(columns):
+        table.add_column(Text(name), justify="right" if position else "left", no_wrap=True)
+    for position, line in enumerate(cells):
+        failed = rows is not None and rows[position]["error"]
         # Labels hold what users typed: as Text, brackets in them are no markup.
-        table.add_row(*map(Text, line), style="red" if row["error"] else None)
+        table.add_row(*map(Text, line), style="red" if failed else None)
 
 
 def to_markdown(record: RunRecord) -> str:
