@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from agfer_bench.measure.accuracy import mean_recall, recall
+from agfer_bench.accuracy import mean_recall, recall
 from agfer_bench.protocol import Protocol
 
 SCHEMA_VERSION: Final = 1

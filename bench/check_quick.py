@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agfer_bench.measure.accuracy import single_class
+from agfer_bench.accuracy import single_class
 from agfer_bench.run.store import load_run
 
 

@@ -87,7 +87,14 @@ def test_modules_lists_them_and_names_the_broken_one(site: Path) -> None:
 
 
 def test_run_names_what_fails_and_keeps_the_rest(site: Path, blobs: Path, tmp_path: Path) -> None:
-    settings = "crop=none image_size=32 folds=2 epochs=1 batch_size=8 speed.rounds=2".split()
+    settings = [
+        "crop=none",
+        "image_size=32",
+        "folds=2",
+        "epochs=1",
+        "batch_size=8",
+        "speed.rounds=2",
+    ]
     done = _command(
         str(site),
         *("run", "--modules", "mine:depth=2,badbuild,badforward,se"),

@@ -1,1 +1,1 @@
-"""Judging a network: accuracy, size, speed, memory."""
+"""What a network costs: size, speed, memory."""

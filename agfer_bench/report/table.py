@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
-from agfer_bench.measure.accuracy import single_class
+from agfer_bench.accuracy import single_class
 from agfer_bench.records import OVERFIT_POINTS, ModuleRecord, RunRecord
 
 DRAWN_NOTICE = (

@@ -24,7 +24,7 @@ from agfer_bench.specs import AttentionSpec
 
 _HARNESS = (
     "faces/folds.py",
-    "measure/accuracy.py",
+    "accuracy.py",
     "measure/memory.py",
     "network",
     "run/job.py",

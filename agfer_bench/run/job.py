@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from agfer_bench.accuracy import confusion_matrix
 from agfer_bench.catalogue import Chosen
 from agfer_bench.faces.folds import Fold
-from agfer_bench.measure.accuracy import confusion_matrix
 from agfer_bench.network.build import build_network
 from agfer_bench.network.host import Host
 from agfer_bench.protocol import Protocol
