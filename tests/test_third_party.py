@@ -118,8 +118,10 @@ def test_run_names_what_fails_and_keeps_the_rest(site: Path, blobs: Path, tmp_pa
 
 def test_the_wheel_holds_all_that_a_run_needs(tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-        + ["--wheel-dir", str(tmp_path), str(ROOT)],
+        [
+            *(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"),
+            *("--wheel-dir", str(tmp_path), str(ROOT)),
+        ],
         check=True,
         capture_output=True,
     )

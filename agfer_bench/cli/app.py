@@ -47,6 +47,3 @@ def main() -> None:
     except UserError as error:
         fail(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        fail("stopped; finished jobs are kept, the same command goes on from there")
-        sys.exit(130)

@@ -161,8 +161,12 @@ def run(
         out=out,
         fresh=fresh,
     )
-    with ProgressBars() as bars:
-        record, folder = run_all(plan, catalogue, bars)
+    try:
+        with ProgressBars() as bars:
+            record, folder = run_all(plan, catalogue, bars)
+    except KeyboardInterrupt:
+        warn("stopped; finished jobs are kept, the same command goes on from there")
+        raise typer.Exit(130) from None
     if as_json:
         show_json({"folder": str(folder), "rows": rows_of(record)})
     else:

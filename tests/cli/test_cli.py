@@ -203,6 +203,17 @@ def test_data_that_are_too_small(command: Command, tmp_path: Path) -> None:
     assert "anger (1)" in command.err
 
 
+def test_ctrl_c_says_how_to_go_on(
+    command: Command, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agfer_bench.run.runner.run_job", interrupt)
+    assert command.run(blobs, "--modules", "base") == 130
+    assert "the same command goes on from there" in command.err
+
+
 def test_report_of_something_else(command: Command, tmp_path: Path) -> None:
     assert command("report", tmp_path / "absent") == 2
     assert "name the folder of a run" in command.err
