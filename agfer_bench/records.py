@@ -21,6 +21,9 @@ SCHEMA_VERSION: Final = 1
 OVERFIT_POINTS = 5.0
 """A gap of this many points between training and validation accuracy counts as over-fit."""
 
+MemoryFormat = Literal["channels_last", "contiguous"]
+"""How feature maps lie in memory."""
+
 Confusion = tuple[tuple[int, ...], ...]
 """Image counts: rows are true classes, columns predicted ones."""
 
@@ -157,6 +160,8 @@ class ModuleRecord(Record):
     """Version of that distribution."""
     package_sha256: str
     """Hash of the source files of the block's package."""
+    memory_format: MemoryFormat | None
+    """How its maps lie in memory; None where the block failed before."""
     source: str
     """Where the block is published."""
     folds: tuple[FoldRecord, ...] = ()

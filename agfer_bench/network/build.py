@@ -20,25 +20,37 @@ from agfer_bench.network.guidance import Guidance
 from agfer_bench.network.host import Host, HostShape, build_host
 from agfer_bench.network.initialise import initialise
 from agfer_bench.protocol import Protocol
+from agfer_bench.records import MemoryFormat
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec, Slot
 
 CPU = torch.device("cpu")
 
+_FORMATS: dict[MemoryFormat, torch.memory_format] = {
+    "channels_last": torch.channels_last,
+    "contiguous": torch.contiguous_format,
+}
+
 
 class Network(nn.Module):
     """Guidance, if the protocol has it, in front of the host.
 
-    Input (B, 3, H, W) float, output (B, M) logits.
+    Input (B, 3, H, W) float, output (B, M) logits. Maps lie in memory channels last, which
+    convolutions are faster with, or contiguous where a block cannot do with that.
     """
 
-    def __init__(self, guidance: Guidance | None, host: Host) -> None:
+    def __init__(
+        self, guidance: Guidance | None, host: Host, memory_format: MemoryFormat = "channels_last"
+    ) -> None:
         super().__init__()
         self.guidance = guidance
         self.host = host
+        self._format = _FORMATS[memory_format]
+        host.stages.to(memory_format=self._format)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return logits of shape (B, M)."""
+        x_BCHW = x_BCHW.contiguous(memory_format=self._format)
         if self.guidance is not None:
             x_BCHW = self.guidance(x_BCHW)
         logits_BM: Tensor = self.host(x_BCHW)
@@ -85,6 +97,7 @@ def build_network(
     classes: int,
     mask: NDArray[np.bool_],
     fold: int,
+    memory_format: MemoryFormat = "channels_last",
 ) -> Network:
     """Build a network on the CPU with the initial weights of one fold.
 
@@ -104,31 +117,39 @@ def build_network(
 
     host = build_host(host_shape(protocol, classes), block, weigh)
     guidance = Guidance(mask, protocol.alpha) if protocol.guidance else None
-    return Network(guidance, host)
+    return Network(guidance, host, memory_format)
 
 
-def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> int:
+def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> MemoryFormat:
     """Build a block for every slot and pass one random map through each.
 
     Returns:
-        The number of learnable parameters over all slots.
+        How maps may lie in memory: contiguous for a block that fails on channels last, say since
+        it calls `view`.
 
     Raises:
         PluginError: The block cannot be built, raises, changes the shape or the type, changes its
             input, or returns numbers that are not finite.
     """
-    parameters = 0
+    fault = None
+    for memory_format in _FORMATS:
+        fault = _first_fault(chosen, slots, _FORMATS[memory_format])
+        if fault is None:
+            return memory_format
+    raise PluginError(chosen.entry.distribution, f"{chosen.label}: {fault}")
+
+
+def _first_fault(
+    chosen: Chosen[AttentionSpec], slots: Sequence[Slot], memory_format: torch.memory_format
+) -> str | None:
     with seeded(CPU, 0):
         for slot in slots:
             block = build_block(chosen, slot).eval()
             x_BCHW = torch.randn(2, slot.channels, slot.height, slot.width)
-            fault = _fault(block, x_BCHW)
+            fault = _fault(block, x_BCHW.contiguous(memory_format=memory_format))
             if fault:
-                raise PluginError(
-                    chosen.entry.distribution, f"{chosen.label}: at stage {slot.stage} {fault}"
-                )
-            parameters += sum(p.numel() for p in block.parameters() if p.requires_grad)
-    return parameters
+                return f"at stage {slot.stage} {fault}"
+    return None
 
 
 def _fault(block: nn.Module, x_BCHW: Tensor) -> str | None:

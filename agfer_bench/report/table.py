@@ -157,6 +157,11 @@ def notes(record: RunRecord) -> list[str]:
             lines.append(
                 f"{module.label} predicts a single class in fold {', '.join(map(str, stuck))}."
             )
+        if module.memory_format == "contiguous":
+            lines.append(
+                f"{module.label} runs on contiguous maps, slower than channels last, "
+                "with which it fails."
+            )
         if module.error:
             lines.append(f"{module.label} failed: {module.error}")
     return lines + list(record.problems)

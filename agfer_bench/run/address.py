@@ -19,6 +19,7 @@ import torch
 import agfer_bench
 from agfer_bench.catalogue import Chosen, Entry
 from agfer_bench.protocol import Protocol, fingerprint
+from agfer_bench.records import MemoryFormat
 from agfer_bench.run.environment import device_name
 from agfer_bench.specs import AttentionSpec
 
@@ -44,6 +45,7 @@ def job_address(
     pixels_sha256: str,
     fold: int,
     device: torch.device,
+    memory_format: MemoryFormat,
 ) -> Address:
     """Return the address of one module trained on one fold."""
     entry = chosen.entry
@@ -60,6 +62,7 @@ def job_address(
         "device": device_name(device),
         "torch": str(torch.__version__),
         "timm": str(timm.__version__),
+        "memory_format": memory_format,
         "threads": torch.get_num_threads() if device.type == "cpu" else 0,
         "fold": fold,
     }

@@ -17,7 +17,7 @@ from agfer_bench.faces.folds import Fold
 from agfer_bench.network.build import build_network
 from agfer_bench.network.host import Host
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import Confusion, FoldRecord
+from agfer_bench.records import Confusion, FoldRecord, MemoryFormat
 from agfer_bench.seeds import derive_seed, deterministic, generator, seeded
 from agfer_bench.specs import AttentionSpec
 from agfer_bench.training.batches import BatchOrder, Images, Normaliser, channel_statistics
@@ -47,6 +47,8 @@ class Job:
     """(H, W) guidance mask."""
     device: torch.device
     """Where to train."""
+    memory_format: MemoryFormat
+    """How the network's maps lie in memory."""
     key: str
     """SHA-256 of the job's address."""
 
@@ -76,7 +78,12 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
         weights = class_weights(job.labels_N[fold.train], len(job.classes))
     order = batch_order(protocol, fold)
     network = build_network(
-        job.chosen, protocol, classes=len(job.classes), mask=job.mask, fold=fold.number
+        job.chosen,
+        protocol,
+        classes=len(job.classes),
+        mask=job.mask,
+        fold=fold.number,
+        memory_format=job.memory_format,
     )
     start_weights = host_weights_sha256(network.host)
     network.to(job.device)

@@ -23,6 +23,7 @@ from agfer_bench.protocol import Protocol
 from agfer_bench.records import (
     FoldRecord,
     JobRecord,
+    MemoryFormat,
     ModuleRecord,
     RunRecord,
     SizeRecord,
@@ -69,6 +70,7 @@ class _Row:
     chosen: Chosen[AttentionSpec]
     folds: list[FoldRecord] = field(default_factory=list)
     predictions: list[pd.DataFrame] = field(default_factory=list)
+    memory_format: MemoryFormat = "channels_last"
     size: SizeRecord | None = None
     speed: SpeedRecord | None = None
     error: str | None = None
@@ -92,6 +94,7 @@ class _Row:
             distribution=entry.distribution,
             version=entry.version,
             package_sha256=package_sha256(entry),
+            memory_format=self.memory_format if self.size or self.folds else None,
             source=entry.spec.source,
             folds=tuple(self.folds),
             size=self.size,
@@ -148,7 +151,7 @@ def _try_blocks(rows: list[_Row], protocol: Protocol, classes: int) -> None:
     slots = host_shape(protocol, classes).slots()
     for row in rows:
         try:
-            try_block(row.chosen, slots)
+            row.memory_format = try_block(row.chosen, slots)
         except PluginError as error:
             row.fail("", error)
 
@@ -219,6 +222,7 @@ def _jobs(
                 pixels_sha256=data.record.pixels_sha256,
                 fold=fold.number,
                 device=settings.device,
+                memory_format=row.memory_format,
             )
             job = Job(
                 chosen=row.chosen,
@@ -230,6 +234,7 @@ def _jobs(
                 classes=data.record.classes,
                 mask=settings.mask,
                 device=settings.device,
+                memory_format=row.memory_format,
                 key=job_key(address),
             )
             yield row, job, address
@@ -248,6 +253,7 @@ def _measure(rows: list[_Row], data: FaceData, settings: RunSettings, reporter: 
                 classes=len(data.record.classes),
                 mask=settings.mask,
                 fold=0,
+                memory_format=row.memory_format,
             )
             row.size = measure_size(network, protocol)
             _share_host(network, networks)

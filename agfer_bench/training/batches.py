@@ -33,7 +33,7 @@ class Normaliser:
 
     def __call__(self, pixels_BHWC: Tensor) -> Tensor:
         """Normalise uint8 (B, H, W, 3) to float32 (B, 3, H, W)."""
-        x_BCHW = pixels_BHWC.permute(0, 3, 1, 2).float().contiguous()
+        x_BCHW = pixels_BHWC.permute(0, 3, 1, 2).float()
         x_BCHW -= x_BCHW.new_tensor(self.mean).view(1, 3, 1, 1)
         if self.scheme == "standardise":
             x_BCHW /= x_BCHW.new_tensor(self.std).clamp(min=1.0).view(1, 3, 1, 1)

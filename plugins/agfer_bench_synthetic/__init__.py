@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from agfer_bench import DatasetSpec, FaceTable, Place, hookimpl
 
 
-def read(place: Place, *, subjects: int = 27, frames: int = 3, seed: int = 0) -> FaceTable:
+def read(place: Place, *, subjects: int = 81, frames: int = 1, seed: int = 0) -> FaceTable:
     """Draw the faces, or find them drawn: `subjects` x 7 emotions x `frames` images of 320x240.
 
     Args:
         place: no folder; the images are kept under its cache.
         subjects: persons, at least 2.
-        frames: frames of each sequence, at least 1, from middling to full strength.
+        frames: frames of each sequence, at least 1, from middling to full strength; a single one
+            is the strongest. Many persons teach a network more than many frames of few.
         seed: another seed draws other persons; 0 or more.
 
     Raises:
