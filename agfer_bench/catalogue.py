@@ -185,6 +185,8 @@ def _load(point: EntryPoint, catalogue: Catalogue) -> None:
         for spec in _flatten(hook()):
             if not isinstance(spec, kind):
                 problem(f"offers {spec!r}, which is not of type {kind.__name__}")
+            elif fault := _ill_typed(spec):
+                problem(f"{spec.name!r}: {fault}")
             elif not _is_name(spec.name):
                 problem(f"the name {spec.name!r} is not made of lower-case letters, digits, dashes")
             elif spec.name in taken:
@@ -217,6 +219,14 @@ def _flatten(answers: list[Any]) -> list[Any]:
         else:
             raise UserError(f"a hook returned {type(answer).__name__}, not a list of specs")
     return specs
+
+
+def _ill_typed(spec: AttentionSpec | DatasetSpec) -> str | None:
+    """Name a field of the wrong type; a plugin's author may not run a type checker."""
+    for name in ("name", "source", "summary"):
+        if not isinstance(getattr(spec, name), str):
+            return f"its {name} is {getattr(spec, name)!r}, not text"
+    return None
 
 
 def _is_name(name: Any) -> bool:

@@ -7,7 +7,9 @@ and their defaults are those of the plugin's own function, so there is nothing t
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
+import math
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -88,21 +90,43 @@ def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
         raise UserError(f"cannot read the options of {function!r}: {error}") from None
     if not parameters:
         raise UserError(f"{function!r} takes no argument; its first must be the slot or place")
-    try:
-        hints = typing.get_type_hints(function)
-    except Exception:
-        hints = {}
+    hints = _type_hints(function)
     options = []
     for parameter in parameters[1:]:
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
         if parameter.default is parameter.empty:
             raise UserError(f"option {parameter.name!r} of {function!r} needs a default value")
-        annotation = hints.get(parameter.name, Any)
+        if not _is_plain(parameter.default):
+            raise UserError(
+                f"option {parameter.name!r} has the default {parameter.default!r}; options are "
+                "numbers, text, true or false, or None, since records keep them"
+            )
+        guess = Any if parameter.default is None else type(parameter.default)
+        annotation = hints.get(parameter.name, guess)
         options.append(
             Option(name=parameter.name, annotation=annotation, default=parameter.default)
         )
     return tuple(options)
+
+
+def _type_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    target: Any = function
+    while isinstance(target, functools.partial):
+        target = target.func
+    if inspect.isclass(target):
+        target = target.__init__
+    try:
+        return typing.get_type_hints(target)
+    except Exception:  # a stranger's annotations may name anything
+        return {}
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a record can keep an option's value."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int | str)
 
 
 def resolve_options(owner: str, known: Iterable[Option], choice: Choice) -> dict[str, Any]:
@@ -133,6 +157,8 @@ def resolve_options(owner: str, known: Iterable[Option], choice: Choice) -> dict
             raise UserError(
                 f"{owner}:{name} must be of type {options[name].type_name}, not {text!r}"
             ) from None
+        if not _is_plain(values[name]):
+            raise UserError(f"{owner}:{name} must be a finite number or text, not {text!r}")
     return values
 
 

@@ -24,7 +24,7 @@ PRESETS = ("quick", "paper")
 class SpeedProtocol(BaseModel):
     """How inference is timed. Moves timings only, so no trained job depends on it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     warmup: int = Field(default=10, ge=0)
     """Untimed passes of each network before the first round."""
@@ -37,7 +37,7 @@ class SpeedProtocol(BaseModel):
 class Protocol(BaseModel):
     """Every setting that can move a number. Frozen and validated; unknown settings are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     preset: str = "custom"
     """Name of the preset that the settings started from; not part of the fingerprint."""

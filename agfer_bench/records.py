@@ -7,11 +7,11 @@ confusion matrices and times, so that no number can disagree with its source.
 from __future__ import annotations
 
 import statistics
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from agfer_bench.accuracy import mean_recall, recall
 from agfer_bench.protocol import Protocol
@@ -24,14 +24,21 @@ OVERFIT_POINTS = 5.0
 MemoryFormat = Literal["channels_last", "contiguous"]
 """How feature maps lie in memory."""
 
-Confusion = tuple[tuple[int, ...], ...]
+
+def _square(counts: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    if any(len(row) != len(counts) or min(row) < 0 for row in counts) or not any(map(any, counts)):
+        raise ValueError("a confusion matrix is square and counts images")
+    return counts
+
+
+Confusion = Annotated[tuple[tuple[int, ...], ...], Field(min_length=2), AfterValidator(_square)]
 """Image counts: rows are true classes, columns predicted ones."""
 
 
 class Record(BaseModel):
     """A frozen record without unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EpochRecord(Record):
@@ -121,7 +128,7 @@ class SizeRecord(Record):
 class SpeedRecord(Record):
     """Inference of single images, all networks of the run timed side by side."""
 
-    rounds_ms: tuple[tuple[float, ...], ...]
+    rounds_ms: tuple[Annotated[tuple[float, ...], Field(min_length=1)], ...] = Field(min_length=1)
     """Every timed pass in milliseconds: one inner tuple a round."""
     ratio_to_base: float | None
     """Median over rounds of this network's median time over base's in the same round."""
@@ -172,11 +179,6 @@ class ModuleRecord(Record):
     """Inference times; None where the block failed before."""
     error: str | None = None
     """Why the row is incomplete, in one line."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing failed."""
-        return self.error is None
 
     @property
     def accuracies(self) -> tuple[float, ...]:
@@ -256,13 +258,23 @@ class RunRecord(Record):
     finished: str
     """When the run ended: ISO 8601, UTC."""
 
+    @model_validator(mode="after")
+    def _confusions_fit_the_classes(self) -> Self:
+        if len(self.data.classes) < 2:
+            raise ValueError("a comparison has at least two classes")
+        for module in self.modules:
+            for fold in module.folds:
+                if len(fold.confusion) != len(self.data.classes):
+                    raise ValueError(f"{module.label}: confusion does not fit the classes")
+        return self
+
 
 class JobRecord(Record):
     """What a finished job keeps for later runs."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     """Version of this layout."""
-    address: dict[str, str | int | dict[str, bool | int | float | str | None]]
+    address: dict[str, JsonValue]
     """All that the job's numbers depend on; its SHA-256 names the job's folder."""
     fold: FoldRecord
     """The numbers."""

@@ -20,7 +20,7 @@ def main(folder: Path) -> int:
     bar = 3 / len(record.data.classes)
     broken = 0
     for module in record.modules:
-        mean = float(np.mean(module.accuracies)) if module.complete else 0.0
+        mean = float(np.mean(module.accuracies)) if module.error is None else 0.0
         stuck = [f.fold + 1 for f in module.folds if single_class(np.array(f.confusion))]
         good = mean > bar and not stuck
         broken += not good

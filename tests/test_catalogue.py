@@ -53,6 +53,11 @@ BROKEN = {
         GOOD.format(name="nodefault").replace("depth: int = 1", "depth"),
         "nodefault: option 'depth'",
     ),
+    "tuple-option": (
+        GOOD.format(name="tuples").replace("depth: int = 1", "depth=(3, 3)"),
+        "options are numbers, text",
+    ),
+    "no-source": (GOOD.format(name="bare").replace('"arXiv:1"', "None"), "its source is None"),
     "bad-name": (GOOD.format(name="Not A Name"), "'Not A Name'"),
     "takes-a-name": (GOOD.format(name="se"), "'se' is taken by agfer-bench"),
 }

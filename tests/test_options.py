@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import pytest
@@ -60,6 +61,25 @@ def test_values_are_converted_to_their_types() -> None:
 def test_wrong_options_are_refused(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         _resolve(text)
+
+
+def test_a_class_and_a_partial_have_typed_options_too() -> None:
+    class Build:
+        def __init__(self, slot: Any, reduction: int = 16) -> None: ...
+
+    for function in (
+        Build,
+        functools.partial(_build, shared=True),
+        lambda slot, reduction=16: None,
+    ):
+        known = options_of(function)
+        choice = parse_choice("b:reduction=8")
+        assert resolve_options("b", known, choice)["reduction"] == 8
+
+
+def test_values_that_no_record_can_keep_are_refused() -> None:
+    with pytest.raises(UserError, match="b:rate must be a finite number"):
+        _resolve("b:rate=nan")
 
 
 def test_labels_show_what_differs_from_the_defaults() -> None:

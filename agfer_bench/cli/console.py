@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def show(renderable: RenderableType) -> None:
-    """Print to standard output."""
-    output().print(renderable)
+    """Print to standard output; text as it is, since names of files may look like markup."""
+    output().print(renderable, markup=False, soft_wrap=isinstance(renderable, str))
 
 
 def output() -> Console:

@@ -144,6 +144,8 @@ def build_protocol(
         name, sign, value = text.partition("=")
         if not sign:
             raise UserError(f"--set {text!r}: expected NAME=VALUE")
+        if name.strip() == "preset":
+            raise UserError("--set preset=... would only rename the protocol; use --preset")
         changes[name.strip()] = value.strip()
     changes |= {name: value for name, value in flags.items() if value is not None}
     speed = {

@@ -17,13 +17,13 @@ def report(
     svg: Annotated[Path | None, typer.Option(help="Draw the tables into this SVG file.")] = None,
 ) -> None:
     """Show the table of a run that is done."""
-    from agfer_bench.report.table import rows_of, to_rich, to_svg
+    from agfer_bench.report.table import to_json, to_rich, to_svg
     from agfer_bench.run.store import load_run, write_text
 
     record = load_run(folder)
     if svg is not None:
         write_text(svg, to_svg(record))
     if as_json:
-        show_json({"protocol": record.protocol.model_dump(mode="json"), "rows": rows_of(record)})
+        show_json(to_json(record))
     else:
         show(to_rich(record, output().width))

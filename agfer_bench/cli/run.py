@@ -141,7 +141,7 @@ def run(
 
     import torch
 
-    from agfer_bench.report.table import rows_of, to_rich
+    from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.environment import choose_device
     from agfer_bench.run.runner import RunSettings
     from agfer_bench.run.runner import run as run_all
@@ -168,9 +168,9 @@ def run(
         warn("stopped; finished jobs are kept, the same command goes on from there")
         raise typer.Exit(130) from None
     if as_json:
-        show_json({"folder": str(folder), "rows": rows_of(record)})
+        show_json({"folder": str(folder), **to_json(record)})
     else:
         show(to_rich(record, output().width))
-        show(f"[dim]Written to[/dim] {folder}")
+        show(f"Written to {folder}")
     if any(module.error for module in record.modules):
         raise typer.Exit(1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from agfer_bench.catalogue import Chosen
 from agfer_bench.errors import PluginError, UserError, describe
-from agfer_bench.specs import EMOTIONS, DatasetSpec, FaceTable, Place
+from agfer_bench.specs import EMOTIONS, DatasetSpec, FaceImage, FaceTable, Place
 
 
 def read_table(chosen: Chosen[DatasetSpec], place: Place) -> FaceTable:
@@ -31,18 +32,35 @@ def read_table(chosen: Chosen[DatasetSpec], place: Place) -> FaceTable:
         raise PluginError(
             distribution, f"{spec.name}: read returned {type(table).__name__}, not a FaceTable"
         )
+    names: set[str] = set()
     for image in table.images:
-        try:
-            table.name(image).encode()
-        except UnicodeEncodeError:
-            raise UserError(f"the name of {str(image.path)!a} is not UTF-8; rename it") from None
-        except ValueError:
-            raise PluginError(
-                distribution, f"{spec.name}: {image.path} lies outside {table.root}"
-            ) from None
+        fault = _fault(table, image)
+        if fault is None and (name := table.name(image)) in names:
+            fault = f"{name} stands twice: on both sides of a fold it would be its own test"
+        if fault is not None:
+            raise PluginError(distribution, f"{spec.name}: {fault}")
+        names.add(name)
     unknown = {image.emotion for image in table.images} - set(EMOTIONS)
     if unknown:
         raise PluginError(
             distribution, f"{spec.name}: unknown emotions {', '.join(sorted(map(str, unknown)))}"
         )
     return table
+
+
+def _fault(table: FaceTable, image: FaceImage) -> str | None:
+    """Say what is wrong with a row of a stranger's table."""
+    if not isinstance(image, FaceImage) or not isinstance(image.path, Path):
+        return f"{image!r} is no FaceImage with a Path"
+    texts = (image.emotion, image.subject, image.sequence, image.age_group)
+    if not isinstance(image.emotion, str) or not all(isinstance(t, str | None) for t in texts):
+        return f"{image!r}: emotion, subject, sequence and age_group are text"
+    if not isinstance(image.frame, int | None):
+        return f"{image!r}: frame is a whole number or None"
+    try:
+        table.name(image).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"the name of {str(image.path)!a} is not UTF-8; rename it") from None
+    except ValueError:
+        return f"{image.path} lies outside {table.root}"
+    return None

@@ -28,7 +28,7 @@ def measure_speed(
     *,
     base: str,
     on_round: Callable[[int], None],
-) -> tuple[dict[str, SpeedRecord], dict[str, Exception]]:
+) -> tuple[dict[str, SpeedRecord], dict[str, BaseException]]:
     """Time one image at a time through each network, in fp32 and evaluation mode.
 
     Args:
@@ -44,7 +44,7 @@ def measure_speed(
     """
     image_BCHW = torch.randn(1, 3, image_size, image_size, device=device)
     running = {label: network.eval() for label, network in networks.items()}
-    failed: dict[str, Exception] = {}
+    failed: dict[str, BaseException] = {}
     times: dict[str, list[tuple[float, ...]]] = {label: [] for label in running}
 
     def time_all(passes: int) -> None:
@@ -53,7 +53,7 @@ def measure_speed(
         for label in labels[shift:] + labels[:shift]:
             try:
                 measured = _time(running[label], image_BCHW, passes, device)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failed[label] = error
                 del running[label], times[label]
                 continue

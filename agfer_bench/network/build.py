@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agfer_bench.catalogue import Chosen
-from agfer_bench.errors import PluginError, describe
+from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.network.guidance import Guidance
 from agfer_bench.network.host import Host, HostShape, build_host
 from agfer_bench.network.initialise import initialise
@@ -45,6 +45,7 @@ class Network(nn.Module):
         super().__init__()
         self.guidance = guidance
         self.host = host
+        self.memory_format = memory_format
         self._format = _FORMATS[memory_format]
         host.stages.to(memory_format=self._format)
 
@@ -72,11 +73,14 @@ def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
     """Build one block.
 
     Raises:
-        PluginError: The plugin raised, or returned something that is not a module.
+        UserError: The plugin says that an option's value is wrong.
+        PluginError: The plugin raised anything else, or returned something that is no module.
     """
     name = chosen.label
     try:
         block: Any = chosen.entry.spec.build(slot, **chosen.values)
+    except UserError:
+        raise
     except (Exception, SystemExit) as error:
         raise PluginError(
             chosen.entry.distribution,
@@ -128,8 +132,9 @@ def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> MemoryFor
         it calls `view`.
 
     Raises:
-        PluginError: The block cannot be built, raises, changes the shape or the type, changes its
-            input, or returns numbers that are not finite.
+        UserError: The plugin says that an option's value is wrong.
+        PluginError: The block cannot be built or is not a new one each time, raises, changes the
+            shape or the type, changes its input, or returns numbers that are not finite.
     """
     fault = None
     for memory_format in _FORMATS:
@@ -142,9 +147,15 @@ def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> MemoryFor
 def _first_fault(
     chosen: Chosen[AttentionSpec], slots: Sequence[Slot], memory_format: torch.memory_format
 ) -> str | None:
+    seen: dict[int, Tensor] = {}
     with seeded(CPU, 0):
-        for slot in slots:
+        # Twice: weights that come back would be trained on one fold and judged on another.
+        for slot in (*slots, *slots):
             block = build_block(chosen, slot).eval()
+            own = {id(tensor): tensor for tensor in (*block.parameters(), *block.buffers())}
+            if own.keys() & seen.keys():
+                return "build returned weights that it had returned before; it must make new ones"
+            seen |= own
             x_BCHW = torch.randn(2, slot.channels, slot.height, slot.width)
             fault = _fault(block, x_BCHW.contiguous(memory_format=memory_format))
             if fault:

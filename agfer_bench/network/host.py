@@ -75,29 +75,22 @@ _PLAN: list[int | str] = list(cfgs["vgg16"])
 
 
 class Host(nn.Module):
-    """VGG16 with blocks, without guidance.
+    """VGG16 with blocks, without guidance; its weights are undefined until `initialise`.
 
     Input (B, 3, H, W) float with H = W = `shape.image_size`; output (B, M) logits.
     """
 
     def __init__(self, shape: HostShape, blocks: Mapping[int, nn.Module]) -> None:
         super().__init__()
-        self.stages = _stages(shape)
-        self.blocks = nn.ModuleDict({str(stage): block for stage, block in blocks.items()})
         pools = 5 if shape.stride == 32 else 4
+        # Made without memory first: torch's own initial weights would cost time and random numbers.
+        with torch.device("meta"):
+            stages, head = _stages(shape), _head(shape, shape.image_size // 2**pools)
+        device = torch.get_default_device()
+        self.stages = stages.to_empty(device=device)
+        self.blocks = nn.ModuleDict({str(stage): block for stage, block in blocks.items()})
         self.pools = nn.ModuleList(nn.MaxPool2d(2, 2) for _ in range(pools))
-        side = shape.image_size // 2**pools
-        units = shape.scaled(_FC_UNITS)
-        self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(shape.channels()[-1] * side * side, units),
-            nn.ReLU(),
-            nn.Dropout(shape.dropout),
-            nn.Linear(units, units),
-            nn.ReLU(),
-            nn.Dropout(shape.dropout),
-            nn.Linear(units, shape.classes),
-        )
+        self.head = head.to_empty(device=device)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return logits of shape (B, M)."""
@@ -115,19 +108,30 @@ class Host(nn.Module):
 def _stages(shape: HostShape) -> nn.ModuleList:
     """Return timm's VGG16 convolutions and ReLUs, split at the pools."""
     plan = [layer if isinstance(layer, str) else shape.scaled(layer) for layer in _PLAN]
-    # On the meta device timm's own head costs neither memory nor time.
-    with torch.device("meta"):
-        features = VGG(plan).features
     stages: list[nn.Module] = []
     layers: list[nn.Module] = []
-    for layer in features:
+    for layer in VGG(plan).features:
         if isinstance(layer, nn.MaxPool2d):
             stages.append(nn.Sequential(*layers))
             layers = []
         else:
             layers.append(layer)
-    device = torch.get_default_device()
-    return nn.ModuleList(stages).to_empty(device=device)
+    return nn.ModuleList(stages)
+
+
+def _head(shape: HostShape, side: int) -> nn.Sequential:
+    """Return three fully connected layers that read a map of `side` x `side` positions."""
+    units = shape.scaled(_FC_UNITS)
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(shape.channels()[-1] * side * side, units),
+        nn.ReLU(),
+        nn.Dropout(shape.dropout),
+        nn.Linear(units, units),
+        nn.ReLU(),
+        nn.Dropout(shape.dropout),
+        nn.Linear(units, shape.classes),
+    )
 
 
 def build_host(

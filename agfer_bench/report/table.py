@@ -34,8 +34,14 @@ def comparison(record: RunRecord) -> pd.DataFrame:
 
 
 def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
-    row: dict[str, Any] = {"module": module.label, "error": module.error or ""}
-    row |= _accuracy(module, record) if module.complete else _accuracy(None, record)
+    # A block that trained on all folds keeps its accuracy, even if it failed in the timing.
+    trained = len(module.folds) == record.protocol.folds
+    row: dict[str, Any] = {
+        "module": module.label,
+        "drawn_faces": record.data.drawn,
+        "error": module.error or "",
+    }
+    row |= _accuracy(module if trained else None, record)
     size, speed = module.size, module.speed
     row |= {
         "parameters": size.parameters if size else None,
@@ -47,7 +53,7 @@ def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
         "hz": speed.hz if speed else None,
         "latency_ratio_to_base": speed.ratio_to_base if speed else None,
     }
-    folds = module.folds if module.complete else ()
+    folds = module.folds if trained else ()
     row["train_seconds_per_fold"] = _mean([fold.training_seconds for fold in folds])
     row["peak_memory_bytes"] = max((fold.peak_memory_bytes for fold in folds), default=None)
     return row | {
@@ -122,6 +128,17 @@ def _class_cells(row: dict[str, Any], classes: Sequence[str]) -> list[str]:
     return [row["module"], *cells]
 
 
+def to_json(record: RunRecord) -> dict[str, Any]:
+    """Return title, notes and rows as plain values."""
+    return {
+        "title": title(record),
+        "drawn_faces": record.data.drawn,
+        "notes": notes(record),
+        "protocol": record.protocol.model_dump(mode="json"),
+        "rows": rows_of(record),
+    }
+
+
 def rows_of(record: RunRecord) -> list[dict[str, Any]]:
     """Return the comparison as plain dictionaries, with None for what was not measured."""
     return [_row(module, record) for module in record.modules]
@@ -148,8 +165,21 @@ def notes(record: RunRecord) -> list[str]:
         f"Gap: training less validation accuracy in points; ! marks {OVERFIT_POINTS:.0f} or more "
         "(the paper's over-fit criterion). Latency: one image, fp32, median of "
         f"{protocol.speed.rounds * protocol.speed.passes} passes in "
-        f"{protocol.speed.rounds} interleaved rounds."
+        f"{protocol.speed.rounds} interleaved rounds. Train s: mean per fold, when it was trained."
     )
+    absent = sorted(
+        {
+            (fold.fold + 1, name)
+            for module in record.modules
+            for fold in module.folds
+            for name, row in zip(data.classes, fold.confusion, strict=True)
+            if not any(row)
+        }
+    )
+    lines += [
+        f"Fold {fold} has no validation image of {name}: its accuracy is over the other classes."
+        for fold, name in absent
+    ]
     lines += data.notes
     for module in record.modules:
         stuck = [f.fold + 1 for f in module.folds if single_class(np.array(f.confusion))]

@@ -6,20 +6,25 @@ again. Speed has no address: it is measured anew in every run.
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import importlib.util
 import sys
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
 
 import agfer_bench
 from agfer_bench.catalogue import Chosen, Entry
+from agfer_bench.faces.folds import Fold
+from agfer_bench.faces.mask import mask_digest
 from agfer_bench.protocol import Protocol, fingerprint
-from agfer_bench.records import MemoryFormat
+from agfer_bench.records import DataRecord, MemoryFormat
 from agfer_bench.run.environment import device_name
 from agfer_bench.specs import AttentionSpec
 
@@ -27,6 +32,7 @@ _HARNESS = (
     "faces/folds.py",
     "accuracy.py",
     "measure/memory.py",
+    "run/data.py",
     "network",
     "run/job.py",
     "seeds.py",
@@ -34,16 +40,17 @@ _HARNESS = (
 )
 """Code of the harness that moves a trained network's numbers."""
 
-Address = dict[str, Any]
+Address = dict[str, JsonValue]
 
 
 def job_address(
     chosen: Chosen[AttentionSpec],
     protocol: Protocol,
     *,
-    data_fingerprint: str,
-    pixels_sha256: str,
-    fold: int,
+    data: DataRecord,
+    names: Sequence[str],
+    mask: NDArray[np.bool_],
+    fold: Fold,
     device: torch.device,
     memory_format: MemoryFormat,
 ) -> Address:
@@ -51,10 +58,12 @@ def job_address(
     entry = chosen.entry
     return {
         "protocol": protocol.fingerprint,
-        "data": data_fingerprint,
-        "pixels": pixels_sha256,
+        "mask": mask_digest(mask) if protocol.guidance else None,
+        "data": data.fingerprint,
+        "pixels": data.pixels_sha256,
+        "classes": list(data.classes),
         "module": entry.spec.name,
-        "options": chosen.values,
+        "options": dict(chosen.values),
         "distribution": entry.distribution,
         "version": entry.version,
         "package": package_sha256(entry),
@@ -64,7 +73,10 @@ def job_address(
         "timm": str(timm.__version__),
         "memory_format": memory_format,
         "threads": torch.get_num_threads() if device.type == "cpu" else 0,
-        "fold": fold,
+        "fold": fold.number,
+        # The division itself, since scikit-learn's way of drawing it may change.
+        "train": _hash_names(names, fold.train),
+        "validation": _hash_names(names, fold.validation),
     }
 
 
@@ -73,42 +85,85 @@ def job_key(address: Address) -> str:
     return fingerprint(address)
 
 
-def package_sha256(entry: Entry[AttentionSpec]) -> str:
-    """Hash the source files of the package that an entry point names.
+def _hash_names(names: Sequence[str], indices: NDArray[np.int64]) -> str:
+    return fingerprint([names[index] for index in indices])
 
-    Code that the package imports from elsewhere is covered by the distribution's version alone.
+
+def package_sha256(entry: Entry[AttentionSpec]) -> str:
+    """Hash the files of the package that an entry point names, and those it imports beside it.
+
+    Packages elsewhere, and all that lies in site-packages beside it, are covered by the
+    distribution's version alone.
     """
-    return _hash_module(entry.module)
+    return _hash_sources(entry.module)
 
 
 @cache
-def _hash_module(name: str) -> str:
-    """Hash the topmost package of a dotted name that is no namespace."""
+def _hash_sources(module: str) -> str:
+    start = _origin(module)
+    if start is None:
+        return "unknown"
+    root, waiting, seen = start.parent, [start], {start}
+    files: set[Path] = set()
+    while waiting:
+        found = _files(waiting.pop())
+        files.update(found)
+        if root.name in ("site-packages", "dist-packages"):
+            break  # what stands beside it there are other people's packages
+        for name in {name for file in found for name in _imported(file)}:
+            for beside in (root / name, root / f"{name}.py"):
+                if beside.exists() and beside not in seen:
+                    seen.add(beside)
+                    waiting.append(beside)
+    return _hash_files(files, root)
+
+
+def _origin(name: str) -> Path | None:
+    """Return the folder or file of the topmost package of a dotted name that is no namespace."""
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         ancestor = ".".join(parts[:end])
-        module = sys.modules.get(ancestor)
-        origin = getattr(module, "__file__", None)
-        if origin is None:
-            spec = importlib.util.find_spec(ancestor) if module is None else None
-            origin = spec.origin if spec is not None else None
+        origin = getattr(sys.modules.get(ancestor), "__file__", None)
         if origin is not None:
             path = Path(origin)
-            return _hash_files(path.parent if path.name == "__init__.py" else path)
-    return "unknown"
+            return path.parent if path.name == "__init__.py" else path
+    return None
+
+
+def _imported(file: Path) -> set[str]:
+    """Return the top names that a Python file imports."""
+    if file.suffix != ".py":
+        return set()
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
 
 
 @cache
 def harness_sha256() -> str:
     """Hash the harness's code that moves numbers."""
     root = Path(agfer_bench.__file__).parent
-    return fingerprint([_hash_files(root / part) for part in _HARNESS])
+    return _hash_files([file for part in _HARNESS for file in _files(root / part)], root)
 
 
-def _hash_files(path: Path) -> str:
-    files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+def _files(path: Path) -> list[Path]:
+    """Return a file, or all files below a folder, compiled ones of Python's own aside."""
+    if path.is_file():
+        return [path]
+    return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+
+
+def _hash_files(files: Iterable[Path], root: Path) -> str:
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+    for file in sorted(files):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -82,6 +82,8 @@ def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceDat
     subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
     known = {subject for subject in subjects if subject is not None}
     read = Counter(image.emotion for image in table.images)
+    lost = [name for name in EMOTIONS if read[name] and not kept[name]]
+    gone = tuple(f"No image of {name} is left: it is no class of this run." for name in lost)
     record = DataRecord(
         name=spec.name,
         options=source.chosen.values,
@@ -93,7 +95,7 @@ def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceDat
         images_kept={name: kept[name] for name in EMOTIONS if read[name]},
         excluded={str(k): int(v) for k, v in sorted(Counter(crops.excluded["reason"]).items())},
         subjects=len(known) or None,
-        notes=table.notes,
+        notes=(*table.notes, *gone),
     )
     return FaceData(
         crops=crops,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from functools import cache
@@ -39,9 +38,6 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         built = "finds no GPU" if torch.version.cuda else "is built without CUDA"
         raise UserError(f"--device cuda: torch {torch.__version__} {built}; use --device cpu")
-    if name == "cuda":
-        # Without this cuBLAS is not deterministic; it is read when the first handle is made.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(name)
 
 

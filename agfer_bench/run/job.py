@@ -143,7 +143,7 @@ def host_weights_sha256(host: Host) -> str:
     for part in (host.stages, host.head):
         for name, tensor in part.state_dict().items():
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(memoryview(tensor.detach().cpu().contiguous().numpy().ravel()))
     return digest.hexdigest()
 
 

@@ -41,6 +41,7 @@ from agfer_bench.specs import AttentionSpec
 
 BASE = "base"
 ERRORS = "errors.log"
+_TRIAL_CLASSES = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,10 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
         UserError: The data, the folds or the output folder are at fault.
     """
     protocol = settings.protocol
+    store = Store(settings.out)
+    store.probe()
+    rows = [_Row(chosen=chosen) for chosen in settings.modules]
+    _try_blocks(rows, protocol)
     data = load_data(settings.source, protocol, reporter)
     folds = make_folds(
         data.labels,
@@ -127,9 +132,6 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     )
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
-    store = Store(settings.out)
-    rows = [_Row(chosen=chosen) for chosen in settings.modules]
-    _try_blocks(rows, protocol, len(data.record.classes))
     _train(rows, folds, data, settings, store, reporter)
     _measure(rows, data, settings, reporter)
     record = RunRecord(
@@ -147,8 +149,9 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     return record, folder
 
 
-def _try_blocks(rows: list[_Row], protocol: Protocol, classes: int) -> None:
-    slots = host_shape(protocol, classes).slots()
+def _try_blocks(rows: list[_Row], protocol: Protocol) -> None:
+    """Try every block before any data are read; an option that is out of range ends the run."""
+    slots = host_shape(protocol, _TRIAL_CLASSES).slots()
     for row in rows:
         try:
             row.memory_format = try_block(row.chosen, slots)
@@ -218,9 +221,10 @@ def _jobs(
             address = job_address(
                 row.chosen,
                 settings.protocol,
-                data_fingerprint=data.record.fingerprint,
-                pixels_sha256=data.record.pixels_sha256,
-                fold=fold.number,
+                data=data.record,
+                names=data.names,
+                mask=settings.mask,
+                fold=fold,
                 device=settings.device,
                 memory_format=row.memory_format,
             )
@@ -275,13 +279,14 @@ def _measure(rows: list[_Row], data: FaceData, settings: RunSettings, reporter: 
 
 
 def _share_host(network: Network, networks: dict[str, Network]) -> None:
-    """Let a network use the host layers of one that is there.
+    """Let a network use the host layers of one that is there, with the same memory format.
 
     Times do not depend on the weights' values, and ten hosts of 1.8 GB need not be in memory.
     """
     for other in networks.values():
-        network.host.stages, network.host.head = other.host.stages, other.host.head
-        return
+        if other.memory_format == network.memory_format:
+            network.host.stages, network.host.head = other.host.stages, other.host.head
+            return
 
 
 def _write(record: RunRecord, rows: list[_Row], folder: Path) -> None:
@@ -289,6 +294,8 @@ def _write(record: RunRecord, rows: list[_Row], folder: Path) -> None:
     if predictions:
         with replacing(folder / PREDICTIONS) as temporary:
             pd.concat(predictions, ignore_index=True).to_parquet(temporary, index=False)
+    else:
+        (folder / PREDICTIONS).unlink(missing_ok=True)
     frame = comparison(record)
     write_text(folder / "table.md", to_markdown(record))
     write_text(folder / "table.csv", frame.to_csv(index=False))

@@ -32,6 +32,21 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
 
+    def probe(self) -> None:
+        """Find out at once whether the folder can be written, not after hours of training.
+
+        Raises:
+            UserError: It cannot.
+        """
+        with writing(self.out):
+            new = not self.out.exists()
+            self.out.mkdir(parents=True, exist_ok=True)
+            probe = self.out / f".probe-{uuid.uuid4().hex}"
+            probe.touch()
+            probe.unlink()
+            if new:
+                self.out.rmdir()
+
     def load_job(self, key: str) -> tuple[JobRecord, pd.DataFrame] | None:
         """Return a finished job, or None where there is none or it is damaged."""
         folder = self._job(key)
@@ -59,7 +74,11 @@ class Store:
                 predictions.to_parquet(temporary / PREDICTIONS, index=False)
                 (temporary / RECORD).write_text(dump(record), encoding="utf-8")
                 shutil.rmtree(folder, ignore_errors=True)
-                temporary.rename(folder)
+                try:
+                    temporary.rename(folder)
+                except OSError:
+                    if self.load_job(record.fold.job) is None:  # else another process was faster
+                        raise
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
@@ -68,8 +87,13 @@ class Store:
         content = {
             "protocol": record.protocol.model_dump(mode="json"),
             "data": record.data.fingerprint,
-            "modules": [module.label for module in record.modules],
+            "pixels": record.data.pixels_sha256,
+            "modules": [
+                [module.label, module.distribution, module.version, module.package_sha256]
+                for module in record.modules
+            ],
             "device": record.environment.device_name,
+            "threads": record.environment.threads,
         }
         name = f"{record.protocol.preset}-{record.data.name}-{fingerprint(content)[:10]}"
         return self.out / re.sub(r"[^\w.-]", "_", name)

@@ -71,7 +71,7 @@ class BatchOrder:
     epochs: tuple[NDArray[np.int64], ...]
     """Image indices in the order of each epoch, incomplete last batch already dropped."""
     batch_size: int
-    """Images a batch; the last one of an epoch may be smaller."""
+    """Images a batch; the last one of an epoch may be smaller, or larger by one."""
 
     @classmethod
     def draw(
@@ -106,10 +106,17 @@ class BatchOrder:
         return cls(epochs=tuple(permuted() for _ in range(epochs)), batch_size=batch_size)
 
     def batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the image indices of each batch of an epoch."""
+        """Yield the image indices of each batch of an epoch.
+
+        A last batch of a single image joins the one before: blocks with batch normalisation cannot
+        be trained on one image.
+        """
         order = self.epochs[epoch]
-        for start in range(0, len(order), self.batch_size):
-            yield order[start : start + self.batch_size]
+        starts = list(range(0, len(order), self.batch_size))
+        if len(starts) > 1 and len(order) - starts[-1] == 1:
+            starts.pop()
+        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+            yield order[start:end]
 
     @property
     def sha256(self) -> str:

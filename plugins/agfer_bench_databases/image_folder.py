@@ -7,6 +7,8 @@ folder) and may give `emotion`, `subject`, `sequence`, `frame` and `age_group` f
 from __future__ import annotations
 
 import csv
+import os
+import posixpath
 from pathlib import Path
 
 from agfer_bench import EMOTIONS, FaceImage, FaceTable, Place, UserError
@@ -92,11 +94,15 @@ def _read_folders(folder: Path) -> FaceTable:
 
 
 def _images_below(folder: Path) -> tuple[list[Path], int]:
-    files = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    ]
+    def refuse(error: OSError) -> None:
+        raise error
+
+    files = sorted(
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=refuse)
+        for name in names
+        if not name.startswith(".")
+    )
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     return images, len(files) - len(images)
 
@@ -110,6 +116,7 @@ def _read_metadata(metadata: Path) -> FaceTable:
         name = (row.get("file_name") or "").strip()
         if not name:
             raise UserError(f"{where}: file_name is empty")
+        name = posixpath.normpath(name)
         if name in images:
             raise UserError(f"{where}: {name} stands twice")
         path = folder / name

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -145,6 +147,10 @@ def test_a_mask_of_ones_own_is_part_of_the_protocol(command: Command, blobs: Pat
         (["--modules", "se:reduction=x"], "se:reduction must be of type int"),
         (["--modules", "se", "--epochs", "0"], "epochs = 0"),
         (["--set", "epoch=3"], "did you mean 'epochs'"),
+        (["--learning-rate", "inf"], "learning_rate"),
+        (["--set", "preset=paper"], "use --preset"),
+        (["--modules", "se:reduction=0"], "at least 1"),
+        (["--out", "/proc/nowhere"], "cannot write"),
         (["--set", "epochs"], "expected NAME=VALUE"),
         (["--preset", "papr"], "did you mean 'paper'"),
         (["--preset", "paper", "--protocol", "x.toml"], "not both"),
@@ -218,6 +224,42 @@ def test_report_of_something_else(command: Command, tmp_path: Path) -> None:
     assert command("report", tmp_path / "absent") == 2
     assert "name the folder of a run" in command.err
     (tmp_path / "record.json").write_text('{"schema_version": 1}')
+    assert command("report", tmp_path) == 2
+    assert "no valid run record" in command.err
+
+
+def test_a_record_that_was_tampered_with(command: Command, blobs: Path, tmp_path: Path) -> None:
+    assert command.run(blobs, "--modules", "base") == 0
+    (folder,) = (command.folder / "out").glob("quick-*")
+    good = json.loads((folder / "record.json").read_text())
+    changes: tuple[Callable[[dict[str, Any]], None], ...] = (
+        lambda r: r["modules"][0]["folds"][0].update(confusion=[[1, 2], [3]]),
+        lambda r: r["modules"][0]["folds"][0].update(confusion=[[1, 2], [3, 4]]),
+        lambda r: r["modules"][0]["speed"].update(rounds_ms=[]),
+        lambda r: r["data"].update(classes=[]),
+    )
+    for change in changes:
+        record = json.loads(json.dumps(good))
+        change(record)
+        path = tmp_path / "bad.json"
+        path.write_text(json.dumps(record))
+        assert command("report", path) == 2
+        assert "no valid run record" in command.err
+
+
+def test_a_folder_that_looks_like_markup(command: Command, blobs: Path) -> None:
+    out = command.folder / "[/x]"
+    assert command.run(blobs, "--modules", "base", "--out", out) == 0
+    assert "[/x]" in command.out
+
+
+def test_json_says_that_faces_are_drawn(command: Command, blobs: Path) -> None:
+    assert command.run(blobs, "--modules", "base", "--json") == 0
+    assert json.loads(command.out)["drawn_faces"] is False
+
+
+def test_report_of_a_text_file(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text("text")
     assert command("report", tmp_path) == 2
     assert "no valid run record" in command.err
 

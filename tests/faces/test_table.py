@@ -25,6 +25,13 @@ def _table(path: str, emotion: str = "fear") -> Callable[..., FaceTable]:
     return lambda place: FaceTable(root=Path("/data"), images=(image,))
 
 
+_IMAGE = FaceImage(path=Path("/data/a.jpg"), emotion="fear")
+
+
+def _of(*images: FaceImage) -> FaceTable:
+    return FaceTable(root=Path("/data"), images=images)
+
+
 PLACE = Place(folder=Path("/data"), cache=Path("/cache"))
 
 
@@ -38,6 +45,8 @@ def _raise(place: Place) -> FaceTable:
         (_raise, PluginError, "my-data: own: read failed: KeyError"),
         (lambda place: [], PluginError, "my-data: own: read returned list"),
         (_table("/data/a.jpg", "joy"), PluginError, "unknown emotions joy"),
+        (lambda place: _of(FaceImage(path="a.png", emotion="fear")), PluginError, "with a Path"),  # type: ignore[arg-type]
+        (lambda place: _of(_IMAGE, _IMAGE), PluginError, "a.jpg stands twice"),
         (_table("/elsewhere/a.jpg"), PluginError, "lies outside /data"),
         (_table("/data/\udce4.jpg"), UserError, "is not UTF-8; rename it"),
     ],

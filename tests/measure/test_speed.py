@@ -39,7 +39,7 @@ class _FailsAt(nn.Module):
 
 def _measure(
     networks: dict[str, nn.Module], base: str = "base"
-) -> tuple[dict[str, SpeedRecord], dict[str, Exception]]:
+) -> tuple[dict[str, SpeedRecord], dict[str, BaseException]]:
     protocol = SpeedProtocol(warmup=1, rounds=4, passes=2)
     return measure_speed(networks, 8, protocol, CPU, base=base, on_round=lambda _: None)
 

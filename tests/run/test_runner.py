@@ -52,6 +52,8 @@ class Block(nn.Module):
         self.calls += 1
         {forward}
 
+KEPT = {{}}
+
 def build(slot):
     {build}
 
@@ -61,6 +63,11 @@ def attention_modules():
 """
 
 FAULTS = {
+    "keeps its weights": (
+        "return KEPT.setdefault(slot.stage, Block())",
+        "return x",
+        "build returned weights that it had returned before",
+    ),
     "raises in build": ("raise OSError('no weights')", "return x", "OSError: no weights"),
     "exits in build": ("raise SystemExit(1)", "return x", "build failed"),
     "no module": ("return 3", "return x", "returned int"),
@@ -159,7 +166,7 @@ def test_a_run_leaves_record_predictions_and_tables(runs: Runs) -> None:
     record, folder = runs("base,agfer,se,cbam", epochs=3)
     assert load_run(folder) == record
     assert [module.label for module in record.modules] == ["base", "agfer", "se", "cbam"]
-    assert all(module.complete and module.size and module.speed for module in record.modules)
+    assert all(module.error is None and module.size and module.speed for module in record.modules)
     predictions = pd.read_parquet(folder / "predictions.parquet")
     assert len(predictions) == 4 * 36, "each module judges each image once"
     for module in record.modules:
@@ -229,7 +236,7 @@ def test_another_version_of_a_plugin_is_another_job(
     runs("mine", catalogue=_own(point))
     runs("mine", catalogue=_own(point))
     assert len(count_jobs) == 2
-    monkeypatch.setattr("agfer_bench.run.address._hash_module", lambda name: "other source")
+    monkeypatch.setattr("agfer_bench.run.address._hash_sources", lambda name: "other source")
     runs("mine", catalogue=_own(point))
     assert len(count_jobs) == 4
 
@@ -240,8 +247,8 @@ def test_a_module_that_fails_is_a_row_that_says_why(runs: Runs, plugin: Make, fa
     point = plugin("bad-block", HEAD.format(forward=forward, build=build, name="bad"))
     record, folder = runs("base,bad,se", catalogue=_own(point), epochs=1)
     base, bad, se = record.modules
-    assert base.complete
-    assert se.complete
+    assert base.error is None
+    assert se.error is None
     assert len(se.folds) == 2
     assert bad.error is not None
     assert "bad-block" in bad.error
@@ -253,13 +260,94 @@ def test_a_module_that_fails_is_a_row_that_says_why(runs: Runs, plugin: Make, fa
     assert load_run(folder) == record
 
 
+def test_a_block_that_needs_contiguous_maps_gets_them(runs: Runs, plugin: Make) -> None:
+    forward = "return (x.view(x.shape[0], -1) * self.scale).view(x.shape)"
+    point = plugin("views", HEAD.format(forward=forward, build="return Block()", name="views"))
+    record, _ = runs("base,views,se", catalogue=_own(point))
+    formats = [module.memory_format for module in record.modules]
+    assert formats == ["channels_last", "contiguous", "channels_last"]
+    assert [module.error for module in record.modules] == [None] * 3
+    assert any("views runs on contiguous maps" in line for line in notes(record))
+
+
+def test_a_failure_in_the_timing_keeps_the_accuracies(runs: Runs, plugin: Make) -> None:
+    # Inference mode is on while timing alone and while predicting; a batch of one is the timing's.
+    forward = "return x if len(x) > 1 or not torch.is_inference_mode_enabled() else 1 / 0"
+    point = plugin("tired", HEAD.format(forward=forward, build="return Block()", name="tired"))
+    record, _ = runs("base,tired,se", catalogue=_own(point), epochs=1)
+    row = rows_of(record)[1]
+    assert "timing" in row["error"]
+    assert row["accuracy_mean"] is not None
+    assert row["hz"] is None
+    assert record.modules[2].error is None
+
+
+def test_a_block_may_draw_from_any_generator(runs: Runs, plugin: Make) -> None:
+    build = (
+        "import random, numpy\n    block = Block()\n"
+        "    block.scale.data += random.random() + numpy.random.rand()\n    return block"
+    )
+    point = plugin("dice", HEAD.format(forward="return x * self.scale", build=build, name="dice"))
+    first, _ = runs("base,dice", catalogue=_own(point), out="a")
+    second, _ = runs("base,dice", catalogue=_own(point), out="b")
+    assert _without_times(first) == _without_times(second)
+
+
+def test_another_mask_is_another_job(
+    runs: Runs, count_jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs("base")
+    real = default_mask
+    monkeypatch.setattr(__name__ + ".default_mask", lambda size: ~real(size))
+    runs("base")
+    assert count_jobs == ["base"] * 4
+
+
+def test_a_helper_beside_a_block_is_part_of_it(runs: Runs, plugin: Make) -> None:
+    from agfer_bench.run import address
+
+    source = "from plugin_helper import GAIN\n" + HEAD.format(
+        forward="return x * GAIN", build="return Block()", name="mine"
+    )
+    hashes = set()
+    for gain in (1, 1, 2):
+        plugin("helper", f"GAIN = {gain}")
+        point = plugin("mine", source)
+        (chosen,) = _own(point).choose_modules("mine")
+        address._hash_sources.cache_clear()
+        hashes.add(address.package_sha256(chosen.entry))
+    assert len(hashes) == 2
+
+
+def test_an_option_out_of_range_ends_the_run_before_any_work(
+    runs: Runs, count_jobs: list[str]
+) -> None:
+    with pytest.raises(UserError, match="se:reduction must be at least 1"):
+        runs("base,se:reduction=0")
+    assert count_jobs == []
+    assert not (runs.folder / "cache").exists()
+
+
+def test_an_emotion_that_is_lost_is_named(runs: Runs, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "more"
+    shutil.copytree(runs.blobs, folder)
+    (folder / "fear.png").write_bytes(b"")
+    with (folder / "metadata.csv").open("a") as file:
+        file.write("fear.png,fear,s1\n")
+    runs.blobs = folder
+    record, _ = runs("base", epochs=1)
+    assert any("No image of fear is left" in line for line in notes(record))
+
+
 def test_a_failed_module_is_tried_again(runs: Runs, plugin: Make) -> None:
     source = HEAD.format(forward="return x", build="raise OSError('busy')", name="bad")
     record, _ = runs("base,bad", catalogue=_own(plugin("bad-block", source)))
-    assert not record.modules[1].complete
+    assert record.modules[1].error is not None
     good = plugin("bad-block", source.replace("raise OSError('busy')", "return Block()"))
     record, folder = runs("base,bad", catalogue=_own(good))
-    assert record.modules[1].complete
+    assert record.modules[1].error is None
     assert not (folder / "errors.log").exists()
 
 

@@ -35,6 +35,12 @@ def test_each_epoch_shows_every_image_once() -> None:
     assert (order.epochs[0] != order.epochs[1]).any()
 
 
+def test_a_last_batch_of_one_joins_the_one_before() -> None:
+    order = _order(np.arange(9))
+    assert [len(batch) for batch in order.batches(0)] == [4, 5]
+    assert [len(batch) for batch in _order(np.arange(1)).batches(0)] == [1]
+
+
 def test_once_repeats_and_an_incomplete_batch_is_dropped() -> None:
     order = _order(np.arange(10), shuffle="once", drop_last=True)
     assert (order.epochs[0] == order.epochs[2]).all()
