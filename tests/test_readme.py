@@ -21,8 +21,9 @@ def test_the_table_is_the_published_records() -> None:
     match = re.search(r"<!-- table: (\S+) -->\n(.*?)\n<!-- /table -->", README, re.DOTALL)
     assert match is not None
     record = load_run(ROOT / match[1])
-    assert match[2].strip() == to_markdown(record).split("\n", 1)[1].strip()
-    assert record.environment.device_name in to_markdown(record)
+    heading, body = to_markdown(record).split("\n", 1)
+    assert match[2] == f"**{heading.removeprefix('# ')}**\n{body.rstrip()}"
+    assert record.environment.device_name in heading
 
 
 def test_the_picture_is_the_published_records() -> None:
