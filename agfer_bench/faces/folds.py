@@ -5,6 +5,7 @@ A pure function of labels, subjects and protocol, so that every module sees the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,11 @@ class Fold:
     """Indices of the training images, ascending."""
     validation: NDArray[np.int64]
     """Indices of the validation images, ascending; all others are in `train`."""
+
+
+def names_sha256(names: Sequence[str], indices: NDArray[np.int64]) -> str:
+    """SHA-256 (hex) of the names of some images: tells whether two divisions are the same."""
+    return hashlib.sha256("\n".join(names[index] for index in indices).encode()).hexdigest()
 
 
 def make_folds(

@@ -21,7 +21,7 @@ from pydantic import JsonValue
 
 import agfer_bench
 from agfer_bench.catalogue import Chosen, Entry
-from agfer_bench.faces.folds import Fold
+from agfer_bench.faces.folds import Fold, names_sha256
 from agfer_bench.faces.mask import mask_digest
 from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.records import DataRecord, MemoryFormat
@@ -75,18 +75,14 @@ def job_address(
         "threads": torch.get_num_threads() if device.type == "cpu" else 0,
         "fold": fold.number,
         # The division itself, since scikit-learn's way of drawing it may change.
-        "train": _hash_names(names, fold.train),
-        "validation": _hash_names(names, fold.validation),
+        "train": names_sha256(names, fold.train),
+        "validation": names_sha256(names, fold.validation),
     }
 
 
 def job_key(address: Address) -> str:
     """SHA-256 (hex) of an address: the name of the job's folder."""
     return fingerprint(address)
-
-
-def _hash_names(names: Sequence[str], indices: NDArray[np.int64]) -> str:
-    return fingerprint([names[index] for index in indices])
 
 
 def package_sha256(entry: Entry[AttentionSpec]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agfer_bench.accuracy import confusion_matrix
 from agfer_bench.catalogue import Chosen
-from agfer_bench.faces.folds import Fold
+from agfer_bench.faces.folds import Fold, names_sha256
 from agfer_bench.network.build import build_network
 from agfer_bench.network.host import Host
 from agfer_bench.protocol import Protocol
@@ -116,7 +116,7 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
         peak_memory_method="cuda-allocator" if job.device.type == "cuda" else "tensor-tracker",
         host_weights_sha256=start_weights,
         batch_order_sha256=order.sha256,
-        split_sha256=_hash_names(job.names, fold.validation),
+        split_sha256=names_sha256(job.names, fold.validation),
     )
     return record, _predictions(job, probabilities)
 
@@ -167,7 +167,3 @@ def _predictions(job: Job, probabilities: NDArray[np.float32]) -> pd.DataFrame:
     for number, name in enumerate(job.classes):
         columns[f"p_{name}"] = probabilities[:, number]
     return pd.DataFrame(columns)
-
-
-def _hash_names(names: Sequence[str], indices: NDArray[np.int64]) -> str:
-    return hashlib.sha256("\n".join(names[index] for index in indices).encode()).hexdigest()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,27 +13,23 @@ import torch
 from numpy.typing import NDArray
 
 from agfer_bench.catalogue import Catalogue, Chosen
-from agfer_bench.errors import PluginError, describe
+from agfer_bench.errors import PluginError
 from agfer_bench.faces.folds import Fold, make_folds
-from agfer_bench.measure.size import measure_size
-from agfer_bench.measure.speed import measure_speed
-from agfer_bench.network.build import Network, build_network, host_shape, try_block
+from agfer_bench.network.build import host_shape, try_block
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import (
-    FoldRecord,
     JobRecord,
-    MemoryFormat,
-    ModuleRecord,
     RunRecord,
-    SizeRecord,
-    SpeedRecord,
 )
-from agfer_bench.report.table import comparison, to_markdown
-from agfer_bench.run.address import Address, job_address, job_key, package_sha256
+from agfer_bench.report.rows import comparison
+from agfer_bench.report.table import to_markdown
+from agfer_bench.run.address import Address, job_address, job_key
+from agfer_bench.run.cost import measure_costs
 from agfer_bench.run.data import FaceData, Source, load_data
 from agfer_bench.run.environment import describe_environment
 from agfer_bench.run.job import Job, batch_order, run_job
 from agfer_bench.run.reporter import Reporter
+from agfer_bench.run.row import Row
 from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump, replacing, write_text
 from agfer_bench.seeds import derive_seed
 from agfer_bench.specs import AttentionSpec
@@ -64,46 +59,6 @@ class RunSettings:
     """Whether jobs that are done are done again."""
 
 
-@dataclass(kw_only=True)
-class _Row:
-    """One module on its way to a record."""
-
-    chosen: Chosen[AttentionSpec]
-    folds: list[FoldRecord] = field(default_factory=list)
-    predictions: list[pd.DataFrame] = field(default_factory=list)
-    memory_format: MemoryFormat = "channels_last"
-    size: SizeRecord | None = None
-    speed: SpeedRecord | None = None
-    error: str | None = None
-    trace: str = ""
-
-    def fail(self, where: str, error: BaseException) -> None:
-        """Keep the first thing that went wrong."""
-        if self.error is None:
-            owner = self.chosen.entry.distribution
-            text = describe(error)
-            named = text if isinstance(error, PluginError) else f"{owner}: {text}"
-            self.error = f"{where}: {named}" if where else named
-            self.trace = "".join(traceback.format_exception(error))
-
-    def record(self) -> ModuleRecord:
-        entry = self.chosen.entry
-        return ModuleRecord(
-            label=self.chosen.label,
-            name=entry.spec.name,
-            options=self.chosen.values,
-            distribution=entry.distribution,
-            version=entry.version,
-            package_sha256=package_sha256(entry),
-            memory_format=self.memory_format if self.size or self.folds else None,
-            source=entry.spec.source,
-            folds=tuple(self.folds),
-            size=self.size,
-            speed=self.speed,
-            error=self.error,
-        )
-
-
 def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tuple[RunRecord, Path]:
     """Train and measure every module on every fold, and write the comparison.
 
@@ -119,7 +74,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     protocol = settings.protocol
     store = Store(settings.out)
     store.probe()
-    rows = [_Row(chosen=chosen) for chosen in settings.modules]
+    rows = [Row(chosen=chosen) for chosen in settings.modules]
     _try_blocks(rows, protocol)
     data = load_data(settings.source, protocol, reporter)
     folds = make_folds(
@@ -133,7 +88,15 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
     _train(rows, folds, data, settings, store, reporter)
-    _measure(rows, data, settings, reporter)
+    measure_costs(
+        rows,
+        protocol,
+        classes=len(data.record.classes),
+        mask=settings.mask,
+        device=settings.device,
+        base=BASE,
+        reporter=reporter,
+    )
     record = RunRecord(
         protocol=protocol,
         data=data.record,
@@ -149,7 +112,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     return record, folder
 
 
-def _try_blocks(rows: list[_Row], protocol: Protocol) -> None:
+def _try_blocks(rows: list[Row], protocol: Protocol) -> None:
     """Try every block before any data are read; an option that is out of range ends the run."""
     slots = host_shape(protocol, _TRIAL_CLASSES).slots()
     for row in rows:
@@ -160,7 +123,7 @@ def _try_blocks(rows: list[_Row], protocol: Protocol) -> None:
 
 
 def _train(
-    rows: list[_Row],
+    rows: list[Row],
     folds: list[Fold],
     data: FaceData,
     settings: RunSettings,
@@ -193,7 +156,7 @@ def _train(
 
 def _do(
     job: Job,
-    row: _Row,
+    row: Row,
     address: Address,
     kept: tuple[JobRecord, pd.DataFrame] | None,
     store: Store,
@@ -213,8 +176,8 @@ def _do(
 
 
 def _jobs(
-    rows: list[_Row], folds: list[Fold], data: FaceData, settings: RunSettings
-) -> Iterator[tuple[_Row, Job, Address]]:
+    rows: list[Row], folds: list[Fold], data: FaceData, settings: RunSettings
+) -> Iterator[tuple[Row, Job, Address]]:
     """Yield the jobs fold by fold, all modules of a fold in turn, with their addresses."""
     for fold in folds:
         for row in rows:
@@ -244,52 +207,7 @@ def _jobs(
             yield row, job, address
 
 
-def _measure(rows: list[_Row], data: FaceData, settings: RunSettings, reporter: Reporter) -> None:
-    """Measure size and speed of the networks that trained, all timed side by side."""
-    protocol = settings.protocol
-    networks: dict[str, Network] = {}
-    by_label = {row.chosen.label: row for row in rows if row.error is None}
-    for label, row in by_label.items():
-        try:
-            network = build_network(
-                row.chosen,
-                protocol,
-                classes=len(data.record.classes),
-                mask=settings.mask,
-                fold=0,
-                memory_format=row.memory_format,
-            )
-            row.size = measure_size(network, protocol)
-            _share_host(network, networks)
-            networks[label] = network.to(settings.device)
-        except (Exception, SystemExit) as error:
-            row.fail("measuring its size", error)
-    speeds, failures = measure_speed(
-        networks,
-        protocol.image_size,
-        protocol.speed,
-        settings.device,
-        base=BASE,
-        on_round=lambda done: reporter.progress("timing", done + 1, protocol.speed.rounds),
-    )
-    for label, speed in speeds.items():
-        by_label[label].speed = speed
-    for label, failure in failures.items():
-        by_label[label].fail("timing", failure)
-
-
-def _share_host(network: Network, networks: dict[str, Network]) -> None:
-    """Let a network use the host layers of one that is there, with the same memory format.
-
-    Times do not depend on the weights' values, and ten hosts of 1.8 GB need not be in memory.
-    """
-    for other in networks.values():
-        if other.memory_format == network.memory_format:
-            network.host.stages, network.host.head = other.host.stages, other.host.head
-            return
-
-
-def _write(record: RunRecord, rows: list[_Row], folder: Path) -> None:
+def _write(record: RunRecord, rows: list[Row], folder: Path) -> None:
     predictions = [part for row in rows for part in row.predictions]
     if predictions:
         with replacing(folder / PREDICTIONS) as temporary:

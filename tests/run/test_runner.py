@@ -19,7 +19,8 @@ from agfer_bench.faces.mask import default_mask
 from agfer_bench.options import parse_choice
 from agfer_bench.protocol import load_preset
 from agfer_bench.records import RunRecord
-from agfer_bench.report.table import notes, rows_of, to_markdown
+from agfer_bench.report.rows import notes, rows_of
+from agfer_bench.report.table import to_markdown
 from agfer_bench.run import runner
 from agfer_bench.run.data import Source
 from agfer_bench.run.job import run_job

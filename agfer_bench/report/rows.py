@@ -1,0 +1,153 @@
+"""The comparison as data: from a record to rows, and what must be said beside them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agfer_bench.accuracy import single_class
+from agfer_bench.records import OVERFIT_POINTS, ModuleRecord, RunRecord
+
+DRAWN_NOTICE = (
+    "Measured on drawn (synthetic) faces: shows that everything works, tells nothing about people."
+)
+
+
+def comparison(record: RunRecord) -> pd.DataFrame:
+    """Return a row per module with every number of the comparison.
+
+    Accuracies and recalls are 0..1, standard deviations are sample standard deviations over
+    folds, times are in the unit that the column's name gives. What was not measured is missing.
+    """
+    return pd.DataFrame([_row(module, record) for module in record.modules])
+
+
+def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
+    # A block that trained on all folds keeps its accuracy, even if it failed in the timing.
+    trained = len(module.folds) == record.protocol.folds
+    row: dict[str, Any] = {
+        "module": module.label,
+        "drawn_faces": record.data.drawn,
+        "error": module.error or "",
+    }
+    row |= _accuracy(module if trained else None, record)
+    size, speed = module.size, module.speed
+    row |= {
+        "parameters": size.parameters if size else None,
+        "block_parameters": size.block_parameters if size else None,
+        "macs": size.macs if size else None,
+        "layers": size.layers if size else None,
+        "latency_median_ms": speed.median_ms if speed else None,
+        "latency_p95_ms": speed.p95_ms if speed else None,
+        "hz": speed.hz if speed else None,
+        "latency_ratio_to_base": speed.ratio_to_base if speed else None,
+    }
+    folds = module.folds if trained else ()
+    row["train_seconds_per_fold"] = _mean([fold.training_seconds for fold in folds])
+    row["peak_memory_bytes"] = max((fold.peak_memory_bytes for fold in folds), default=None)
+    return row | {
+        "source": module.source,
+        "distribution": module.distribution,
+        "version": module.version,
+    }
+
+
+def _accuracy(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
+    folds = module.folds if module else ()
+    accuracies = [fold.accuracy for fold in folds]
+    train = [fold.train_accuracy for fold in folds]
+    masked = [value for fold in folds if (value := fold.masked_accuracy) is not None]
+    recalls = np.array([fold.recalls for fold in folds])
+    row: dict[str, Any] = {
+        "folds": len(folds),
+        "accuracy_mean": _mean(accuracies),
+        "accuracy_sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        "train_accuracy_mean": _mean(train),
+        "masked_accuracy_mean": _mean(masked),
+        "overfit": module.overfit if module and folds else None,
+    }
+    for number, name in enumerate(record.data.classes):
+        seen = [float(v) for v in recalls[:, number] if np.isfinite(v)] if len(recalls) else []
+        row[f"recall_{name}_mean"] = _mean(seen)
+        row[f"recall_{name}_sd"] = statistics.stdev(seen) if len(seen) > 1 else None
+    return row
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.mean(values) if values else None
+
+
+def rows_of(record: RunRecord) -> list[dict[str, Any]]:
+    """Return the comparison as plain dictionaries, with None for what was not measured."""
+    return [_row(module, record) for module in record.modules]
+
+
+def notes(record: RunRecord) -> list[str]:
+    """Say what the table's numbers mean, and what a reader should be warned of."""
+    data, protocol = record.data, record.protocol
+    chance = 100 / len(data.classes)
+    lines = [DRAWN_NOTICE] if data.drawn else []
+    kept, read = sum(data.images_kept.values()), sum(data.images_read.values())
+    lost = "; ".join(f"{reason} {n}" for reason, n in data.excluded.items())
+    who = f" of {data.subjects} subjects" if data.subjects else ""
+    lines.append(
+        f"{kept} of {read} images{who}"
+        + (f" (left out: {lost})" if lost else "")
+        + f", {len(data.classes)} classes, chance {chance:.1f} %."
+    )
+    lines.append(
+        f"Accuracy: mean per-class recall after the last epoch; ± is the sample standard deviation "
+        f"(SD) over {protocol.folds} folds, not an interval, and no test of differences."
+    )
+    lines.append(
+        f"Gap: training less validation accuracy in points; ! marks {OVERFIT_POINTS:.0f} or more "
+        "(the paper's over-fit criterion). Latency: one image, fp32, median of "
+        f"{protocol.speed.rounds * protocol.speed.passes} passes in "
+        f"{protocol.speed.rounds} interleaved rounds. Train s: mean per fold, when it was trained."
+    )
+    absent = sorted(
+        {
+            (fold.fold + 1, name)
+            for module in record.modules
+            for fold in module.folds
+            for name, row in zip(data.classes, fold.confusion, strict=True)
+            if not any(row)
+        }
+    )
+    lines += [
+        f"Fold {fold} has no validation image of {name}: its accuracy is over the other classes."
+        for fold, name in absent
+    ]
+    lines += data.notes
+    for module in record.modules:
+        stuck = [f.fold + 1 for f in module.folds if single_class(np.array(f.confusion))]
+        if stuck:
+            lines.append(
+                f"{module.label} predicts a single class in fold {', '.join(map(str, stuck))}."
+            )
+        if module.memory_format == "contiguous":
+            lines.append(
+                f"{module.label} runs on contiguous maps, slower than channels last, "
+                "with which it fails."
+            )
+        if module.error:
+            lines.append(f"{module.label} failed: {module.error}")
+    return lines + list(record.problems)
+
+
+def title(record: RunRecord) -> str:
+    """Say what a table is about: preset and what was changed in it, split, data, device."""
+    changes = record.protocol.changes()
+    changed = " with " + ", ".join(f"{k}={v}" for k, v in changes.items()) if changes else ""
+    drawn = " (drawn faces)" if record.data.drawn else ""
+    environment = record.environment
+    threads = f", {environment.threads} threads" if environment.device == "cpu" else ""
+    return (
+        f"Preset {record.protocol.preset}{changed} · {record.protocol.folds} "
+        f"{record.protocol.split} folds · {record.data.name}{drawn} · "
+        f"{environment.device_name}{threads}"
+    )

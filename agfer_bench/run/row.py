@@ -1,0 +1,63 @@
+"""One module on its way through a run, from a choice to a record."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from agfer_bench.catalogue import Chosen
+from agfer_bench.errors import PluginError, describe
+from agfer_bench.records import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord, SpeedRecord
+from agfer_bench.run.address import package_sha256
+from agfer_bench.specs import AttentionSpec
+
+
+@dataclass(kw_only=True)
+class Row:
+    """One module on its way to a record."""
+
+    chosen: Chosen[AttentionSpec]
+    """The block and its options."""
+    folds: list[FoldRecord] = field(default_factory=list)
+    """Folds that are trained."""
+    predictions: list[pd.DataFrame] = field(default_factory=list)
+    """Their predictions, a frame a fold."""
+    memory_format: MemoryFormat = "channels_last"
+    """How its maps lie in memory."""
+    size: SizeRecord | None = None
+    """Parameters, operations, layers, once measured."""
+    speed: SpeedRecord | None = None
+    """Inference times, once measured."""
+    error: str | None = None
+    """The first thing that went wrong, in one line."""
+    trace: str = ""
+    """Its traceback."""
+
+    def fail(self, where: str, error: BaseException) -> None:
+        """Keep the first thing that went wrong."""
+        if self.error is None:
+            owner = self.chosen.entry.distribution
+            text = describe(error)
+            named = text if isinstance(error, PluginError) else f"{owner}: {text}"
+            self.error = f"{where}: {named}" if where else named
+            self.trace = "".join(traceback.format_exception(error))
+
+    def record(self) -> ModuleRecord:
+        """Return what a run keeps of the row."""
+        entry = self.chosen.entry
+        return ModuleRecord(
+            label=self.chosen.label,
+            name=entry.spec.name,
+            options=self.chosen.values,
+            distribution=entry.distribution,
+            version=entry.version,
+            package_sha256=package_sha256(entry),
+            memory_format=self.memory_format if self.size or self.folds else None,
+            source=entry.spec.source,
+            folds=tuple(self.folds),
+            size=self.size,
+            speed=self.speed,
+            error=self.error,
+        )
