@@ -159,9 +159,9 @@ def _distribution(point: EntryPoint) -> tuple[str, str]:
     return point.dist.name, point.dist.version
 
 
-def _order(point: EntryPoint) -> tuple[bool, str, str]:
+def _order(point: EntryPoint) -> tuple[bool, str, bool, str]:
     name = _distribution(point)[0]
-    return name != OWN_DISTRIBUTION, name, point.name
+    return name != OWN_DISTRIBUTION, name, point.name != "base", point.name
 
 
 def _load(point: EntryPoint, catalogue: Catalogue) -> None:

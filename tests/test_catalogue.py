@@ -71,6 +71,7 @@ def test_first_party_blocks_come_through_the_entry_points() -> None:
     catalogue = load_catalogue(_own())
     assert not catalogue.problems
     assert {"base", "agfer", "se", "cbam"} <= set(catalogue.modules)
+    assert next(iter(catalogue.modules)) == "base"
     assert {"image-folder", "synthetic"} <= set(catalogue.datasets)
 
 
