@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from agfer_bench.accuracy import mean_recall, recall
+from agfer_bench.accuracy import mean_recall, recall, single_class
 from agfer_bench.protocol import Protocol
 
 SCHEMA_VERSION: Final = 1
@@ -184,6 +184,11 @@ class ModuleRecord(Record):
     def accuracies(self) -> tuple[float, ...]:
         """Accuracy of each fold, 0..1."""
         return tuple(fold.accuracy for fold in self.folds)
+
+    @property
+    def single_class_folds(self) -> tuple[int, ...]:
+        """Folds, counted from 1, in which every image was given the same class."""
+        return tuple(f.fold + 1 for f in self.folds if single_class(_array(f.confusion)))
 
     @property
     def overfit(self) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from agfer_bench.accuracy import single_class
 from agfer_bench.run.store import load_run
 
 
@@ -21,7 +20,7 @@ def main(folder: Path) -> int:
     broken = 0
     for module in record.modules:
         mean = float(np.mean(module.accuracies)) if module.error is None else 0.0
-        stuck = [f.fold + 1 for f in module.folds if single_class(np.array(f.confusion))]
+        stuck = list(module.single_class_folds)
         good = mean > bar and not stuck
         broken += not good
         sign = "ok" if good else "BROKEN"

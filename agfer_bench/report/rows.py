@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agfer_bench.accuracy import single_class
 from agfer_bench.records import OVERFIT_POINTS, ModuleRecord, RunRecord
 
 DRAWN_NOTICE = (
@@ -124,7 +123,7 @@ def notes(record: RunRecord) -> list[str]:
     ]
     lines += data.notes
     for module in record.modules:
-        stuck = [f.fold + 1 for f in module.folds if single_class(np.array(f.confusion))]
+        stuck = module.single_class_folds
         if stuck:
             lines.append(
                 f"{module.label} predicts a single class in fold {', '.join(map(str, stuck))}."
