@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agfer_bench.errors import UserError
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -78,6 +80,10 @@ class FaceImage:
     """Place in the sequence, counted from 0."""
     age_group: str | None = None
     """`young`, `middle` or `old`, where the data set tells."""
+    sex: str | None = None
+    """`female` or `male`, where the data set tells."""
+    take: str | None = None
+    """Which of several portraits of one person with one emotion, where the data set tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +106,11 @@ def _silent(what: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
+def _alone(name: str, folder: Path, **options: object) -> FaceTable:
+    """Refuse to read for another plugin: a place made by hand knows no catalogue."""
+    raise UserError(f"this place cannot read {folder} with the reader of {name}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a data set is read from, and what its reader may use."""
@@ -112,6 +123,8 @@ class Place:
     """Processes or threads that the reader may use."""
     progress: Callable[[str, int, int], None] = field(default=_silent, compare=False)
     """Called with (what is being done, how many are done, of how many)."""
+    read: Callable[..., FaceTable] = field(default=_alone, compare=False)
+    """``read(name, folder, **options)`` reads a folder with the reader of another data set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,3 +148,8 @@ class DatasetSpec:
     """Whether the user must name a folder."""
     drawn: bool = False
     """True for synthetic faces: everything that shows a result on them says so."""
+    layout: str = ""
+    """For drawn faces: the data set in whose layout `draw` writes them."""
+    draw: Callable[..., None] | None = None
+    """For drawn faces: ``draw(place, **options)`` writes them into the empty folder
+    ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files."""

@@ -114,6 +114,7 @@ def build_source(
     return Source(
         chosen=chosen,
         folder=Path(choice.folder).expanduser() if choice.folder else None,
+        readers=catalogue.datasets,
         cascades=cascades,
         cache=cache_folder(cache),
         workers=workers or cores(),

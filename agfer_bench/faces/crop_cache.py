@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 REASONS = ("unreadable", "truncated", "no face", "no eye", "no mouth", "degenerate")
 """Why a photograph may be left out."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of the cache and of what `find_crop` finds: raise it when either changes."""
 ABANDONED = 3600.0
 """A half-written entry that nobody has touched for so many seconds is removed."""
@@ -68,9 +68,9 @@ class CropSet:
     pixels: NDArray[np.uint8]
     """RGB of shape (N, S, S, 3); a read-only view of the cache file."""
     table: pd.DataFrame
-    """One row per crop: name, emotion, subject, sequence, frame, age_group, sha256 of the file;
-    and in pixels of the photograph face_x, face_y, face_width, face_height and the same for eye,
-    pair, mouth and crop (method ``none``: crop only). What is unknown is NA."""
+    """One row per crop: name, emotion, subject, sequence, frame, age_group, sex, take, sha256 of
+    the file; and in pixels of the photograph face_x, face_y, face_width, face_height and the same
+    for eye, pair, mouth and crop (method ``none``: crop only). What is unknown is NA."""
     excluded: pd.DataFrame
     """One row per photograph left out: name, emotion, reason (of `REASONS`), detail."""
     fingerprint: str

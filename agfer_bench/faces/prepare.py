@@ -37,8 +37,9 @@ from agfer_bench.specs import FaceImage, FaceTable
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXT = ("name", "emotion", "subject", "sequence", "age_group", "sha256")
-_COLUMNS = ("name", "emotion", "subject", "sequence", "frame", "age_group", "sha256")
+_LABELS = ("emotion", "subject", "sequence", "frame", "age_group", "sex", "take")
+_COLUMNS = ("name", *_LABELS, "sha256")
+_TEXT = tuple(name for name in _COLUMNS if name != "frame")
 _SIDES = ("x", "y", "width", "height")
 
 
@@ -142,14 +143,7 @@ def _sha256(payload: object) -> str:
 
 def _labels(table: FaceTable, image: FaceImage) -> list[str | int | None]:
     """What identifies an image and what it shows, in the order of the first columns."""
-    return [
-        table.name(image),
-        image.emotion,
-        image.subject,
-        image.sequence,
-        image.frame,
-        image.age_group,
-    ]
+    return [table.name(image), *(getattr(image, name) for name in _LABELS)]
 
 
 def _state(path: Path) -> tuple[int, int, bool] | None:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agfer_bench.catalogue import Chosen
+from agfer_bench.catalogue import Chosen, Entry
 from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.options import nearest
 from agfer_bench.specs import EMOTIONS, DatasetSpec, FaceImage, FaceTable, Place
 
 
-def read_table(chosen: Chosen[DatasetSpec], place: Place) -> FaceTable:
+def read_table(
+    chosen: Chosen[DatasetSpec],
+    place: Place,
+    readers: Mapping[str, Entry[DatasetSpec]] | None = None,
+) -> FaceTable:
     """Have the plugin read its data set.
+
+    Args:
+        chosen: The data set and its options.
+        place: Where it is, and what its reader may use.
+        readers: The data sets that the plugin may read in turn, through `Place.read`.
 
     Raises:
         UserError: The folder is missing or not wanted, or the plugin says what is wrong with it.
@@ -22,6 +34,8 @@ def read_table(chosen: Chosen[DatasetSpec], place: Place) -> FaceTable:
         raise UserError(f"--data {spec.name} needs a folder: --data {spec.name}=FOLDER")
     if not spec.needs_folder and place.folder is not None:
         raise UserError(f"--data {spec.name} takes no folder")
+    if readers is not None:
+        place = replace(place, read=_reading(place, readers))
     try:
         table: Any = spec.read(place, **chosen.values)
     except UserError:
@@ -48,13 +62,26 @@ def read_table(chosen: Chosen[DatasetSpec], place: Place) -> FaceTable:
     return table
 
 
+def _reading(place: Place, readers: Mapping[str, Entry[DatasetSpec]]) -> Callable[..., FaceTable]:
+    """Return what `Place.read` is: one plugin's way to another's reader."""
+
+    def read(name: str, folder: Path, **options: Any) -> FaceTable:
+        if name not in readers:
+            raise UserError(f"no plugin reads the layout {name!r}{nearest(name, readers)}")
+        entry = readers[name]
+        values = {option.name: option.default for option in entry.options} | options
+        return read_table(Chosen(entry=entry, values=values), replace(place, folder=folder))
+
+    return read
+
+
 def _fault(table: FaceTable, image: FaceImage) -> str | None:
     """Say what is wrong with a row of a stranger's table."""
     if not isinstance(image, FaceImage) or not isinstance(image.path, Path):
         return f"{image!r} is no FaceImage with a Path"
-    texts = (image.emotion, image.subject, image.sequence, image.age_group)
+    texts = (image.subject, image.sequence, image.age_group, image.sex, image.take)
     if not isinstance(image.emotion, str) or not all(isinstance(t, str | None) for t in texts):
-        return f"{image!r}: emotion, subject, sequence and age_group are text"
+        return f"{image!r}: emotion, subject, sequence, age_group, sex and take are text"
     if not isinstance(image.frame, int | None):
         return f"{image!r}: frame is a whole number or None"
     try:

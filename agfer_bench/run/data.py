@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agfer_bench.catalogue import Chosen
+from agfer_bench.catalogue import Chosen, Entry
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
 from agfer_bench.faces.prepare import prepare
 from agfer_bench.faces.table import read_table
@@ -27,6 +28,8 @@ class Source:
     """The data set and its options."""
     folder: Path | None
     """The user's folder, for data sets that need one."""
+    readers: Mapping[str, Entry[DatasetSpec]]
+    """All data sets on offer: drawn ones are read by the readers of their layouts."""
     cascades: Path | None
     """A folder with the user's own cascade files; None for OpenCV's."""
     cache: Path
@@ -65,7 +68,7 @@ def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceDat
         workers=source.workers,
         progress=reporter.progress,
     )
-    table = read_table(source.chosen, place)
+    table = read_table(source.chosen, place, source.readers)
     settings = CropSettings(image_size=protocol.image_size, method=protocol.crop)
     crops = prepare(
         table,

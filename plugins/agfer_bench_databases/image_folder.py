@@ -1,7 +1,8 @@
 """A folder of images, one subfolder an emotion, after the Hugging Face ImageFolder convention.
 
 Where a `metadata.csv` stands in the folder, it names the images (`file_name`, relative to the
-folder) and may give `emotion`, `subject`, `sequence`, `frame` and `age_group` for each.
+folder) and may give `emotion`, `subject`, `sequence`, `frame`, `age_group`, `sex` and `take` for
+each.
 """
 
 from __future__ import annotations
@@ -165,4 +166,6 @@ def _image(row: dict[str, str | None], path: Path, where: str) -> FaceImage:
         sequence=cell("sequence"),
         frame=int(frame) if frame is not None else None,
         age_group=cell("age_group"),
+        sex=cell("sex"),
+        take=cell("take"),
     )

@@ -110,6 +110,7 @@ class Runs:
         catalogue = catalogue or _own()
         protocol = load_preset("quick").with_settings(TINY | changes)
         source = Source(
+            readers={},
             chosen=catalogue.choose_dataset(parse_choice("image-folder")),
             folder=self.blobs,
             cascades=None,
