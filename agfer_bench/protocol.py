@@ -89,6 +89,9 @@ class Protocol(BaseModel):
     """L2 factor on weights, not on biases (SGD: added to the gradient; AdamW: decoupled)."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of training and validation: fp32, or bf16 where autocast uses it."""
+    curve_every: int = Field(default=1, ge=0)
+    """Epochs from one point of the learning curve to the next; 0 draws none. A point is a pass
+    over the validation fold; it chooses nothing and moves no other number."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seeds of folds, weights, batch order and dropout are derived from it."""

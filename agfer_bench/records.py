@@ -47,7 +47,10 @@ class EpochRecord(Record):
     loss: float
     """Mean training loss over the epoch's images, masked and with dropout, as optimised."""
     seconds: float
-    """Wall-clock time of the epoch's training, in seconds."""
+    """Wall-clock time of the epoch's training, in seconds; judging it is not in it."""
+    validation_accuracy: float | None = None
+    """Mean per-class recall on the validation fold after the epoch, 0..1; None where the protocol's
+    `curve_every` passes the epoch over. It chooses nothing."""
 
 
 class FoldRecord(Record):
@@ -85,6 +88,10 @@ class FoldRecord(Record):
     """Order of the training images over all epochs: equal for all modules of a fold."""
     split_sha256: str
     """Names of the validation images: equal for all modules of a fold."""
+    test_confusions: Annotated[dict[str, Confusion], Field(min_length=1)] | None = None
+    """Image counts on the second data set, which had no part in training, per age group: rows are
+    true classes, columns predicted ones, over the classes of training. `all` where the set knows
+    no age groups; None where there is no second set."""
 
     @property
     def accuracy(self) -> float:
@@ -105,6 +112,17 @@ class FoldRecord(Record):
     def recalls(self) -> tuple[float, ...]:
         """Recall of each class, 0..1; NaN for one without images in the fold."""
         return tuple(float(value) for value in recall(_array(self.confusion)))
+
+    @property
+    def test_accuracies(self) -> dict[str, float]:
+        """Mean recall over the classes that the second data set has, per age group, 0..1."""
+        return {group: mean_recall(_array(c)) for group, c in (self.test_confusions or {}).items()}
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Mean of the age groups' accuracies, each counting alike, 0..1."""
+        groups = self.test_accuracies
+        return statistics.mean(groups.values()) if groups else None
 
     @property
     def training_seconds(self) -> float:
@@ -220,6 +238,8 @@ class DataRecord(Record):
     """Images left out, per reason."""
     subjects: int | None
     """Number of subjects; None where they are not known."""
+    groups: dict[str, int] = {}
+    """Images per age group after cropping; empty where the set knows none."""
     notes: tuple[str, ...]
     """What the reader of the data set left out or found odd."""
 
@@ -254,6 +274,8 @@ class RunRecord(Record):
     """Every setting."""
     data: DataRecord
     """The images."""
+    test: DataRecord | None = None
+    """The images of the cross-database test; None where there was none."""
     environment: EnvironmentRecord
     """The machine and the software."""
     modules: tuple[ModuleRecord, ...]
@@ -269,8 +291,11 @@ class RunRecord(Record):
             raise ValueError("a comparison has at least two classes")
         for module in self.modules:
             for fold in module.folds:
-                if len(fold.confusion) != len(self.data.classes):
+                matrices = [fold.confusion, *(fold.test_confusions or {}).values()]
+                if any(len(matrix) != len(self.data.classes) for matrix in matrices):
                     raise ValueError(f"{module.label}: confusion does not fit the classes")
+                if (fold.test_confusions is None) != (self.test is None):
+                    raise ValueError(f"{module.label}: cross-database test only in some folds")
         return self
 
 

@@ -57,7 +57,7 @@ def list_datasets(as_json: o.JsonOption = False) -> None:
 
 @app.command("prepare")
 def prepare_dataset(
-    data: o.DataOption = "synthetic",
+    data: o.DataOption = None,
     cascades: o.CascadesOption = None,
     cache: o.CacheOption = None,
     preset: o.PresetOption = None,
@@ -73,7 +73,9 @@ def prepare_dataset(
 
     catalogue = load_catalogue()
     protocol = o.build_protocol(preset, protocol_file, settings, {"image_size": image_size})
-    source = o.build_source(catalogue, data, cascades=cascades, cache=cache, workers=workers)
+    source = o.build_source(
+        catalogue, data or o.DEFAULT_DATA, cascades=cascades, cache=cache, workers=workers
+    )
     with ProgressBars() as bars:
         loaded = load_data(source, protocol, bars)
     if as_json:

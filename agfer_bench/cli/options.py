@@ -23,12 +23,25 @@ PROTOCOL = "Protocol"
 MACHINE = "Machine"
 
 DataOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--data",
         metavar="NAME[=FOLDER]",
-        help="Data set: NAME=FOLDER, or NAME:option=value=FOLDER. See `agfer-bench data list`.",
+        help="Data set: NAME=FOLDER, or NAME:option=value=FOLDER. See `agfer-bench data list`. "
+        "Default: drawn faces.",
         rich_help_panel=DATA,
+        show_default=False,
+    ),
+]
+TestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--test",
+        metavar="NAME[=FOLDER]",
+        help="Second data set, on which every trained network is tested; written like --data. "
+        "The drawn default data come with drawn test data; `none` leaves them out.",
+        rich_help_panel=DATA,
+        show_default=False,
     ),
 ]
 CascadesOption = Annotated[
@@ -91,15 +104,42 @@ def cache_folder(cache: Path | None) -> Path:
     return cache if cache is not None else user_cache_path("agfer-bench")
 
 
+DEFAULT_DATA, DEFAULT_TEST = "synthetic", "synthetic-faces"
+"""What is trained and tested on where the user names nothing."""
+
+
+def build_sources(
+    catalogue: Catalogue, data: str | None, test: str | None, **rest: Any
+) -> tuple[Source, Source | None]:
+    """Resolve `--data` and `--test`; the drawn test set goes with the default data alone.
+
+    Raises:
+        UserError: A data set or an option is unknown, or both are the same.
+    """
+    if test is None and data is None:
+        test = DEFAULT_TEST
+    first = build_source(catalogue, data or DEFAULT_DATA, **rest)
+    if test is None or test == "none":
+        return first, None
+    second = build_source(catalogue, test, flag="--test", **rest)
+    if (first.chosen.label, first.folder) == (second.chosen.label, second.folder):
+        raise UserError(
+            "--test is the same as --data: a network cannot be tested on what it was trained on; "
+            "name another set, or --test none"
+        )
+    return first, second
+
+
 def build_source(
     catalogue: Catalogue,
     data: str,
     *,
+    flag: str = "--data",
     cascades: Path | None,
     cache: Path | None,
     workers: int | None,
 ) -> Source:
-    """Resolve `--data` and what goes with it.
+    """Resolve `--data` or `--test` and what goes with it.
 
     Raises:
         UserError: The data set or an option of it is unknown.
@@ -110,7 +150,7 @@ def build_source(
     choice = parse_choice(data, folder=True)
     chosen = catalogue.choose_dataset(choice)
     if choice.folder == "":
-        raise UserError(f"--data {data} names no folder after the =")
+        raise UserError(f"{flag} {data} names no folder after the =")
     return Source(
         chosen=chosen,
         folder=Path(choice.folder).expanduser() if choice.folder else None,

@@ -44,7 +44,8 @@ def run(
             "`base` is always added. See `agfer-bench modules`.",
         ),
     ] = "agfer,se,cbam",
-    data: o.DataOption = "synthetic",
+    data: o.DataOption = None,
+    test: o.TestOption = None,
     cascades: o.CascadesOption = None,
     cache: o.CacheOption = None,
     preset: o.PresetOption = None,
@@ -137,7 +138,9 @@ def run(
         "seed": seed,
     }
     protocol = o.build_protocol(preset, protocol_file, settings, flags)
-    source = o.build_source(catalogue, data, cascades=cascades, cache=cache, workers=workers)
+    source, second = o.build_sources(
+        catalogue, data, test, cascades=cascades, cache=cache, workers=workers
+    )
 
     import torch
 
@@ -155,6 +158,7 @@ def run(
     plan = RunSettings(
         modules=tuple(chosen),
         source=source,
+        test=second,
         protocol=protocol,
         mask=pixels,
         device=where,

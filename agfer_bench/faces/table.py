@@ -31,9 +31,9 @@ def read_table(
     """
     spec, distribution = chosen.entry.spec, chosen.entry.distribution
     if spec.needs_folder and place.folder is None:
-        raise UserError(f"--data {spec.name} needs a folder: --data {spec.name}=FOLDER")
+        raise UserError(f"{spec.name} needs a folder: write {spec.name}=FOLDER")
     if not spec.needs_folder and place.folder is not None:
-        raise UserError(f"--data {spec.name} takes no folder")
+        raise UserError(f"{spec.name} takes no folder: write {spec.name} alone")
     if readers is not None:
         place = replace(place, read=_reading(place, readers))
     try:

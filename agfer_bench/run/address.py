@@ -32,6 +32,7 @@ _HARNESS = (
     "faces/folds.py",
     "accuracy.py",
     "measure/memory.py",
+    "run/cross_database.py",
     "run/data.py",
     "network",
     "run/job.py",
@@ -51,6 +52,7 @@ def job_address(
     names: Sequence[str],
     mask: NDArray[np.bool_],
     fold: Fold,
+    test: DataRecord | None,
     device: torch.device,
     memory_format: MemoryFormat,
 ) -> Address:
@@ -62,6 +64,7 @@ def job_address(
         "data": data.fingerprint,
         "pixels": data.pixels_sha256,
         "classes": list(data.classes),
+        "test": [test.fingerprint, test.pixels_sha256] if test else None,
         "module": entry.spec.name,
         "options": dict(chosen.values),
         "distribution": entry.distribution,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,18 +11,22 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from agfer_bench.accuracy import confusion_matrix
+from agfer_bench.accuracy import confusion_matrix, mean_recall
 from agfer_bench.catalogue import Chosen
 from agfer_bench.faces.folds import Fold, names_sha256
 from agfer_bench.network.build import build_network
 from agfer_bench.network.host import Host
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import Confusion, FoldRecord, MemoryFormat
+from agfer_bench.run.cross_database import ALL, TestSet
 from agfer_bench.seeds import derive_seed, deterministic, generator, seeded
 from agfer_bench.specs import AttentionSpec
 from agfer_bench.training.batches import BatchOrder, Images, Normaliser, channel_statistics
 from agfer_bench.training.loop import fit, predict
 from agfer_bench.training.loss import as_tensor, class_weights
+
+VALIDATION, TEST = "validation", "test"
+"""What a row of the predictions is from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,10 @@ class Job:
     """(N,) classes."""
     names: Sequence[str]
     """Names of the N images."""
+    subjects: Sequence[str | None]
+    """Who is on each of the N images."""
+    test: TestSet | None
+    """The second data set, which every trained network is tested on."""
     classes: tuple[str, ...]
     """Names of the classes."""
     mask: NDArray[np.bool_]
@@ -56,9 +64,12 @@ class Job:
 def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecord, pd.DataFrame]:
     """Train and judge; neither prints nor changes global state.
 
+    The second data set is opened only when training is over.
+
     Returns:
-        The fold's record, and a row for each validation image: its name, true and predicted
-        class, and the probability of each class.
+        The fold's record, and a row for each image of the validation fold and of the second data
+        set: what it is from, its name, subject and age group, true and predicted class, and the
+        probability of each class.
 
     Raises:
         PluginError: The block cannot be built.
@@ -92,7 +103,15 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
         seeded(job.device, derive_seed(seed, "training", fold.number)),
     ):
         history, peak = fit(
-            network, images, order, protocol, as_tensor(weights, job.device), on_epoch
+            network,
+            images,
+            order,
+            protocol,
+            as_tensor(weights, job.device),
+            on_epoch,
+            lambda: mean_recall(
+                _matrix(job, fold.validation, predict(network, images, fold.validation, protocol))
+            ),
         )
         probabilities = predict(network, images, fold.validation, protocol)
         train = predict(network, images, fold.train, protocol)
@@ -100,6 +119,19 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
         if network.guidance is not None:
             network.guidance.always = True
             masked = predict(network, images, fold.validation, protocol)
+            network.guidance.always = False
+        parts = [_predictions(job, probabilities)]
+        test_confusions = None
+        if job.test is not None:
+            test_images = Images(
+                pixels_NHWC=job.test.pixels_NHWC,
+                labels_N=job.test.labels_N,
+                normalise=images.normalise,
+                device=job.device,
+            )
+            found = predict(network, test_images, job.test.indices, protocol)
+            test_confusions = _test_confusions(job.test, found, len(job.classes))
+            parts.append(_test_predictions(job, job.test, found))
     record = FoldRecord(
         fold=fold.number,
         job=job.key,
@@ -117,8 +149,9 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
         host_weights_sha256=start_weights,
         batch_order_sha256=order.sha256,
         split_sha256=names_sha256(job.names, fold.validation),
+        test_confusions=test_confusions,
     )
-    return record, _predictions(job, probabilities)
+    return record, pd.concat(parts, ignore_index=True)
 
 
 def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
@@ -147,23 +180,70 @@ def host_weights_sha256(host: Host) -> str:
     return digest.hexdigest()
 
 
+def _matrix(
+    job: Job, indices: NDArray[np.int64], probabilities: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    return confusion_matrix(job.labels_N[indices], probabilities.argmax(axis=1), len(job.classes))
+
+
 def _confusion(
     job: Job, indices: NDArray[np.int64], probabilities: NDArray[np.float32]
 ) -> Confusion:
-    matrix = confusion_matrix(job.labels_N[indices], probabilities.argmax(axis=1), len(job.classes))
+    return _plain(_matrix(job, indices, probabilities))
+
+
+def _plain(matrix: NDArray[np.int64]) -> Confusion:
     return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def _test_confusions(
+    test: TestSet, probabilities: NDArray[np.float32], classes: int
+) -> dict[str, Confusion]:
+    """Count the second data set's images per true and predicted class, an age group at a time."""
+    true, predicted = test.labels_N[test.indices], probabilities.argmax(axis=1)
+    groups = np.asarray([test.groups[index] for index in test.indices])
+    return {
+        group: _plain(confusion_matrix(true[groups == group], predicted[groups == group], classes))
+        for group in test.record.groups or (ALL,)
+    }
 
 
 def _predictions(job: Job, probabilities: NDArray[np.float32]) -> pd.DataFrame:
     indices = job.fold.validation
+    labels = job.labels_N[indices]
+    images = {
+        "set": VALIDATION,
+        "image": [job.names[index] for index in indices],
+        "subject": [job.subjects[index] for index in indices],
+        "group": None,
+    }
+    return _frame(job, images, labels, probabilities)
+
+
+def _test_predictions(job: Job, test: TestSet, probabilities: NDArray[np.float32]) -> pd.DataFrame:
+    images = {
+        "set": TEST,
+        "image": [test.names[index] for index in test.indices],
+        "subject": [test.subjects[index] for index in test.indices],
+        "group": [test.groups[index] for index in test.indices],
+    }
+    return _frame(job, images, test.labels_N[test.indices], probabilities)
+
+
+def _frame(
+    job: Job,
+    images: Mapping[str, object],
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+) -> pd.DataFrame:
     classes = np.asarray(job.classes)
     columns: dict[str, object] = {
         "module": job.chosen.label,
         "fold": job.fold.number,
-        "image": [job.names[index] for index in indices],
-        "true": classes[job.labels_N[indices]],
+        **images,
+        "true": classes[labels],
         "predicted": classes[probabilities.argmax(axis=1)],
     }
-    for number, name in enumerate(job.classes):
-        columns[f"p_{name}"] = probabilities[:, number]
-    return pd.DataFrame(columns)
+    columns |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(job.classes)}
+    # Texts that are missing throughout would otherwise differ in type from frame to frame.
+    return pd.DataFrame(columns).astype(dict.fromkeys(("subject", "group"), "string"))

@@ -25,6 +25,7 @@ from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
 from agfer_bench.run.address import Address, job_address, job_key
 from agfer_bench.run.cost import measure_costs
+from agfer_bench.run.cross_database import TestSet, load_test_set
 from agfer_bench.run.data import FaceData, Source, load_data
 from agfer_bench.run.environment import describe_environment
 from agfer_bench.run.job import Job, batch_order, run_job
@@ -47,6 +48,8 @@ class RunSettings:
     """The rows, base first."""
     source: Source
     """The photographs."""
+    test: Source | None = None
+    """The second data set, which every trained network is tested on."""
     protocol: Protocol
     """Every setting."""
     mask: NDArray[np.bool_]
@@ -77,6 +80,9 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     rows = [Row(chosen=chosen) for chosen in settings.modules]
     _try_blocks(rows, protocol)
     data = load_data(settings.source, protocol, reporter)
+    test = None
+    if settings.test is not None:
+        test = load_test_set(settings.test, protocol, data, reporter)
     folds = make_folds(
         data.labels,
         data.subjects,
@@ -87,7 +93,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     )
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
-    _train(rows, folds, data, settings, store, reporter)
+    _train(rows, folds, data, test, settings, store, reporter)
     measure_costs(
         rows,
         protocol,
@@ -100,6 +106,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     record = RunRecord(
         protocol=protocol,
         data=data.record,
+        test=test.record if test else None,
         environment=describe_environment(settings.device),
         modules=tuple(row.record() for row in rows),
         problems=tuple(str(problem) for problem in catalogue.problems),
@@ -126,6 +133,7 @@ def _train(
     rows: list[Row],
     folds: list[Fold],
     data: FaceData,
+    test: TestSet | None,
     settings: RunSettings,
     store: Store,
     reporter: Reporter,
@@ -134,7 +142,7 @@ def _train(
     epochs = settings.protocol.epochs
     total = len(rows) * len(folds) * epochs
     done = 0
-    for row, job, address in _jobs(rows, folds, data, settings):
+    for row, job, address in _jobs(rows, folds, data, test, settings):
         if row.error is None:
             detail = f"{row.chosen.label}, fold {job.fold.number + 1} of {len(folds)}"
             reporter.progress("training", done, total, detail)
@@ -176,7 +184,11 @@ def _do(
 
 
 def _jobs(
-    rows: list[Row], folds: list[Fold], data: FaceData, settings: RunSettings
+    rows: list[Row],
+    folds: list[Fold],
+    data: FaceData,
+    test: TestSet | None,
+    settings: RunSettings,
 ) -> Iterator[tuple[Row, Job, Address]]:
     """Yield the jobs fold by fold, all modules of a fold in turn, with their addresses."""
     for fold in folds:
@@ -188,6 +200,7 @@ def _jobs(
                 names=data.names,
                 mask=settings.mask,
                 fold=fold,
+                test=test.record if test else None,
                 device=settings.device,
                 memory_format=row.memory_format,
             )
@@ -198,6 +211,8 @@ def _jobs(
                 pixels_NHWC=data.crops.pixels,
                 labels_N=data.labels,
                 names=data.names,
+                subjects=data.subjects,
+                test=test,
                 classes=data.record.classes,
                 mask=settings.mask,
                 device=settings.device,

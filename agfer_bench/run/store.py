@@ -88,6 +88,7 @@ class Store:
             "protocol": record.protocol.model_dump(mode="json"),
             "data": record.data.fingerprint,
             "pixels": record.data.pixels_sha256,
+            "test": [record.test.fingerprint, record.test.pixels_sha256] if record.test else None,
             "modules": [
                 [module.label, module.distribution, module.version, module.package_sha256]
                 for module in record.modules

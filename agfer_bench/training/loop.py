@@ -39,6 +39,7 @@ def fit(
     protocol: Protocol,
     weights_M: Tensor | None,
     on_epoch: Callable[[int, float], None],
+    judge: Callable[[], float] | None = None,
 ) -> tuple[tuple[EpochRecord, ...], int]:
     """Train a network for all epochs of the protocol; the last one counts.
 
@@ -49,6 +50,7 @@ def fit(
         protocol: Optimiser, learning rate, precision.
         weights_M: Class weights (equation 2), or None.
         on_epoch: Called after each epoch with its number, from 0, and its mean loss.
+        judge: Gives the accuracy of the network as it stands, for the learning curve.
 
     Returns:
         A record for each epoch, and the peak memory in bytes.
@@ -58,9 +60,9 @@ def fit(
     """
     optimiser = make_optimiser(network, protocol)
     memory = _MemoryMeter(network, images.device)
-    network.train()
     history = []
     for epoch in range(protocol.epochs):
+        network.train()
         started = time.perf_counter()
         total = torch.zeros((), device=images.device)
         for indices in order.batches(epoch):
@@ -76,9 +78,24 @@ def fit(
         mean = float(total) / len(order.epochs[epoch])  # waits for the device
         if not math.isfinite(mean):
             raise TrainingError(f"the loss became {mean} in epoch {epoch + 1}")
-        history.append(EpochRecord(loss=mean, seconds=time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        accuracy = None
+        if judge is not None and _on_curve(epoch, protocol):
+            with torch.random.fork_rng(devices=_cuda_of(images.device)):
+                accuracy = judge()
+        history.append(EpochRecord(loss=mean, seconds=seconds, validation_accuracy=accuracy))
         on_epoch(epoch, mean)
     return tuple(history), memory.peak_bytes()
+
+
+def _on_curve(epoch: int, protocol: Protocol) -> bool:
+    """Tell whether an epoch, from 0, is a point of the learning curve; the last one always is."""
+    every = protocol.curve_every
+    return every > 0 and ((epoch + 1) % every == 0 or epoch + 1 == protocol.epochs)
+
+
+def _cuda_of(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []
 
 
 def make_optimiser(network: nn.Module, protocol: Protocol) -> torch.optim.Optimizer:
