@@ -25,6 +25,10 @@ MemoryFormat = Literal["channels_last", "contiguous"]
 """How feature maps lie in memory."""
 
 
+ALL_AGES: Final = "all"
+"""Stands for the age group where a data set knows none."""
+
+
 def _square(counts: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     if any(len(row) != len(counts) or min(row) < 0 for row in counts) or not any(map(any, counts)):
         raise ValueError("a confusion matrix is square and counts images")
@@ -285,6 +289,11 @@ class RunRecord(Record):
     finished: str
     """When the run ended: ISO 8601, UTC."""
 
+    @property
+    def drawn(self) -> bool:
+        """Whether any of the faces are drawn."""
+        return self.data.drawn or (self.test is not None and self.test.drawn)
+
     @model_validator(mode="after")
     def _confusions_fit_the_classes(self) -> Self:
         if len(self.data.classes) < 2:
@@ -294,8 +303,9 @@ class RunRecord(Record):
                 matrices = [fold.confusion, *(fold.test_confusions or {}).values()]
                 if any(len(matrix) != len(self.data.classes) for matrix in matrices):
                     raise ValueError(f"{module.label}: confusion does not fit the classes")
-                if (fold.test_confusions is None) != (self.test is None):
-                    raise ValueError(f"{module.label}: cross-database test only in some folds")
+                groups = set(self.test.groups or {ALL_AGES}) if self.test else set()
+                if set(fold.test_confusions or {}) != groups:
+                    raise ValueError(f"{module.label}: age groups differ from the second set's")
         return self
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -110,3 +114,14 @@ class ProgressBars:
     def note(self, text: str) -> None:
         """Print a note above the bars."""
         self._progress.console.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def working() -> Iterator[ProgressBars]:
+    """Show progress while jobs run; an interruption says how to go on, exit code 130."""
+    try:
+        with ProgressBars() as bars:
+            yield bars
+    except KeyboardInterrupt:
+        warn("stopped; finished jobs are kept, the same command goes on from there")
+        raise typer.Exit(130) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,10 +18,20 @@ if TYPE_CHECKING:
     from agfer_bench.catalogue import Catalogue
     from agfer_bench.protocol import Protocol
     from agfer_bench.run.data import Source
+    from agfer_bench.run.runner import RunSettings
 
 DATA = "Data"
 PROTOCOL = "Protocol"
 MACHINE = "Machine"
+
+
+class Device(StrEnum):
+    """Where to train and to time."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
 
 DataOption = Annotated[
     str | None,
@@ -87,6 +98,35 @@ ImageSizeOption = Annotated[
     int | None,
     typer.Option(help="Side of the crop and the input, in pixels.", rich_help_panel=PROTOCOL),
 ]
+MODULES = "agfer,se,cbam"
+ModulesOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        help="Attention blocks, comma-separated, with options: `agfer,cbam:reduction=8`. "
+        "`base` is always added. See `agfer-bench modules`.",
+    ),
+]
+MaskOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png",
+        help="Your own guidance mask, of the image size, black and white.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+DeviceOption = Annotated[
+    Device, typer.Option(help="Where to train and to time.", rich_help_panel=MACHINE)
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Threads of torch on the CPU. Default: torch's.", rich_help_panel=MACHINE
+    ),
+]
+OUT = Path("results")
+OutOption = Annotated[Path, typer.Option(help="Where jobs and runs are kept.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Do again what is done already.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -158,6 +198,69 @@ def build_source(
         cascades=cascades,
         cache=cache_folder(cache),
         workers=workers or cores(),
+    )
+
+
+def catalogue_with_notes() -> Catalogue:
+    """Load the catalogue, and warn of plugins that are left out."""
+    from agfer_bench.catalogue import load_catalogue
+    from agfer_bench.cli.console import warn
+
+    catalogue = load_catalogue()
+    for problem in catalogue.problems:
+        warn(str(problem))
+    return catalogue
+
+
+def build_settings(
+    catalogue: Catalogue,
+    *,
+    modules: str,
+    data: str | None,
+    test: str | None,
+    protocol: Protocol,
+    mask: Path | None,
+    cascades: Path | None,
+    cache: Path | None,
+    workers: int | None,
+    device: Device,
+    threads: int | None,
+    out: Path,
+    fresh: bool,
+) -> RunSettings:
+    """Resolve all that a run needs; `base` is added to the modules and comes first.
+
+    Raises:
+        UserError: Something is unknown, missing or contradicts something else.
+    """
+    chosen = catalogue.choose_modules(modules)
+    if all(one.label != "base" for one in chosen):
+        chosen = [*catalogue.choose_modules("base"), *chosen]
+    chosen.sort(key=lambda one: one.label != "base")
+    source, second = build_sources(
+        catalogue, data, test, cascades=cascades, cache=cache, workers=workers
+    )
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
+
+    import torch
+
+    from agfer_bench.run.environment import choose_device
+    from agfer_bench.run.runner import RunSettings
+
+    where = choose_device(device)
+    protocol, pixels = guidance_mask(protocol, mask)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return RunSettings(
+        modules=tuple(chosen),
+        source=source,
+        test=second,
+        protocol=protocol,
+        mask=pixels,
+        device=where,
+        out=out,
+        fresh=fresh,
     )
 
 

@@ -15,6 +15,18 @@ def percent(value: float | None, deviation: float | None = None, digits: int = 1
     return text if deviation is None else f"{text} ± {100 * deviation:.{digits}f}"
 
 
+def signed(difference: float | None, deviation: float | None = None, digits: int = 1) -> str:
+    """Write a difference of two shares in points, with its deviation if there is one.
+
+    >>> signed(-0.0123, 0.004)
+    '−1.2 ± 0.4'
+    """
+    if difference is None:
+        return "–"
+    text = f"{100 * difference:+.{digits}f}".replace("-", "−")
+    return text if deviation is None else f"{text} ± {100 * deviation:.{digits}f}"
+
+
 def number(value: float | None, digits: int) -> str:
     """Write a number, or a dash for none."""
     return "–" if value is None else f"{value:,.{digits}f}"

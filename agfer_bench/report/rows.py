@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from agfer_bench.records import OVERFIT_POINTS, ModuleRecord, RunRecord
+from agfer_bench.records import OVERFIT_POINTS, DataRecord, FoldRecord, ModuleRecord, RunRecord
 
 DRAWN_NOTICE = (
     "Measured on drawn (synthetic) faces: shows that everything works, tells nothing about people."
@@ -30,7 +30,7 @@ def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
     trained = len(module.folds) == record.protocol.folds
     row: dict[str, Any] = {
         "module": module.label,
-        "drawn_faces": record.data.drawn,
+        "drawn_faces": record.drawn,
         "error": module.error or "",
     }
     row |= _accuracy(module if trained else None, record)
@@ -46,6 +46,7 @@ def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
         "latency_ratio_to_base": speed.ratio_to_base if speed else None,
     }
     folds = module.folds if trained else ()
+    row |= _test(folds, record)
     row["train_seconds_per_fold"] = _mean([fold.training_seconds for fold in folds])
     row["peak_memory_bytes"] = max((fold.peak_memory_bytes for fold in folds), default=None)
     return row | {
@@ -76,6 +77,33 @@ def _accuracy(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
     return row
 
 
+def _test(folds: Sequence[FoldRecord], record: RunRecord) -> dict[str, Any]:
+    """Cross-database accuracy: per age group, and per fold the mean of the groups."""
+    if record.test is None:
+        return {}
+    whole = [accuracy for fold in folds if (accuracy := fold.test_accuracy) is not None]
+    row: dict[str, Any] = {
+        "test_accuracy_mean": _mean(whole),
+        "test_accuracy_sd": statistics.stdev(whole) if len(whole) > 1 else None,
+    }
+    for group in record.test.groups:
+        values = [fold.test_accuracies[group] for fold in folds]
+        row[f"test_{group}_mean"] = _mean(values)
+        row[f"test_{group}_sd"] = statistics.stdev(values) if len(values) > 1 else None
+    row["test_absent_share"] = absent_share(folds, record)
+    return row
+
+
+def absent_share(folds: Sequence[FoldRecord], record: RunRecord) -> float | None:
+    """Share of the second set's images that were given a class it does not have, 0..1."""
+    if record.test is None or not folds:
+        return None
+    matrices = [m for fold in folds for m in (fold.test_confusions or {}).values()]
+    total = np.asarray(matrices, dtype=np.int64).sum(axis=0)
+    absent = [name not in record.test.classes for name in record.data.classes]
+    return float(total[:, absent].sum() / total.sum())
+
+
 def _mean(values: Sequence[float]) -> float | None:
     return statistics.mean(values) if values else None
 
@@ -89,7 +117,7 @@ def notes(record: RunRecord) -> list[str]:
     """Say what the table's numbers mean, and what a reader should be warned of."""
     data, protocol = record.data, record.protocol
     chance = 100 / len(data.classes)
-    lines = [DRAWN_NOTICE] if data.drawn else []
+    lines = [DRAWN_NOTICE] if record.drawn else []
     kept, read = sum(data.images_kept.values()), sum(data.images_read.values())
     lost = "; ".join(f"{reason} {n}" for reason, n in data.excluded.items())
     who = f" of {data.subjects} subjects" if data.subjects else ""
@@ -122,6 +150,7 @@ def notes(record: RunRecord) -> list[str]:
         for fold, name in absent
     ]
     lines += data.notes
+    lines += _test_notes(record.test) if record.test else []
     for module in record.modules:
         stuck = module.single_class_folds
         if stuck:
@@ -138,15 +167,36 @@ def notes(record: RunRecord) -> list[str]:
     return lines + list(record.problems)
 
 
-def title(record: RunRecord) -> str:
-    """Say what a table is about: preset and what was changed in it, split, data, device."""
-    changes = record.protocol.changes()
+def _test_notes(test: DataRecord) -> list[str]:
+    """Say what the cross-database test was made on."""
+    kept, read = sum(test.images_kept.values()), sum(test.images_read.values())
+    lost = "; ".join(f"{reason} {n}" for reason, n in test.excluded.items())
+    chance = 100 / len(test.classes)
+    return [
+        f"Cross-database test: {kept} of {read} images of {test.name}"
+        + (f" (left out: {lost})" if lost else "")
+        + f", {len(test.classes)} classes (an even guess among them {chance:.1f} %), "
+        "all judged by the network of every fold. "
+        "Over all: per fold the mean of the age groups.",
+        *(f"{test.name}: {note}" for note in test.notes),
+    ]
+
+
+def title(record: RunRecord, without: Container[str] = ()) -> str:
+    """Say what a table is about: preset and what was changed in it, split, data, device.
+
+    Args:
+        record: What was run.
+        without: Settings that the table itself tells.
+    """
+    changes = {k: v for k, v in record.protocol.changes().items() if k not in without}
     changed = " with " + ", ".join(f"{k}={v}" for k, v in changes.items()) if changes else ""
-    drawn = " (drawn faces)" if record.data.drawn else ""
+    data = record.data.name + (f", tested on {record.test.name}" if record.test else "")
+    drawn = " (drawn faces)" if record.drawn else ""
     environment = record.environment
     threads = f", {environment.threads} threads" if environment.device == "cpu" else ""
+    split = "" if "split" in without else f"{record.protocol.split} "
     return (
-        f"Preset {record.protocol.preset}{changed} · {record.protocol.folds} "
-        f"{record.protocol.split} folds · {record.data.name}{drawn} · "
-        f"{environment.device_name}{threads}"
+        f"Preset {record.protocol.preset}{changed} · {record.protocol.folds} {split}folds · "
+        f"{data}{drawn} · {environment.device_name}{threads}"
     )

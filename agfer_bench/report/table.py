@@ -58,6 +58,24 @@ def _class_cells(row: dict[str, Any], classes: Sequence[str]) -> list[str]:
     return [row["module"], *cells]
 
 
+def _test_columns(record: RunRecord) -> list[str]:
+    """Name the columns of the cross-database test."""
+    test = record.test
+    if test is None:
+        return []
+    absent = [name for name in record.data.classes if name not in test.classes]
+    columns = ["Module", "Accuracy %", *test.groups]
+    return columns + ([f"Called {' or '.join(absent)} %"] if absent else [])
+
+
+def _test_cells(row: dict[str, Any], record: RunRecord) -> list[str]:
+    groups = record.test.groups if record.test else {}
+    cells = [row["module"], percent(row["test_accuracy_mean"], row["test_accuracy_sd"])]
+    cells += [percent(row[f"test_{group}_mean"], row[f"test_{group}_sd"]) for group in groups]
+    cells.append(percent(row["test_absent_share"]))
+    return cells[: len(_test_columns(record))]
+
+
 def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
     """Return the tables and notes for a terminal of `width` columns.
 
@@ -80,8 +98,13 @@ def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
         _fill(recalls, turned[0], turned[1:])
     else:
         _fill(recalls, ("Module", *classes), lines, rows)
+    parts = [*tables, recalls]
+    if record.test is not None:
+        cross = Table(title=f"Cross-database test on {record.test.name}", title_justify="left")
+        _fill(cross, _test_columns(record), [_test_cells(row, record) for row in rows], rows)
+        parts.append(cross)
     remarks = [Text(line, style="dim") for line in notes(record)]
-    return Group(Text(title(record), style="bold"), *tables, recalls, *remarks)
+    return Group(Text(title(record), style="bold"), *parts, *remarks)
 
 
 def to_svg(record: RunRecord) -> str:
@@ -118,17 +141,27 @@ def to_markdown(record: RunRecord) -> str:
     )
     parts = [
         f"# {title(record)}",
-        _markdown(main),
+        markdown_table(main),
         "Recall per class, % ± SD:",
-        _markdown(recalls),
+        markdown_table(recalls),
+        *_test_markdown(record, rows),
         "\n".join(f"- {line}" for line in notes(record)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown(frame: pd.DataFrame) -> str:
+def _test_markdown(record: RunRecord, rows: list[dict[str, Any]]) -> list[str]:
+    if record.test is None:
+        return []
+    cells = [_test_cells(row, record) for row in rows]
+    frame = pd.DataFrame(cells, columns=_test_columns(record))
+    return [f"Cross-database test on {record.test.name}:", markdown_table(frame)]
+
+
+def markdown_table(frame: pd.DataFrame, texts: int = 1) -> str:
+    """Write a frame of texts as a Markdown table; the first `texts` columns stand to the left."""
     escaped = frame.map(lambda cell: cell.replace("|", "\\|"))
-    align = ["left"] + ["right"] * (len(frame.columns) - 1)
+    align = ["left"] * texts + ["right"] * (len(frame.columns) - texts)
     return escaped.to_markdown(index=False, colalign=align, disable_numparse=True)
 
 

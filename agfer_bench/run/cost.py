@@ -24,6 +24,7 @@ def measure_costs(
     mask: NDArray[np.bool_],
     device: torch.device,
     base: str,
+    timed: bool,
     reporter: Reporter,
 ) -> None:
     """Measure size and speed of the networks that trained, all timed side by side.
@@ -35,6 +36,7 @@ def measure_costs(
         mask: (H, W) guidance mask.
         device: Where to time.
         base: Label of the row that ratios are taken to.
+        timed: Whether speed is measured as well.
         reporter: Hears of each round.
     """
     networks: dict[str, Network] = {}
@@ -54,6 +56,8 @@ def measure_costs(
             networks[label] = network.to(device)
         except (Exception, SystemExit) as error:
             row.fail("measuring its size", error)
+    if not timed:
+        return
     speeds, failures = measure_speed(
         networks,
         protocol.image_size,

@@ -16,12 +16,9 @@ from numpy.typing import NDArray
 from agfer_bench.errors import UserError
 from agfer_bench.faces.crop_cache import CropSet
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import DataRecord
+from agfer_bench.records import ALL_AGES, DataRecord
 from agfer_bench.run.data import FaceData, Source, load_data
 from agfer_bench.run.reporter import Reporter
-
-ALL = "all"
-"""Stands for the age group where a data set knows none."""
 
 _UNKNOWN = "unknown"
 _AGE_GROUPS = ("young", "middle", "old")
@@ -84,7 +81,7 @@ def load_test_set(
     record = data.record.model_copy(
         update={
             "classes": classes,
-            "groups": {} if set(found) == {ALL} else {name: found[name] for name in _order(found)},
+            "groups": {name: found[name] for name in _order(found) if name != ALL_AGES},
             "notes": (
                 *data.record.notes,
                 *(
@@ -109,7 +106,7 @@ def load_test_set(
 def _groups(crops: CropSet) -> tuple[str, ...]:
     groups = [group if isinstance(group, str) else None for group in crops.table["age_group"]]
     if not any(groups):
-        return (ALL,) * len(groups)
+        return (ALL_AGES,) * len(groups)
     return tuple(group or _UNKNOWN for group in groups)
 
 

@@ -17,8 +17,8 @@ from agfer_bench.faces.folds import Fold, names_sha256
 from agfer_bench.network.build import build_network
 from agfer_bench.network.host import Host
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import Confusion, FoldRecord, MemoryFormat
-from agfer_bench.run.cross_database import ALL, TestSet
+from agfer_bench.records import ALL_AGES, Confusion, FoldRecord, MemoryFormat
+from agfer_bench.run.cross_database import TestSet
 from agfer_bench.seeds import derive_seed, deterministic, generator, seeded
 from agfer_bench.specs import AttentionSpec
 from agfer_bench.training.batches import BatchOrder, Images, Normaliser, channel_statistics
@@ -204,7 +204,7 @@ def _test_confusions(
     groups = np.asarray([test.groups[index] for index in test.indices])
     return {
         group: _plain(confusion_matrix(true[groups == group], predicted[groups == group], classes))
-        for group in test.record.groups or (ALL,)
+        for group in test.record.groups or (ALL_AGES,)
     }
 
 

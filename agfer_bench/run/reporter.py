@@ -23,3 +23,19 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Ignore a note."""
+
+
+class Under:
+    """Passes everything on, each step named by the part of the work that it belongs to."""
+
+    def __init__(self, above: Reporter, part: str) -> None:
+        self._above = above
+        self._part = part
+
+    def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Pass progress on."""
+        self._above.progress(f"{self._part}: {what}", done, total, detail)
+
+    def note(self, text: str) -> None:
+        """Pass a note on."""
+        self._above.note(f"{self._part}: {text}")

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,9 @@ BASE = "base"
 ERRORS = "errors.log"
 _TRIAL_CLASSES = 7
 
+Timing = Literal["measure", "keep", "skip"]
+"""What to do about inference times."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
@@ -60,6 +64,9 @@ class RunSettings:
     """Where jobs and runs are kept."""
     fresh: bool = False
     """Whether jobs that are done are done again."""
+    timing: Timing = "measure"
+    """Whether inference is timed anew, only where a finished run of the same jobs does not tell,
+    or not at all (times that such a run tells are then kept as well)."""
 
 
 def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tuple[RunRecord, Path]:
@@ -94,29 +101,57 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
     _train(rows, folds, data, test, settings, store, reporter)
-    measure_costs(
-        rows,
-        protocol,
-        classes=len(data.record.classes),
-        mask=settings.mask,
-        device=settings.device,
-        base=BASE,
-        reporter=reporter,
-    )
-    record = RunRecord(
-        protocol=protocol,
-        data=data.record,
-        test=test.record if test else None,
-        environment=describe_environment(settings.device),
-        modules=tuple(row.record() for row in rows),
-        problems=tuple(str(problem) for problem in catalogue.problems),
-        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    )
-    folder = store.run_folder(record)
-    _write(record, rows, folder)
-    for problem in catalogue.run_finished(record, folder):
+
+    def record() -> RunRecord:
+        return RunRecord(
+            protocol=protocol,
+            data=data.record,
+            test=test.record if test else None,
+            environment=describe_environment(settings.device),
+            modules=tuple(row.record() for row in rows),
+            problems=tuple(str(problem) for problem in catalogue.problems),
+            finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+
+    folder = store.run_folder(record())
+    before = None if settings.timing == "measure" else store.find_run(folder)
+    if before is None or not _take_costs(rows, before):
+        measure_costs(
+            rows,
+            protocol,
+            classes=len(data.record.classes),
+            mask=settings.mask,
+            device=settings.device,
+            base=BASE,
+            timed=settings.timing != "skip",
+            reporter=reporter,
+        )
+    result = record()
+    if before is not None and _same(before, result):
+        return before, folder
+    _write(result, rows, folder)
+    for problem in catalogue.run_finished(result, folder):
         reporter.note(str(problem))
-    return record, folder
+    return result, folder
+
+
+def _take_costs(rows: list[Row], before: RunRecord) -> bool:
+    """Take size and speed from a finished run of the same jobs; tell whether it has them all."""
+    known = {module.label: module for module in before.modules if module.error is None}
+    for row in rows:
+        module = known.get(row.chosen.label)
+        if module is None or module.speed is None or module.folds != tuple(row.folds):
+            return False
+    for row in rows:
+        module = known[row.chosen.label]
+        row.size, row.speed = module.size, module.speed
+    return True
+
+
+def _same(before: RunRecord, now: RunRecord) -> bool:
+    """Tell whether a run says what is there already, whenever and by which revision it was made."""
+    kept = {"finished": before.finished, "environment": before.environment}
+    return before == now.model_copy(update=kept)
 
 
 def _try_blocks(rows: list[Row], protocol: Protocol) -> None:

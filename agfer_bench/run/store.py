@@ -99,6 +99,13 @@ class Store:
         name = f"{record.protocol.preset}-{record.data.name}-{fingerprint(content)[:10]}"
         return self.out / re.sub(r"[^\w.-]", "_", name)
 
+    def find_run(self, folder: Path) -> RunRecord | None:
+        """Return the record of a finished run, or None where there is none that can be read."""
+        try:
+            return load_run(folder) if folder.is_dir() else None
+        except UserError:
+            return None
+
     def _job(self, key: str) -> Path:
         return self.out / "jobs" / key
 

@@ -1,0 +1,204 @@
+"""Ablations: the same modules and folds, one setting changed.
+
+Each value of a setting is a run of its own, so that what is trained is never trained again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agfer_bench.catalogue import Catalogue, Chosen
+from agfer_bench.errors import UserError
+from agfer_bench.options import nearest
+from agfer_bench.protocol import fingerprint
+from agfer_bench.records import ModuleRecord, RunRecord
+from agfer_bench.report.ablation import Ablation, Axis, Cell, frame_of, to_markdown
+from agfer_bench.run.reporter import Reporter, Under
+from agfer_bench.run.runner import BASE, RunSettings, Timing, run
+from agfer_bench.run.store import PREDICTIONS, write_text
+from agfer_bench.specs import AttentionSpec
+
+AXES = {
+    axis.name: axis
+    for axis in (
+        Axis(
+            name="guidance",
+            setting="guidance",
+            values=("false", "true"),
+            what="Guidance mask while training, off and on.",
+        ),
+        Axis(
+            name="split",
+            setting="split",
+            values=("subject", "image"),
+            what="Leakage: folds by image, which put frames of one person on both sides, against "
+            "folds by subject.",
+        ),
+        Axis(
+            name="stride",
+            setting="stride",
+            values=("32", "16"),
+            what="Overall stride of the host: with the last pool (32), and without (16).",
+            moves_cost=True,
+        ),
+        Axis(
+            name="init",
+            setting="initialisation",
+            values=("glorot", "he"),
+            what="Initial weights: Glorot uniform or He.",
+        ),
+        Axis(
+            name="reduction",
+            setting="reduction",
+            values=("16", "2", "4", "8", "32"),
+            what="Reduction R of the blocks' bottleneck.",
+            of_block=True,
+            moves_cost=True,
+        ),
+    )
+}
+"""The settings that `agfer-bench ablate` knows, by name."""
+
+
+def choose_axis(name: str, values: str | None) -> Axis:
+    """Return an axis, with the user's values if given.
+
+    Raises:
+        UserError: The axis is unknown, or fewer than two different values are named.
+    """
+    if name not in AXES:
+        raise UserError(f"unknown ablation {name!r}{nearest(name, AXES)}")
+    axis = AXES[name]
+    if values is None:
+        return axis
+    chosen = tuple(dict.fromkeys(text for part in values.split(",") if (text := part.strip())))
+    if len(chosen) < 2:
+        raise UserError(f"--values {values!r}: a comparison needs two values, separated by a comma")
+    return replace(axis, values=chosen)
+
+
+def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> Ablation:
+    """Run every module with every value of a setting.
+
+    Args:
+        axis: The setting and its values.
+        settings: All else; `settings.modules` are the rows.
+        catalogue: Where modules with other options come from.
+        reporter: Hears of the progress of each run.
+
+    Raises:
+        UserError: As `run`; or a value is not allowed, or no module has the option.
+    """
+    timing: Timing = "keep" if axis.moves_cost else "skip"
+    settings = replace(settings, timing=timing)
+    if axis.of_block:
+        return _over_options(axis, settings, catalogue, reporter)
+    protocols = [settings.protocol.with_settings({axis.setting: value}) for value in axis.values]
+    runs = []
+    cells: dict[str, list[Cell]] = {one.label: [] for one in settings.modules}
+    for value, protocol in zip(axis.values, protocols, strict=True):
+        under = Under(reporter, f"{axis.name} {value}")
+        record, folder = run(replace(settings, protocol=protocol), catalogue, under)
+        runs.append((record, folder.name))
+        frame = _read(folder / PREDICTIONS, record)
+        for module in record.modules:
+            cells[module.label].append(_cell(module.label, value, module, frame))
+    return Ablation(
+        axis=axis,
+        runs=tuple(runs),
+        cells=tuple(cell for row in cells.values() for cell in row),
+        notes=(),
+    )
+
+
+def _over_options(
+    axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Reporter
+) -> Ablation:
+    """Run the blocks' variants side by side, in one run."""
+    notes, named = [], {}
+    rows = [one for one in settings.modules if one.label == BASE]
+    for one in settings.modules:
+        known = {option.name for option in one.entry.options}
+        if axis.setting not in known:
+            if one.label != BASE:
+                notes.append(f"{one.label} has no option {axis.setting}: left out.")
+            continue
+        for value in axis.values:
+            variant = _variant(one, axis.setting, value, catalogue)
+            named[one.label, value] = variant.label
+            rows.append(variant)
+    if not named:
+        raise UserError(f"none of the modules has the option {axis.setting!r}; name others")
+    unique = {row.label: row for row in rows}
+    record, folder = run(
+        replace(settings, modules=tuple(unique.values())), catalogue, Under(reporter, axis.name)
+    )
+    frame = _read(folder / PREDICTIONS, record)
+    modules = {module.label: module for module in record.modules}
+    return Ablation(
+        axis=axis,
+        runs=((record, folder.name),),
+        cells=tuple(
+            _cell(name, value, modules[label], frame) for (name, value), label in named.items()
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _variant(
+    one: Chosen[AttentionSpec], option: str, value: str, catalogue: Catalogue
+) -> Chosen[AttentionSpec]:
+    """Return a block with one option changed, the others as they were chosen."""
+    texts = {
+        name: str(old).lower() if isinstance(old, bool) else str(old)
+        for name, old in _changed(one).items()
+    }
+    text = "".join(f":{name}={new}" for name, new in (texts | {option: value}).items())
+    (variant,) = catalogue.choose_modules(one.entry.spec.name + text)
+    return variant
+
+
+def _changed(one: Chosen[AttentionSpec]) -> Mapping[str, Any]:
+    """Return the options that the user set."""
+    return {
+        option.name: one.values[option.name]
+        for option in one.entry.options
+        if one.values[option.name] != option.default
+    }
+
+
+def _read(path: Path, record: RunRecord) -> pd.DataFrame:
+    """Read a run's predictions of its validation folds."""
+    if not any(module.folds for module in record.modules):
+        return pd.DataFrame(columns=["module", "set"])
+    frame = pd.read_parquet(path)
+    return frame[frame["set"] == "validation"]
+
+
+def _cell(name: str, value: str, module: ModuleRecord, frame: pd.DataFrame) -> Cell:
+    mine = frame[frame["module"] == module.label]
+    return Cell(name=name, value=value, module=module, predictions=mine)
+
+
+def write(ablation: Ablation, out: Path) -> Path:
+    """Write table and data of an ablation.
+
+    Returns:
+        The folder: the same for the same runs.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    runs = [folder for _, folder in ablation.runs]
+    content = {"axis": ablation.axis.name, "values": ablation.axis.values, "runs": runs}
+    folder = out / f"ablation-{ablation.axis.name}-{fingerprint(content)[:10]}"
+    write_text(folder / "table.md", to_markdown(ablation))
+    write_text(folder / "table.csv", frame_of(ablation).to_csv(index=False))
+    write_text(folder / "ablation.json", json.dumps(content, indent=1) + "\n")
+    return folder
