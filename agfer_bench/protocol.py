@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agfer_bench.errors import UserError
 from agfer_bench.options import nearest
@@ -34,6 +34,15 @@ class SpeedProtocol(BaseModel):
     """Timed passes of one image by each network in each round."""
 
 
+_MOVES_NOTHING = {"preset", "speed", "curve_every"}
+"""Settings that move no accuracy of a trained network."""
+
+
+def _whole(value: Any) -> Any:
+    """Read digits as a number: pydantic's literals do not, and `--set stride=32` is text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 class Protocol(BaseModel):
     """Every setting that can move a number. Frozen and validated; unknown settings are errors."""
 
@@ -51,7 +60,7 @@ class Protocol(BaseModel):
     folds: int = Field(default=5, ge=2)
     """Number of folds."""
 
-    stride: Literal[16, 32] = 16
+    stride: Annotated[Literal[16, 32], BeforeValidator(_whole)] = 16
     """Overall stride of the host: 16 without the last pool (the paper's), 32 with it."""
     width: float = Field(default=1.0, gt=0, le=4)
     """Factor on the host's channels and fully connected units."""
@@ -101,7 +110,7 @@ class Protocol(BaseModel):
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of every setting that moves a trained network's numbers."""
-        return fingerprint(self.model_dump(mode="json", exclude={"preset", "speed"}))
+        return fingerprint(self.model_dump(mode="json", exclude=_MOVES_NOTHING))
 
     def changes(self) -> dict[str, Any]:
         """Return the settings that differ from those of the preset of the same name."""
@@ -111,7 +120,7 @@ class Protocol(BaseModel):
         return {
             name: value
             for name, value in self.model_dump().items()
-            if name not in ("preset", "speed") and value != getattr(origin, name)
+            if name not in _MOVES_NOTHING and value != getattr(origin, name)
         }
 
     def with_settings(self, settings: Mapping[str, Any]) -> Protocol:

@@ -45,6 +45,9 @@ def ablate(
     difference is what frames of one person on both sides give away. stride: 32 and 16. init: Glorot
     and He. reduction: R of the blocks.
     """
+    from agfer_bench.run.ablation import choose_axis
+
+    axis = choose_axis(setting, values)
     catalogue = o.catalogue_with_notes()
     plan = o.build_settings(
         catalogue,
@@ -63,9 +66,8 @@ def ablate(
     )
     from agfer_bench.report.ablation import notes_of, rows_of, title_of, to_rich
     from agfer_bench.run.ablation import ablate as run_all
-    from agfer_bench.run.ablation import choose_axis, write
+    from agfer_bench.run.ablation import write
 
-    axis = choose_axis(setting, values)
     with working() as bars:
         ablation = run_all(axis, plan, catalogue, bars)
         folder = write(ablation, out)

@@ -16,6 +16,15 @@ ALPHA = 0.125
 """The paper's weight of what lies outside the mask."""
 
 
+def fusion_weights(mask: NDArray[np.bool_], alpha: float) -> NDArray[np.float32]:
+    """What the input is multiplied by in equation 1: mask + alpha.
+
+    >>> fusion_weights(np.array([[True, False]]), 0.125).tolist()
+    [[1.125, 0.125]]
+    """
+    return np.asarray(mask, dtype=np.float32) + np.float32(alpha)
+
+
 class Guidance(nn.Module):
     """Multiply the input by (mask + alpha), in training mode only.
 
@@ -33,7 +42,7 @@ class Guidance(nn.Module):
     def __init__(self, mask: NDArray[np.bool_], alpha: float = ALPHA) -> None:
         super().__init__()
         self.always = False
-        weight_HW = torch.from_numpy(np.asarray(mask, dtype=np.float32)) + alpha
+        weight_HW = torch.from_numpy(fusion_weights(mask, alpha))
         self.register_buffer("weight_HW", weight_HW, persistent=False)
         self.weight_HW: Tensor
 

@@ -60,6 +60,7 @@ def job_address(
     entry = chosen.entry
     return {
         "protocol": protocol.fingerprint,
+        "curve": protocol.curve_every,
         "mask": mask_digest(mask) if protocol.guidance else None,
         "data": data.fingerprint,
         "pixels": data.pixels_sha256,

@@ -42,6 +42,8 @@ class Source:
 class FaceData:
     """Crops with labels, and the record of where they come from."""
 
+    root: Path
+    """The folder that names of images are relative to."""
     crops: CropSet
     """Pixels and table."""
     labels: NDArray[np.int64]
@@ -101,6 +103,7 @@ def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceDat
         notes=(*table.notes, *gone),
     )
     return FaceData(
+        root=table.root,
         crops=crops,
         labels=np.asarray([numbers[emotion] for emotion in emotions], dtype=np.int64),
         names=tuple(crops.table["name"]),

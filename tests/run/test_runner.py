@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-import torch
 
-from agfer_bench.catalogue import Catalogue, load_catalogue
 from agfer_bench.errors import UserError
 from agfer_bench.faces.mask import default_mask
-from agfer_bench.options import parse_choice
-from agfer_bench.protocol import load_preset
-from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import notes, rows_of
 from agfer_bench.report.table import to_markdown
-from agfer_bench.run import runner
-from agfer_bench.run.data import Source
-from agfer_bench.run.job import run_job
-from agfer_bench.run.reporter import Silent
-from agfer_bench.run.runner import RunSettings, run
 from agfer_bench.run.store import load_run
+from tests.run.support import HEAD, Runs, own, without_times
 
 Make = Callable[[str, str], EntryPoint]
-
-TINY: dict[str, Any] = {
-    "crop": "none",
-    "image_size": 32,
-    "folds": 2,
-    "epochs": 2,
-    "batch_size": 8,
-    "speed": {"warmup": 1, "rounds": 2, "passes": 1},
-}
-
-HEAD = """
-import torch
-from torch import nn
-from agfer_bench import AttentionSpec, hookimpl
-
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
-        self.calls = 0
-    def forward(self, x):
-        self.calls += 1
-        {forward}
-
-KEPT = {{}}
-
-def build(slot):
-    {build}
-
-@hookimpl
-def attention_modules():
-    return [AttentionSpec(name="{name}", build=build, source="", summary="")]
-"""
 
 FAULTS = {
     "keeps its weights": (
@@ -91,79 +47,6 @@ FAULTS = {
 }
 
 
-@dataclass
-class Runs:
-    """Runs on the tiny data set with its own output folder."""
-
-    blobs: Path
-    folder: Path
-
-    def __call__(
-        self,
-        modules: str = "base,se",
-        *,
-        catalogue: Catalogue | None = None,
-        out: str = "out",
-        fresh: bool = False,
-        **changes: Any,
-    ) -> tuple[RunRecord, Path]:
-        catalogue = catalogue or _own()
-        protocol = load_preset("quick").with_settings(TINY | changes)
-        source = Source(
-            readers={},
-            chosen=catalogue.choose_dataset(parse_choice("image-folder")),
-            folder=self.blobs,
-            cascades=None,
-            cache=self.folder / "cache",
-            workers=1,
-        )
-        settings = RunSettings(
-            modules=tuple(catalogue.choose_modules(modules)),
-            source=source,
-            protocol=protocol,
-            mask=default_mask(protocol.image_size),
-            device=torch.device("cpu"),
-            out=self.folder / out,
-            fresh=fresh,
-        )
-        return run(settings, catalogue, Silent())
-
-
-def _own(*more: EntryPoint) -> Catalogue:
-    own = [p for p in entry_points(group="agfer_bench") if p.dist and p.dist.name == "agfer-bench"]
-    return load_catalogue([*own, *more])
-
-
-@pytest.fixture
-def runs(blobs: Path, tmp_path: Path) -> Runs:
-    return Runs(blobs, tmp_path)
-
-
-@pytest.fixture
-def count_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that grows with the label of each job that really runs."""
-    done: list[str] = []
-    real = run_job
-
-    def counting(job: Any, on_epoch: Any) -> Any:
-        done.append(job.chosen.label)
-        return real(job, on_epoch)
-
-    monkeypatch.setattr(runner, "run_job", counting)
-    return done
-
-
-def _without_times(record: RunRecord) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(record.model_dump_json())
-    del content["finished"]
-    for module in content["modules"]:
-        del module["speed"]
-        for fold in module["folds"]:
-            for epoch in fold["history"]:
-                del epoch["seconds"]
-    return content
-
-
 def test_a_run_leaves_record_predictions_and_tables(runs: Runs) -> None:
     record, folder = runs("base,agfer,se,cbam", epochs=3)
     assert load_run(folder) == record
@@ -188,9 +71,9 @@ def test_a_run_leaves_record_predictions_and_tables(runs: Runs) -> None:
 def test_two_runs_are_equal_but_for_times(runs: Runs) -> None:
     first, _ = runs("base,agfer,cbam", out="a")
     second, _ = runs("base,agfer,cbam", out="b")
-    assert _without_times(first) == _without_times(second)
+    assert without_times(first) == without_times(second)
     third, _ = runs("base,agfer,cbam", out="c", seed=1)
-    assert _without_times(first) != _without_times(third)
+    assert without_times(first) != without_times(third)
 
 
 def test_modules_of_a_fold_are_paired(runs: Runs) -> None:
@@ -235,11 +118,11 @@ def test_another_version_of_a_plugin_is_another_job(
     runs: Runs, plugin: Make, count_jobs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = plugin("mine", HEAD.format(forward="return x", build="return Block()", name="mine"))
-    runs("mine", catalogue=_own(point))
-    runs("mine", catalogue=_own(point))
+    runs("mine", catalogue=own(point))
+    runs("mine", catalogue=own(point))
     assert len(count_jobs) == 2
     monkeypatch.setattr("agfer_bench.run.address._hash_sources", lambda name: "other source")
-    runs("mine", catalogue=_own(point))
+    runs("mine", catalogue=own(point))
     assert len(count_jobs) == 4
 
 
@@ -247,7 +130,7 @@ def test_another_version_of_a_plugin_is_another_job(
 def test_a_module_that_fails_is_a_row_that_says_why(runs: Runs, plugin: Make, fault: str) -> None:
     build, forward, message = FAULTS[fault]
     point = plugin("bad-block", HEAD.format(forward=forward, build=build, name="bad"))
-    record, folder = runs("base,bad,se", catalogue=_own(point), epochs=1)
+    record, folder = runs("base,bad,se", catalogue=own(point), epochs=1)
     base, bad, se = record.modules
     assert base.error is None
     assert se.error is None
@@ -265,7 +148,7 @@ def test_a_module_that_fails_is_a_row_that_says_why(runs: Runs, plugin: Make, fa
 def test_a_block_that_needs_contiguous_maps_gets_them(runs: Runs, plugin: Make) -> None:
     forward = "return (x.view(x.shape[0], -1) * self.scale).view(x.shape)"
     point = plugin("views", HEAD.format(forward=forward, build="return Block()", name="views"))
-    record, _ = runs("base,views,se", catalogue=_own(point))
+    record, _ = runs("base,views,se", catalogue=own(point))
     formats = [module.memory_format for module in record.modules]
     assert formats == ["channels_last", "contiguous", "channels_last"]
     assert [module.error for module in record.modules] == [None] * 3
@@ -276,7 +159,7 @@ def test_a_failure_in_the_timing_keeps_the_accuracies(runs: Runs, plugin: Make) 
     # Inference mode is on while timing alone and while predicting; a batch of one is the timing's.
     forward = "return x if len(x) > 1 or not torch.is_inference_mode_enabled() else 1 / 0"
     point = plugin("tired", HEAD.format(forward=forward, build="return Block()", name="tired"))
-    record, _ = runs("base,tired,se", catalogue=_own(point), epochs=1)
+    record, _ = runs("base,tired,se", catalogue=own(point), epochs=1)
     row = rows_of(record)[1]
     assert "timing" in row["error"]
     assert row["accuracy_mean"] is not None
@@ -290,9 +173,9 @@ def test_a_block_may_draw_from_any_generator(runs: Runs, plugin: Make) -> None:
         "    block.scale.data += random.random() + numpy.random.rand()\n    return block"
     )
     point = plugin("dice", HEAD.format(forward="return x * self.scale", build=build, name="dice"))
-    first, _ = runs("base,dice", catalogue=_own(point), out="a")
-    second, _ = runs("base,dice", catalogue=_own(point), out="b")
-    assert _without_times(first) == _without_times(second)
+    first, _ = runs("base,dice", catalogue=own(point), out="a")
+    second, _ = runs("base,dice", catalogue=own(point), out="b")
+    assert without_times(first) == without_times(second)
 
 
 def test_another_mask_is_another_job(
@@ -300,7 +183,7 @@ def test_another_mask_is_another_job(
 ) -> None:
     runs("base")
     real = default_mask
-    monkeypatch.setattr(__name__ + ".default_mask", lambda size: ~real(size))
+    monkeypatch.setattr("tests.run.support.default_mask", lambda size: ~real(size))
     runs("base")
     assert count_jobs == ["base"] * 4
 
@@ -315,7 +198,7 @@ def test_a_helper_beside_a_block_is_part_of_it(runs: Runs, plugin: Make) -> None
     for gain in (1, 1, 2):
         plugin("helper", f"GAIN = {gain}")
         point = plugin("mine", source)
-        (chosen,) = _own(point).choose_modules("mine")
+        (chosen,) = own(point).choose_modules("mine")
         address._hash_sources.cache_clear()
         hashes.add(address.package_sha256(chosen.entry))
     assert len(hashes) == 2
@@ -345,10 +228,10 @@ def test_an_emotion_that_is_lost_is_named(runs: Runs, tmp_path: Path) -> None:
 
 def test_a_failed_module_is_tried_again(runs: Runs, plugin: Make) -> None:
     source = HEAD.format(forward="return x", build="raise OSError('busy')", name="bad")
-    record, _ = runs("base,bad", catalogue=_own(plugin("bad-block", source)))
+    record, _ = runs("base,bad", catalogue=own(plugin("bad-block", source)))
     assert record.modules[1].error is not None
     good = plugin("bad-block", source.replace("raise OSError('busy')", "return Block()"))
-    record, folder = runs("base,bad", catalogue=_own(good))
+    record, folder = runs("base,bad", catalogue=own(good))
     assert record.modules[1].error is None
     assert not (folder / "errors.log").exists()
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agfer_bench.records import RunRecord
+from agfer_bench.report.ablation import Ablation
 
 Box = tuple[int, int, int, int]
 """x and y of the upper left corner, width and height, in pixels of the photograph."""
@@ -62,6 +63,9 @@ class Study:
     examples: tuple[Example, ...]
     """Photographs for figures 5 and 6: of the training set first, then of the second; empty where
     the user wants none in the report."""
+
+    ablations: tuple[Ablation, ...] = ()
+    """Further comparisons that the user asked for."""
 
     @property
     def main(self) -> RunRecord:

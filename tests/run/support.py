@@ -1,0 +1,120 @@
+"""What the tests of runs share: runs on a tiny data set, and blocks of strangers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agfer_bench.catalogue import Catalogue, load_catalogue
+from agfer_bench.faces.mask import default_mask
+from agfer_bench.options import parse_choice
+from agfer_bench.protocol import load_preset
+from agfer_bench.records import RunRecord
+from agfer_bench.run.data import Source
+from agfer_bench.run.reporter import Silent
+from agfer_bench.run.runner import RunSettings, Timing, run
+
+TINY: dict[str, Any] = {
+    "crop": "none",
+    "image_size": 32,
+    "folds": 2,
+    "epochs": 2,
+    "batch_size": 8,
+    "speed": {"warmup": 1, "rounds": 2, "passes": 1},
+}
+
+HEAD = """
+import torch
+from torch import nn
+from agfer_bench import AttentionSpec, hookimpl
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self.calls = 0
+    def forward(self, x):
+        self.calls += 1
+        {forward}
+
+KEPT = {{}}
+
+def build(slot):
+    {build}
+
+@hookimpl
+def attention_modules():
+    return [AttentionSpec(name="{name}", build=build, source="", summary="")]
+"""
+
+
+@dataclass
+class Runs:
+    """Runs on the tiny data set with its own output folder."""
+
+    blobs: Path
+    folder: Path
+
+    def settings(
+        self,
+        modules: str = "base,se",
+        *,
+        catalogue: Catalogue | None = None,
+        test: Path | None = None,
+        out: str = "out",
+        fresh: bool = False,
+        timing: Timing = "measure",
+        **changes: Any,
+    ) -> RunSettings:
+        catalogue = catalogue or own()
+        protocol = load_preset("quick").with_settings(TINY | changes)
+
+        def source(folder: Path) -> Source:
+            return Source(
+                readers={},
+                chosen=catalogue.choose_dataset(parse_choice("image-folder")),
+                folder=folder,
+                cascades=None,
+                cache=self.folder / "cache",
+                workers=1,
+            )
+
+        return RunSettings(
+            modules=tuple(catalogue.choose_modules(modules)),
+            source=source(self.blobs),
+            test=source(test) if test else None,
+            protocol=protocol,
+            mask=default_mask(protocol.image_size),
+            device=torch.device("cpu"),
+            out=self.folder / out,
+            fresh=fresh,
+            timing=timing,
+        )
+
+    def __call__(
+        self, modules: str = "base,se", *, catalogue: Catalogue | None = None, **rest: Any
+    ) -> tuple[RunRecord, Path]:
+        catalogue = catalogue or own()
+        return run(self.settings(modules, catalogue=catalogue, **rest), catalogue, Silent())
+
+
+def own(*more: EntryPoint) -> Catalogue:
+    """Return the catalogue of our own distribution, and of what is handed in."""
+    ours = [p for p in entry_points(group="agfer_bench") if p.dist and p.dist.name == "agfer-bench"]
+    return load_catalogue([*ours, *more])
+
+
+def without_times(record: RunRecord) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(record.model_dump_json())
+    del content["finished"]
+    for module in content["modules"]:
+        del module["speed"]
+        for fold in module["folds"]:
+            for epoch in fold["history"]:
+                del epoch["seconds"]
+    return content

@@ -1,0 +1,143 @@
+"""Ablations: shared folds, paired differences, nothing trained twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agfer_bench.errors import UserError
+from agfer_bench.report.ablation import Ablation, notes_of, rows_of, to_markdown
+from agfer_bench.run.ablation import AXES, ablate, choose_axis, write
+from agfer_bench.run.reporter import Silent
+from tests.run.support import HEAD, Runs, own
+from tests.run.test_runner import Make
+
+
+def _ablate(runs: Runs, axis: str, modules: str = "base,se") -> Ablation:
+    return ablate(AXES[axis], runs.settings(modules), own(), Silent())
+
+
+def test_guidance_is_compared_fold_by_fold(runs: Runs, count_jobs: list[str]) -> None:
+    ablation = _ablate(runs, "guidance")
+    assert len(count_jobs) == 2 * 2 * 2, "modules, folds, values"
+    assert ablation.shares_folds
+    rows = rows_of(ablation)
+    assert [(row["module"], row["guidance"]) for row in rows] == [
+        ("base", "false"),
+        ("base", "true"),
+        ("se", "false"),
+        ("se", "true"),
+    ]
+    off, on = ablation.cells[2].module, ablation.cells[3].module
+    by_hand = np.subtract(on.accuracies, off.accuracies)
+    assert rows[3]["difference_folds_mean"] == pytest.approx(by_hand.mean())
+    assert rows[3]["difference_folds_sd"] == pytest.approx(by_hand.std(ddof=1))
+    assert rows[3]["subjects"] == 6
+    assert rows[2]["difference_folds_mean"] is None, "the reference has no difference"
+    _ablate(runs, "guidance")
+    assert len(count_jobs) == 8, "what is done is not done again"
+
+
+def test_the_values_are_read_as_the_protocol_reads_them(runs: Runs) -> None:
+    ablation = ablate(choose_axis("stride", None), runs.settings("base"), own(), Silent())
+    assert [record.protocol.stride for record, _ in ablation.runs] == [32, 16]
+    assert rows_of(ablation)[1]["hz"] is not None, "stride moves speed, so it is timed"
+    with pytest.raises(UserError, match="stride"):
+        ablate(choose_axis("stride", "16,17"), runs.settings("base"), own(), Silent())
+
+
+def test_splits_share_no_folds_and_are_compared_over_subjects(runs: Runs) -> None:
+    ablation = _ablate(runs, "split", "base")
+    assert not ablation.shares_folds
+    row = rows_of(ablation)[1]
+    assert row["difference_folds_mean"] is None
+    low, middle, high = (
+        row[name]
+        for name in (
+            "difference_subjects_low",
+            "difference_subjects",
+            "difference_subjects_high",
+        )
+    )
+    assert low <= middle <= high
+    pooled = [
+        np.mean(
+            [(part["predicted"] == name).mean() for name, part in cell.predictions.groupby("true")]
+        )
+        for cell in ablation.cells
+    ]
+    assert middle == pytest.approx(pooled[1] - pooled[0])
+    assert any("no fold has a partner" in line for line in notes_of(ablation))
+
+
+def test_reduction_is_an_option_of_the_blocks(runs: Runs, count_jobs: list[str]) -> None:
+    axis = replace(AXES["reduction"], values=("16", "4"))
+    ablation = ablate(axis, runs.settings("base,se,cbam:shared_mlp=true"), own(), Silent())
+    assert sorted(set(count_jobs)) == [
+        "base",
+        "cbam:reduction=4:shared_mlp=true",
+        "cbam:shared_mlp=true",
+        "se",
+        "se:reduction=4",
+    ]
+    rows = rows_of(ablation)
+    assert [row["module"] for row in rows] == ["se"] * 2 + ["cbam:shared_mlp=true"] * 2
+    assert rows[1]["block_parameters"] > rows[0]["block_parameters"]
+    with pytest.raises(UserError, match="none of the modules"):
+        ablate(axis, runs.settings("base"), own(), Silent())
+
+
+def test_a_block_that_fails_leaves_the_rest(runs: Runs, plugin: Make) -> None:
+    source = HEAD.format(forward="return x", build="raise OSError('busy')", name="bad")
+    catalogue = own(plugin("bad-block", source))
+    settings = runs.settings("base,bad", catalogue=catalogue)
+    ablation = ablate(AXES["init"], settings, catalogue, Silent())
+    rows = rows_of(ablation)
+    assert rows[0]["accuracy_mean"] is not None
+    assert rows[2]["accuracy_mean"] is None
+    assert "bad with init glorot failed" in to_markdown(ablation)
+
+
+def test_tables_and_data_are_written(runs: Runs, tmp_path: Path) -> None:
+    ablation = _ablate(runs, "init", "base")
+    folder = write(ablation, tmp_path)
+    assert write(ablation, tmp_path) == folder
+    table = pd.read_csv(folder / "table.csv")
+    assert table["init"].tolist() == ["glorot", "he"]
+    assert json.loads((folder / "ablation.json").read_text())["axis"] == "init"
+    text = (folder / "table.md").read_text()
+    assert "initialisation" not in text.splitlines()[0], "the table itself tells"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("gidance", None, "did you mean 'guidance'"),
+        ("stride", "16", "needs two values"),
+        ("stride", "16, 16,", "needs two values"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(name: str, values: str | None, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        choose_axis(name, values)
+
+
+def test_a_kept_run_is_not_timed_again(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, folder = runs("base,se", timing="keep")
+    text = (folder / "record.json").read_bytes()
+    monkeypatch.setattr(
+        "agfer_bench.run.cost.measure_speed", lambda *_, **__: pytest.fail("timed again")
+    )
+    again, _ = runs("base,se", timing="keep")
+    assert again == first
+    assert (folder / "record.json").read_bytes() == text
+    skipped, _ = runs("base,se", timing="skip")
+    assert skipped == first, "times that are there are kept"
+    without, _ = runs("base", timing="skip")
+    assert without.modules[0].speed is None
+    assert without.modules[0].size is not None

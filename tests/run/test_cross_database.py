@@ -1,0 +1,122 @@
+"""The cross-database test: a second set judges every network and chooses nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agfer_bench.errors import UserError
+from agfer_bench.records import RunRecord
+from agfer_bench.report.rows import notes, rows_of
+from agfer_bench.report.table import to_markdown
+from agfer_bench.run.store import load_run
+from tests.run.support import Runs, without_times
+
+
+def test_every_network_judges_the_whole_second_set(runs: Runs, others: Path) -> None:
+    record, folder = runs("base,se", test=others)
+    assert load_run(folder) == record
+    assert record.test is not None
+    assert record.data.classes == ("anger", "happiness", "sadness")
+    assert record.test.classes == ("anger", "happiness")
+    assert record.test.groups == {"young": 6, "old": 4}, "by age, images of fear left out"
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    tested = predictions[predictions["set"] == "test"]
+    assert len(tested) == 2 * 2 * 10, "modules, folds, images"
+    assert set(tested["true"]) == {"anger", "happiness"}
+    for module in record.modules:
+        for fold in module.folds:
+            mine = tested.query(f"module == '{module.label}' and fold == {fold.fold}")
+            by_hand = []
+            for age in ("young", "old"):
+                rows = mine[mine["group"] == age]
+                shares = [(part["predicted"] == name).mean() for name, part in rows.groupby("true")]
+                assert len(shares) == 2
+                by_hand.append(np.mean(shares))
+                assert fold.test_accuracies[age] == pytest.approx(np.mean(shares))
+            assert fold.test_accuracy == pytest.approx(np.mean(by_hand))
+
+
+def test_the_table_shows_it(runs: Runs, others: Path) -> None:
+    record, _ = runs("base", test=others, epochs=1)
+    text = to_markdown(record)
+    assert "Cross-database test on image-folder" in text
+    assert "Called sadness %" in text
+    remarks = "\n".join(notes(record))
+    assert "5 images of fear are not tested" in remarks
+    assert "No image shows sadness" in remarks
+    row = rows_of(record)[0]
+    assert {"test_young_mean", "test_old_sd", "test_absent_share"} <= set(row)
+
+
+def test_the_second_set_moves_no_other_number(runs: Runs, others: Path) -> None:
+    def without_test(record: RunRecord) -> object:
+        content = without_times(record)
+        del content["test"]
+        for module in content["modules"]:
+            for fold in module["folds"]:
+                del fold["test_confusions"], fold["job"]
+        return content
+
+    alone, _ = runs("base,cbam", out="a")
+    tested, _ = runs("base,cbam", out="b", test=others)
+    assert without_test(alone) == without_test(tested)
+
+
+def test_a_set_without_age_groups_is_one_group(runs: Runs, others: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "ageless"
+    shutil.copytree(others, folder)
+    path = folder / "metadata.csv"
+    lines = [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+    record, _ = runs("base", test=folder, epochs=1)
+    fold = record.modules[0].folds[0]
+    assert set(fold.test_accuracies) == {"all"}
+    assert fold.test_accuracy == fold.test_accuracies["all"]
+    assert record.test is not None
+    assert record.test.groups == {}
+    assert "Called sadness %" in to_markdown(record)
+
+
+def test_images_of_both_sets_are_refused(runs: Runs, others: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "leaky"
+    shutil.copytree(others, folder)
+    shutil.copy(runs.blobs / "anger" / "0_0.png", folder / "anger0.png")
+    with pytest.raises(UserError, match="1 images of --test image-folder are also in --data"):
+        runs("base", test=folder)
+
+
+def test_a_set_that_shares_no_class_is_refused(runs: Runs, others: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "foreign"
+    shutil.copytree(others, folder)
+    path = folder / "metadata.csv"
+    kept = [line for line in path.read_text().splitlines() if ",a" in line or ",fear," in line]
+    path.write_text("\n".join(line for line in kept if "anger" not in line) + "\n")
+    with pytest.raises(UserError, match="shows fear, and --data image-folder none of these"):
+        runs("base", test=folder)
+
+
+def test_the_learning_curve_moves_no_other_number(runs: Runs) -> None:
+    with_curve, _ = runs("base,cbam", out="a", epochs=3, curve_every=2)
+    without, _ = runs("base,cbam", out="b", epochs=3, curve_every=0)
+    for one, other in zip(with_curve.modules, without.modules, strict=True):
+        for a, b in zip(one.folds, other.folds, strict=True):
+            assert a.confusion == b.confusion
+            assert [e.loss for e in a.history] == [e.loss for e in b.history]
+            curve = [epoch.validation_accuracy for epoch in a.history]
+            assert curve[0] is None
+            assert curve[1] is not None
+            assert curve[2] == pytest.approx(a.accuracy), "the last epoch is always a point"
+            assert {epoch.validation_accuracy for epoch in b.history} == {None}
+
+
+def test_a_record_whose_groups_disagree_is_refused(runs: Runs, others: Path) -> None:
+    record, _ = runs("base", test=others, epochs=1)
+    content = record.model_dump(mode="json")
+    content["modules"][0]["folds"][0]["test_confusions"].pop("old")
+    with pytest.raises(ValueError, match="age groups differ"):
+        RunRecord.model_validate(content)
