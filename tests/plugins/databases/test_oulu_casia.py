@@ -172,6 +172,7 @@ def test_what_is_odd_is_counted(grow: Grow, read: Callable[..., FaceTable]) -> N
     grow(f"{top}/P001/Fear/001.jpeg", f"{top}/P001/Fear/004.jpeg", data=b"")
     grow(f"{top}/P001/Fear/apex.jpeg", f"{top}/P001/Fear/log.txt", f"{top}/P001/Fear/sub/1.jpeg")
     grow(f"{top}/P001/Joy/000.jpeg", f"{top}/P001/Contempt/0.jpeg", f"{top}/P001/stray.jpeg")
+    grow(f"{top}/P001/happy/000.jpeg")  # beside Happiness
     grow(f"{top}/P1/Anger/000.jpeg", f"{top}/list.txt", f"{top}/Thumbs.db")
     grow(f"{top}/P001/Fear/.DS_Store", f"{top}/P001/Fear/Thumbs.db")
     (folder / top / "P001" / "loop").symlink_to(folder, target_is_directory=True)
@@ -185,7 +186,7 @@ def test_what_is_odd_is_counted(grow: Grow, read: Callable[..., FaceTable]) -> N
     assert len(table.images) == 2 * 30 - 2
     assert table.notes == (
         "files where none is expected: 2, first list.txt",
-        "folders whose names do not fit, left out: 5, first P1",
+        "folders whose names do not fit, left out: 6, first P1",
         "subjects: 2; of 1 to 80 these are missing: 2-80",
         "images whose names do not fit, left out: 1, first P001/Fear/apex.jpeg",
         "files that are no images: 1, first P001/Fear/log.txt",
@@ -200,6 +201,17 @@ def test_links_do_not_lead_in_circles(grow: Grow, read: Callable[..., FaceTable]
     table = read(folder)
     assert table.root == folder / "OriginalImg/VL/Strong"
     assert len(table.images) == 30
+
+
+def test_a_link_of_another_name_does_not_lead_elsewhere(
+    tmp_path: Path, grow: Grow, read: Callable[..., FaceTable]
+) -> None:
+    folder = grow(*_sequences("OriginalImg/VL/Strong", "P001"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/elsewhere").symlink_to(folder, target_is_directory=True)
+    with pytest.raises(UserError, match="found elsewhere; name the folder"):
+        read(tmp_path / "mine")
+    assert len(read(tmp_path / "mine/elsewhere").images) == 30
 
 
 @pytest.mark.parametrize(
