@@ -33,8 +33,16 @@ class Option:
     """Its default value."""
 
     @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values of a `Literal`; empty for any other type."""
+        is_literal = typing.get_origin(self.annotation) is typing.Literal
+        return typing.get_args(self.annotation) if is_literal else ()
+
+    @property
     def type_name(self) -> str:
-        """The type as a reader expects it, say `int`."""
+        """The type as a reader expects it: `int`, or `one of mean, max`."""
+        if self.choices:
+            return f"one of {', '.join(map(str, self.choices))}"
         return getattr(self.annotation, "__name__", None) or str(self.annotation)
 
 
@@ -154,8 +162,9 @@ def resolve_options(owner: str, known: Iterable[Option], choice: Choice) -> dict
         try:
             values[name] = TypeAdapter(options[name].annotation).validate_strings(text)
         except ValidationError:
+            kind = "" if options[name].choices else "of type "
             raise UserError(
-                f"{owner}:{name} must be of type {options[name].type_name}, not {text!r}"
+                f"{owner}:{name} must be {kind}{options[name].type_name}, not {text!r}"
             ) from None
         if not _is_plain(values[name]):
             raise UserError(f"{owner}:{name} must be a finite number or text, not {text!r}")

@@ -51,7 +51,7 @@ def test_values_are_converted_to_their_types() -> None:
         ("b:reduction=eight", "b:reduction must be of type int, not 'eight'"),
         ("b:reduction=8.5", "must be of type int"),
         ("b:shared=perhaps", "must be of type bool"),
-        ("b:pool=min", "b:pool must be of type"),
+        ("b:pool=min", "b:pool must be one of mean, max, not 'min'$"),
         ("b:reduction=8:reduction=4", "stands twice"),
         ("b:reduction", "expected NAME"),
         ("b=8", "expected NAME"),

@@ -8,31 +8,14 @@ each.
 from __future__ import annotations
 
 import csv
-import os
 import posixpath
 from pathlib import Path
 
 from agfer_bench import EMOTIONS, FaceImage, FaceTable, Place, UserError
+from agfer_bench_databases.emotions import canonical_emotion
+from agfer_bench_databases.tree import IMAGE_SUFFIXES, files_below, folders_in, opened
 
 METADATA = "metadata.csv"
-
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"}
-    | {".tif", ".tiff", ".webp"}
-)
-
-ALIASES = {
-    "afraid": "fear",
-    "angry": "anger",
-    "contemptuous": "contempt",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happy": "happiness",
-    "sad": "sadness",
-    "scared": "fear",
-    "surprised": "surprise",
-}
-"""Other names of the emotions, as folders of known data sets have them."""
 
 
 def read_image_folder(place: Place) -> FaceTable:
@@ -42,31 +25,13 @@ def read_image_folder(place: Place) -> FaceTable:
         UserError: The folder is missing, empty or not readable, a subfolder or a row names no
             known emotion, or metadata.csv cannot be read.
     """
-    folder = place.folder
-    if folder is None:
-        raise UserError("image-folder needs a folder: --data image-folder=FOLDER")
-    try:
-        if not folder.is_dir():
-            raise UserError(f"no such folder: {folder}")
+    with opened(place, "image-folder") as folder:
         metadata = folder / METADATA
         table = _read_metadata(metadata) if metadata.is_file() else _read_folders(folder)
-    except OSError as error:
-        raise UserError(f"cannot read {error.filename or folder}: {error.strerror}") from None
     if not table.images:
         found = "; ".join(table.notes) or "it is empty"
         raise UserError(f"{folder} holds no image as <emotion>/<image>: {found}")
     return table
-
-
-def canonical_emotion(name: str) -> str | None:
-    """Return the name in EMOTIONS that a folder's or a row's name stands for, or None.
-
-    >>> canonical_emotion("Happy")
-    'happiness'
-    """
-    lower = name.strip().lower()
-    lower = ALIASES.get(lower, lower)
-    return lower if lower in EMOTIONS else None
 
 
 def _unknown(name: str, where: str) -> UserError:
@@ -79,9 +44,7 @@ def _unknown(name: str, where: str) -> UserError:
 def _read_folders(folder: Path) -> FaceTable:
     images: list[FaceImage] = []
     notes = []
-    for child in sorted(folder.iterdir()):
-        if not child.is_dir() or child.name.startswith((".", "__")):
-            continue
+    for child in folders_in(folder):
         emotion = canonical_emotion(child.name)
         if emotion is None:
             raise _unknown(child.name, f"folder {folder}")
@@ -95,15 +58,7 @@ def _read_folders(folder: Path) -> FaceTable:
 
 
 def _images_below(folder: Path) -> tuple[list[Path], int]:
-    def refuse(error: OSError) -> None:
-        raise error
-
-    files = sorted(
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=refuse)
-        for name in names
-        if not name.startswith(".")
-    )
+    files = files_below(folder)
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     return images, len(files) - len(images)
 
