@@ -20,6 +20,9 @@ Pixels = NDArray[np.uint8]
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd8])")
 """A marker that ends or opens a segment: not a stuffed byte, a restart or a start of image."""
 
+_FRAMES = frozenset(bytes([code]) for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
+"""Markers of the segment that gives a JPEG's size."""
+
 
 class Unreadable(Exception):
     """A file that holds no complete image.
@@ -118,6 +121,20 @@ def _jpeg_ends(data: bytes) -> bool:
         length = int.from_bytes(data[hit.end() : hit.end() + 2], "big")
         at = hit.end() + length
     return False
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG from its header, as stored; None for any other file."""
+    if not data.startswith(b"\xff\xd8"):
+        return None
+    at = 2
+    while hit := _JPEG_MARKER.search(data, at):
+        body = hit.end()
+        if hit[1] in _FRAMES and len(data) >= body + 7:
+            height, width = data[body + 3 : body + 5], data[body + 5 : body + 7]
+            return int.from_bytes(width, "big"), int.from_bytes(height, "big")
+        at = body + int.from_bytes(data[body : body + 2], "big")
+    return None
 
 
 def _png_ends(data: bytes) -> bool:

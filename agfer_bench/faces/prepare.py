@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,9 @@ from agfer_bench.faces.crop_cache import (
     open_entry,
     publish,
 )
-from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
-from agfer_bench.faces.decode import Pixels, Unreadable, decode, opencv
+from agfer_bench.faces.crops import Box
+from agfer_bench.faces.decode import opencv
+from agfer_bench.faces.photograph import Outcome, crop_photograph
 from agfer_bench.specs import FaceImage, FaceTable
 
 if TYPE_CHECKING:
@@ -41,24 +42,6 @@ _LABELS = ("emotion", "subject", "sequence", "frame", "age_group", "sex", "take"
 _COLUMNS = ("name", *_LABELS, "sha256")
 _TEXT = tuple(name for name in _COLUMNS if name != "frame")
 _SIDES = ("x", "y", "width", "height")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Outcome:
-    """What became of one photograph."""
-
-    image: FaceImage
-    """The photograph."""
-    sha256: str | None = None
-    """Of the file; None where it could not be read."""
-    pixels: Pixels | None = None
-    """The crop, (S, S, 3) RGB; None where it was left out."""
-    boxes: dict[str, Box] | None = None
-    """The named boxes in pixels of the photograph."""
-    reason: str | None = None
-    """Why it was left out."""
-    detail: str = ""
-    """One line on that."""
 
 
 def prepare(
@@ -155,36 +138,9 @@ def _state(path: Path) -> tuple[int, int, bool] | None:
     return stat.st_size, stat.st_mtime_ns, os.access(path, os.R_OK)
 
 
-def _process(image: FaceImage, settings: CropSettings, cascades: Cascades | None) -> _Outcome:
-    """Read and crop one photograph."""
-    try:
-        data = image.path.read_bytes()
-    except OSError as error:
-        detail = error.strerror or type(error).__name__
-        return _Outcome(image=image, reason="unreadable", detail=detail)
-    sha256 = hashlib.sha256(data).hexdigest()
-    try:
-        rgb = decode(data)
-        boxes = _boxes(rgb, settings, cascades)
-    except (Unreadable, NoCrop) as error:
-        return _Outcome(image=image, sha256=sha256, reason=error.reason, detail=error.detail)
-    pixels = cut(rgb, boxes["crop"], settings.image_size)
-    return _Outcome(image=image, sha256=sha256, pixels=pixels, boxes=boxes)
-
-
-def _boxes(rgb: Pixels, settings: CropSettings, cascades: Cascades | None) -> dict[str, Box]:
-    """The named boxes of one photograph."""
-    if cascades is None:
-        return {"crop": (0, 0, rgb.shape[1], rgb.shape[0])}
-    found: CropBoxes = find_crop(
-        rgb, cascades, padding=settings.padding, longest_side=settings.longest_side
-    )
-    return {part.name: getattr(found, part.name) for part in fields(found)}
-
-
 def _in_order(
     table: FaceTable, settings: CropSettings, cascades: Cascades | None, workers: int
-) -> Generator[_Outcome, None, None]:
+) -> Generator[Outcome, None, None]:
     """Outcomes in the order of the table, a few ahead of the reader.
 
     OpenCV gives up Python's lock while it works, so threads use all cores.
@@ -193,10 +149,10 @@ def _in_order(
     images = iter(table.images)
     pool = ThreadPoolExecutor(workers)
     try:
-        waiting: deque[Future[_Outcome]] = deque()
+        waiting: deque[Future[Outcome]] = deque()
         while True:
             for image in islice(images, 2 * workers - len(waiting)):
-                waiting.append(pool.submit(_process, image, settings, cascades))
+                waiting.append(pool.submit(crop_photograph, image, settings, cascades))
             if not waiting:
                 return
             yield waiting.popleft().result()
@@ -221,7 +177,7 @@ def _write(
     table: FaceTable,
     settings: CropSettings,
     cascades: Cascades | None,
-    outcomes: Iterator[_Outcome],
+    outcomes: Iterator[Outcome],
     progress: Callable[[str, int, int], None],
 ) -> None:
     """Fill an entry; `meta.json` comes last."""

@@ -25,6 +25,7 @@ from agfer_bench.faces.crop_cache import CropSet, CropSettings
 from agfer_bench.faces.crops import find_crop
 from agfer_bench.faces.decode import decode
 from agfer_bench.faces.mask import default_mask
+from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.faces.prepare import counts, prepare
 from agfer_bench.specs import FaceImage, FaceTable
 
@@ -86,10 +87,10 @@ def _entries(cache: Path) -> list[Path]:
 
 
 def _forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(data: bytes) -> None:
+    def fail(data: bytes, **_: Any) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(module, "decode", fail)
+    monkeypatch.setattr("agfer_bench.faces.photograph.decode", fail)
 
 
 def test_pixels_table_and_exclusions(table: FaceTable, tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_few_photographs_are_held_at_a_time(
     """However slow the consumer is, at most two photographs per worker are ahead of it."""
     many = FaceTable(root=table.root, images=table.images[:1] * 60)
     started, done, ahead = [0], [0], [0]
-    lock, real = threading.Lock(), module._process
+    lock, real = threading.Lock(), crop_photograph
 
     def count(*args: Any) -> Any:
         with lock:
@@ -168,7 +169,7 @@ def test_few_photographs_are_held_at_a_time(
     def progress(what: str, number: int, total: int) -> None:
         done[0] = number
 
-    monkeypatch.setattr(module, "_process", count)
+    monkeypatch.setattr(module, "crop_photograph", count)
     prepare(
         many,
         WHOLE,
@@ -274,7 +275,7 @@ def test_an_interruption_leaves_no_cache(
 ) -> None:
     cache = tmp_path / "cache"
     calls = iter(range(100))
-    real = module._process
+    real = crop_photograph
 
     def stop(*args: Any) -> Any:
         if next(calls) == 4:
@@ -282,7 +283,7 @@ def test_an_interruption_leaves_no_cache(
         return real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_process", stop)
+        patch.setattr(module, "crop_photograph", stop)
         with pytest.raises(type(error)):
             _prepare(table, cache, workers=1)
     assert _entries(cache) == []

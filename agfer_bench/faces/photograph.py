@@ -1,0 +1,102 @@
+"""One photograph to its crop: read, searched at reduced size, cut, or left out with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from agfer_bench.faces.cascade import Cascades
+from agfer_bench.faces.crop_cache import CropSettings
+from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
+from agfer_bench.faces.decode import Pixels, Unreadable, decode, jpeg_size
+from agfer_bench.specs import FaceImage
+
+Reduction = Literal[1, 2, 4, 8]
+_REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one photograph."""
+
+    image: FaceImage
+    """The photograph."""
+    sha256: str | None = None
+    """Of the file; None where it could not be read."""
+    pixels: Pixels | None = None
+    """The crop, (S, S, 3) RGB; None where it was left out."""
+    boxes: dict[str, Box] | None = None
+    """The named boxes in pixels of the photograph."""
+    reason: str | None = None
+    """Why it was left out."""
+    detail: str = ""
+    """One line on that."""
+
+
+def crop_photograph(image: FaceImage, settings: CropSettings, cascades: Cascades | None) -> Outcome:
+    """Read and crop one photograph.
+
+    A large JPEG is decoded at a fraction of its size, which is several times faster: the search
+    runs on a small copy anyhow, and the crop is decoded again only if it would be too coarse.
+
+    Args:
+        image: The photograph.
+        settings: How to crop.
+        cascades: The detectors; None takes the image as it is.
+    """
+    try:
+        data = image.path.read_bytes()
+    except OSError as error:
+        detail = error.strerror or type(error).__name__
+        return Outcome(image=image, reason="unreadable", detail=detail)
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        reduce = _reduction(data, settings.longest_side if cascades else settings.image_size)
+        rgb = decode(data, reduce=reduce)
+        boxes = _boxes(rgb, settings, cascades)
+        pixels = _cut(data, rgb, boxes["crop"], reduce, settings.image_size)
+    except (Unreadable, NoCrop) as error:
+        return Outcome(image=image, sha256=sha256, reason=error.reason, detail=error.detail)
+    return Outcome(
+        image=image,
+        sha256=sha256,
+        pixels=pixels,
+        boxes={part: _scaled(box, reduce) for part, box in boxes.items()},
+    )
+
+
+def _reduction(data: bytes, least: int) -> Reduction:
+    """Return how far a file may be reduced while its longest side keeps `least` pixels."""
+    size = jpeg_size(data)
+    longest = max(size) if size else 0
+    return next((factor for factor in _REDUCTIONS if longest >= factor * least), 1)
+
+
+def _cut(data: bytes, rgb: Pixels, crop: Box, reduce: Reduction, size: int) -> Pixels:
+    """Cut the crop out of the decoded image, or of a finer one where it has too few pixels."""
+    finer = reduce
+    while finer > 1 and min(crop[2:]) * reduce < finer * size:
+        finer = _half(finer)
+    if finer == reduce:
+        return cut(rgb, crop, size)
+    return cut(decode(data, reduce=finer), _scaled(crop, reduce // finer), size)
+
+
+def _half(factor: Reduction) -> Reduction:
+    return 4 if factor == 8 else 2 if factor == 4 else 1
+
+
+def _scaled(box: Box, factor: int) -> Box:
+    x, y, width, height = box
+    return x * factor, y * factor, width * factor, height * factor
+
+
+def _boxes(rgb: Pixels, settings: CropSettings, cascades: Cascades | None) -> dict[str, Box]:
+    """The named boxes of one photograph, in pixels of what was decoded."""
+    if cascades is None:
+        return {"crop": (0, 0, rgb.shape[1], rgb.shape[0])}
+    found: CropBoxes = find_crop(
+        rgb, cascades, padding=settings.padding, longest_side=settings.longest_side
+    )
+    return {part.name: getattr(found, part.name) for part in fields(found)}
