@@ -18,7 +18,7 @@ def report(
 ) -> None:
     """Show the table of a run that is done."""
     from agfer_bench.files import write_text
-from agfer_bench.report.table import to_json, to_rich, to_svg
+    from agfer_bench.report.table import to_json, to_rich, to_svg
     from agfer_bench.run.store import load_run
 
     record = load_run(folder)
