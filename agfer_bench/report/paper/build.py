@@ -16,6 +16,8 @@ from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.rows import DRAWN_NOTICE, remarks
 
+_SHORT_NOTICE = "Drawn faces: tells nothing about people."
+
 _SECTIONS = (
     class_section,
     crop_section,
@@ -32,10 +34,10 @@ _SECTIONS = (
 
 def build_document(study: Study) -> Document:
     """Derive every table and figure of the report."""
-    modules = ", ".join(module.label for module in study.main.modules)
     return Document(
-        title=f"Attention blocks for facial emotion recognition: {modules}",
+        title="Attention blocks for facial emotion recognition, measured and published",
         notice=DRAWN_NOTICE if study.drawn else None,
+        short_notice=_SHORT_NOTICE if study.drawn else None,
         facts=_facts(study),
         notes=_notes(study),
         sections=(*(section(study) for section in _SECTIONS), _reading()),
@@ -49,6 +51,7 @@ def _facts(study: Study) -> tuple[tuple[str, str], ...]:
     threads = f", {environment.threads} threads" if environment.device == "cpu" else ""
     revision = (environment.revision or "unknown") + (" with changes" if environment.dirty else "")
     facts = {
+        "Modules": ", ".join(module.label for module in record.modules),
         "Paper": f"{published().citation}, doi:{published().doi}",
         "Preset": protocol.preset + (f", with {changes}" if changes else ", unchanged"),
         "Strides": " and ".join(

@@ -28,7 +28,7 @@ def class_section(study: Study) -> Section:
     return Section(
         title="Class counts",
         text=text,
-        items=(*tables, _loss_table([(name, *rest) for _, name, *rest in sets])),
+        items=(*tables, _loss_table([one[1:] for one in sets])),
     )
 
 
@@ -37,7 +37,7 @@ def _class_table(part: str, name: str, counts: pd.DataFrame, known: DataSet) -> 
     for emotion in [str(label) for label in counts.index]:
         cells = [emotion]
         for stage in _STAGES:
-            measured = int(counts.loc[emotion, stage])
+            measured = _cell(counts, emotion, stage)
             printed = _printed(known, emotion, stage)
             difference = None if printed is None else measured - printed
             cells += [count(measured), count(printed), signed(difference, 0)]
@@ -65,6 +65,10 @@ def _class_table(part: str, name: str, counts: pd.DataFrame, known: DataSet) -> 
         notes=_notes(known),
         data=pd.DataFrame(data),
     )
+
+
+def _cell(counts: pd.DataFrame, row: str, column: str) -> int:
+    return int(counts[column].astype(int)[row])
 
 
 def _printed(known: DataSet, emotion: str, stage: str) -> int | None:
@@ -97,7 +101,7 @@ def _loss(counts: pd.DataFrame, emotion: str) -> str:
 
 
 def _lost(counts: pd.DataFrame, emotion: str) -> float | None:
-    read, kept = (int(counts.loc[emotion, stage]) for stage in _STAGES)
+    read, kept = (_cell(counts, emotion, stage) for stage in _STAGES)
     return 100 * (read - kept) / read if read else None
 
 
@@ -110,9 +114,9 @@ def _loss_table(sets: list[tuple[str, pd.DataFrame, DataSet]]) -> Table:
         data.append({"data": name, "quantity": quantity, "images": images} | compared.data())
 
     for name, counts, known in sets:
-        read = int(counts.loc[_TOTAL, "photographs"])
+        read = _cell(counts, _TOTAL, "photographs")
         for reason in [str(column) for column in counts.columns if column not in _STAGES]:
-            images = int(counts.loc[_TOTAL, reason])
+            images = _cell(counts, _TOTAL, reason)
             share = spread([images / read] if read else [], 100)
             compared = Comparison(measured=share, published=None)
             add(name, f"lost: {reason}", images, compared)
@@ -120,7 +124,7 @@ def _loss_table(sets: list[tuple[str, pd.DataFrame, DataSet]]) -> Table:
         compared = Comparison(
             measured=spread([] if lost is None else [lost]), published=Value(mean=known.loss)
         )
-        add(name, "lost in all", read - int(counts.loc[_TOTAL, "kept"]), compared)
+        add(name, "lost in all", read - _cell(counts, _TOTAL, "kept"), compared)
         compared = Comparison(measured=spread(_shares(counts)), published=known.share)
         add(name, "share of a class", None, compared)
     names = " and ".join(known.name for _, _, known in sets)

@@ -83,8 +83,8 @@ def stride_section(study: Study) -> Section:
         labels=2,
         notes=(
             f"Mean recall on the validation folds of {study.main.data.name}; ± is the sample "
-            f"standard deviation (SD) over {study.main.protocol.folds} folds. The paper gives no "
-            "number for base at stride 32.",
+            f"standard deviation (SD) over {study.main.protocol.folds} folds. The paper "
+            "leaves base out of this table.",
             *(
                 (
                     "Differences between strides are paired: taken fold by fold, in points. The "

@@ -83,6 +83,8 @@ class Document:
     """Heading."""
     notice: str | None
     """What must stand at every table and figure; None where nothing must."""
+    short_notice: str | None
+    """The same in as few words as the narrowest picture holds."""
     facts: tuple[tuple[str, str], ...]
     """What was done, on what and with what: names and values."""
     notes: tuple[str, ...]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -49,7 +50,7 @@ def draw_bars(bars: Sequence[Bar], *, chance: float) -> Figure:
         _draw_row(axes, [bar for bar in bars if bar.group in shown], modules, shown)
         axes.axhline(chance, color="#555555", linestyle=":", linewidth=1, label="chance")
         axes.set_xlim(-0.5, per_row - 0.5)
-    handles: dict[str, object] = {}
+    handles: dict[str, Artist] = {}
     for axes in all_axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)

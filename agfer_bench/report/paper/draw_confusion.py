@@ -17,17 +17,18 @@ def draw_confusion(total: NDArray[np.int64], classes: tuple[str, ...], label: st
     side = max(3.6, 1.5 + 0.62 * len(classes))
     figure = new_figure(side, side + 0.3)
     axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=125, aspect="equal")
-    for i, j in np.argwhere(total):
+    shown = np.ma.masked_where(total == 0, shares)
+    axes.imshow(shown, cmap="Blues", vmin=0, vmax=125, aspect="equal")
+    for i, j in np.argwhere(total).tolist():
         colour = "white" if shares[i, j] > 75 else "black"
         axes.text(
             j, i - 0.14, f"{total[i, j]:,}", ha="center", va="center", color=colour, fontsize=9
         )
         percent = "<1 %" if shares[i, j] < 1 else f"{shares[i, j]:.0f} %"
         axes.text(j, i + 0.22, percent, ha="center", va="center", color=colour, fontsize=7.5)
-    for i in np.flatnonzero(images[:, 0] == 0):
+    for i in np.flatnonzero(images[:, 0] == 0).tolist():
         middle = (len(classes) - 1) / 2
-        axes.text(middle, i, "no images", ha="center", va="center", style="italic", fontsize=9)
+        axes.text(middle, i, "no images", ha="center", va="center", style="italic", fontsize=8)
     _frame(figure, tuple(map(printable, classes)), label)
     return figure
 
@@ -44,3 +45,4 @@ def _frame(figure: Figure, classes: tuple[str, ...], label: str) -> None:
     axes.set_yticks(np.arange(-0.5, len(classes)), minor=True)
     axes.grid(which="minor", color="#c4c4c4", linewidth=0.8)
     axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ from agfer_bench.report.paper.document import printable
 from agfer_bench.report.paper.study import Box, Example
 from agfer_bench.report.paper.style import new_figure
 
-_BOXES = {
+_BOXES: dict[str, tuple[str, Any]] = {
     "face": ("#E69F00", "-"),
     "eye": ("#56B4E9", ":"),
     "pair": ("#009E73", "--"),
@@ -70,7 +71,7 @@ def draw_fusion(examples: Sequence[Example], mask: NDArray[np.bool_], alpha: flo
 def _outline(axes: Axes, box: Box, name: str) -> None:
     colour, line = _BOXES[name]
     # A dark line below keeps the outline visible on bright skin.
-    for shade, width, style in (("black", 3.2, "-"), (colour, 1.8, line)):
+    for shade, width, style in (("black", 2.4, "-"), (colour, 1.5, line)):
         axes.add_patch(
             Rectangle(
                 (box[0] - 0.5, box[1] - 0.5),
@@ -89,10 +90,11 @@ def _name(axes: Axes, example: Example) -> None:
     axes.set_ylabel(f"{name if len(name) < 24 else name[:22] + '…'}\n{printable(example.emotion)}")
 
 
-def _finish(grid: NDArray[np.object_], titles: Sequence[str]) -> None:
+def _finish(grid: NDArray[Any], titles: Sequence[str]) -> None:
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=10)
     for axes in grid.flat:
         axes.set_xticks([])
+        axes.set_anchor("N")
         axes.set_yticks([])
         axes.spines[["top", "right"]].set_visible(True)

@@ -9,6 +9,8 @@ from math import ceil
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from agfer_bench.report.paper.measured import Spread
 from agfer_bench.report.paper.style import (
@@ -43,7 +45,9 @@ def draw_curves(curves: Sequence[Curve], *, chance: float) -> Figure:
     columns = min(_COLUMNS, len(drawn))
     rows = ceil(len(drawn) / columns)
     figure = new_figure(3.3 + 0.13 * len(drawn) + 1.9 * rows)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[3.3 + 0.13 * len(drawn), 1.9 * rows])
+    heights = [3.3 + 0.13 * len(drawn), 1.9 * rows]
+    parts: NDArray[np.object_] = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)
+    top, bottom = parts[:, 0]
     axes = top.subplots()
     for number, curve in drawn:
         _line(axes, number, curve)
@@ -99,4 +103,4 @@ def _with_band(axes: Axes, number: int, curve: Curve) -> None:
 def _finish(axes: Axes, chance: float) -> None:
     percent_axis(axes, top=102)
     axes.axhline(chance, color="#555555", linestyle=":", linewidth=1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))

@@ -47,9 +47,7 @@ def _one(module: ModuleRecord, record: RunRecord, number: int | None, value: Any
     return Comparison(measured=spread(shares, 100), published=value)
 
 
-def _plate(
-    study: Study, compared: list[tuple[str, str, Comparison]], data: pd.DataFrame
-) -> Plate:
+def _plate(study: Study, compared: list[tuple[str, str, Comparison]], data: pd.DataFrame) -> Plate:
     record = study.main
     images = sum(record.data.images_kept.values())
     bars = [Bar(module=module, group=group, value=one) for module, group, one in compared]
@@ -59,7 +57,8 @@ def _plate(
         caption=(
             f"Bars: recall of each emotion and their mean, mean over {record.protocol.folds} "
             f"folds of {record.data.name} ({images:,} images, each validated once). Error bars: ± "
-            "one sample standard deviation over folds. Diamonds: published values, as far as the "
+            "one sample standard deviation over folds, cut off at the frame. Diamonds: "
+            "published values, as far as the "
             f"paper gives numbers ({published().figure_7.reference}), with their printed "
             "deviation."
         ),
@@ -74,9 +73,7 @@ def _plate(
     )
 
 
-def _table(
-    study: Study, compared: list[tuple[str, str, Comparison]], data: pd.DataFrame
-) -> Table:
+def _table(study: Study, compared: list[tuple[str, str, Comparison]], data: pd.DataFrame) -> Table:
     known = published().figure_7
     order = [_MEAN, *study.main.data.classes]
     rows = [

@@ -74,7 +74,7 @@ def overfit_section(study: Study) -> Section:
 def fitting_section(study: Study) -> Section:
     """Learning curves, and how soon an accuracy is reached."""
     known, record = published().fitting, study.main
-    text = (
+    text: tuple[str, ...] = (
         f"The paper ({known.reference}): after {known.epochs} epochs base reaches "
         f"{known.base_accuracy} %, far below the networks with attention; after "
         f"{known.base_long_epochs} epochs its accuracy is similar to theirs. It prints no curves. "
@@ -181,9 +181,9 @@ def _table(record: RunRecord) -> Table:
         notes=(
             "First epoch whose validation accuracy is at least the threshold; mean ± sample "
             "standard deviation (SD) over the folds that reached it, so that means over few "
-            f"folds flatter. Of {', '.join(map(str, THRESHOLDS))} % those that any network reached. "
-            f"Judged after every {'epoch' if every == 1 else f'{every} epochs'}; seconds are of "
-            f"training alone, on {record.environment.device_name}.",
+            f"folds flatter. Of {', '.join(map(str, THRESHOLDS))} % those that any network "
+            f"reached. Judged after every {'epoch' if every == 1 else f'{every} epochs'}; seconds "
+            f"are of training alone, on {record.environment.device_name}.",
         ),
         data=pd.DataFrame(data, columns=_COLUMNS),
     )

@@ -21,10 +21,10 @@ def to_markdown(document: Document) -> str:
 
 
 def escape(text: str) -> str:
-    """Make text mean itself in Markdown, in a table's cell too.
+    r"""Make text mean itself in Markdown, in a table's cell too.
 
-    >>> escape("<b>|*")
-    '&lt;b>\\\\|\\\\*'
+    >>> print(escape("<b>|*"))
+    &lt;b>\|\*
     """
     text = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", printable(text))
     return text.replace("&", "&amp;").replace("<", "&lt;")

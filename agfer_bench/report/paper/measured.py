@@ -113,7 +113,7 @@ class Comparison:
             measured,
             value_text(self.published, digits) + (mark if self.published else ""),
             signed(self.difference, digits),
-            _yes(self.within),
+            _yes(self.within) if self.comparable or not self.published else "not comparable",
         )
 
     def data(self) -> dict[str, Any]:
@@ -144,8 +144,8 @@ def signed(difference: float | None, digits: int = 2) -> str:
     """Write a difference with its sign."""
     if difference is None:
         return NONE
-    text = f"{difference:+.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    text = f"{difference:+,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return text if text.strip("+0.\N{MINUS SIGN}") else text[1:]
 
 
 def _yes(within: bool | None) -> str:

@@ -43,7 +43,7 @@ WIDTH: Final = 8.0
 """Width of a figure in inches."""
 PNG_DPI: Final = 150
 
-_SETTINGS: Final[dict[str, Any]] = {
+_SETTINGS: Final[Any] = {
     # All fonts here are drawn about as wide as the first, with which the layout is made.
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
@@ -61,7 +61,8 @@ _SETTINGS: Final[dict[str, Any]] = {
 
 def settings() -> Any:
     """Return a context in which figures are drawn and saved."""
-    return mpl.rc_context({**mpl.rcParamsDefault, "backend": "agg", **_SETTINGS})
+    defaults: Any = mpl.rcParamsDefault
+    return mpl.rc_context({**defaults, "backend": "agg", **_SETTINGS})
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:

@@ -33,7 +33,7 @@ def write_report(study: Study, folder: Path) -> Path:
         _write_data(item, folder / "data", drawn=study.drawn)
         if isinstance(item, Plate):
             for picture in item.pictures:
-                _write_picture(picture, document.notice, folder / "figures")
+                _write_picture(picture, document.short_notice, folder / "figures")
     write_text(folder / "report.md", to_markdown(document))
     write_text(folder / "report.html", to_html(document))
     return folder / "report.html"
