@@ -67,12 +67,12 @@ def draw_bars(bars: Sequence[Bar], *, chance: float) -> Figure:
 def _draw_row(
     axes: Axes, bars: Sequence[Bar], modules: Sequence[str], groups: Sequence[str]
 ) -> None:
-    width = 0.84 / len(modules)
-    for number, module in enumerate(modules):
+    present = [m for m in modules if any(bar.module == m and bar.value.measured for bar in bars)]
+    width = 0.84 / max(1, len(present))
+    for place, module in enumerate(present):
+        number = modules.index(module)
         own = [bar for bar in bars if bar.module == module and bar.value.measured is not None]
-        places = [
-            groups.index(bar.group) + (number - (len(modules) - 1) / 2) * width for bar in own
-        ]
+        places = [groups.index(bar.group) + (place - (len(present) - 1) / 2) * width for bar in own]
         spreads = [bar.value.measured for bar in own if bar.value.measured is not None]
         axes.bar(
             places,
@@ -86,10 +86,10 @@ def _draw_row(
             linewidth=0.6,
             error_kw={"elinewidth": 0.9, "capsize": 2, "ecolor": "#333333"},
         )
-        for place, bar in zip(places, own, strict=True):
+        for middle, bar in zip(places, own, strict=True):
             if bar.value.published is not None:
                 axes.errorbar(
-                    place,
+                    middle,
                     bar.value.published.mean,
                     yerr=bar.value.published.sd,
                     fmt="D",

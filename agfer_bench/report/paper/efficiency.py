@@ -187,7 +187,7 @@ def _cbam_over_agfer(record: RunRecord, cbam: ModuleRecord, agfer: ModuleRecord)
             known.cbam_over_agfer.accuracy,
             2,
         ),
-        ("parameters, %", _single(more), Value(mean=known.cbam_over_agfer.parameters), 3),
+        ("parameters, %", _single(more), Value(mean=known.cbam_over_agfer.parameters), 2),
         ("layers", _single(layers), _gap(known.efficiency.layers), 0),
         ("rate, Hz", _single(_less(one.hz, other.hz)), _gap(known.efficiency.hz), 1),
         ("training, min", _single(minutes), _gap(known.efficiency.training_minutes), 2),

@@ -26,7 +26,7 @@ def escape(text: str) -> str:
     >>> print(escape("<b>|*"))
     &lt;b>\|\*
     """
-    text = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", printable(text))
+    text = re.sub(r"([\\`*_\[\]|#~$])", r"\\\1", printable(text))
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 

@@ -37,14 +37,14 @@ class Spread:
     def text(self, digits: int = 2) -> str:
         """Write mean and deviation."""
         deviation = "" if self.sd is None else f" ± {self.sd:.{digits}f}"
-        return f"{self.mean:.{digits}f}{deviation}"
+        return f"{self.mean:.{digits}f}{deviation}".replace("-", "\N{MINUS SIGN}")
 
 
 def spread(values: Iterable[float], factor: float = 1) -> Spread | None:
     """Mean and sample standard deviation of finite values times a factor; None for no value.
 
-    >>> spread([0.5, 0.7], 100)
-    Spread(mean=60.0, sd=14.142135623730947, n=2)
+    >>> spread([0.1, 0.2, 0.3], 10).text()
+    '2.00 ± 1.00'
     """
     kept = [factor * float(value) for value in values if np.isfinite(value)]
     if not kept:
