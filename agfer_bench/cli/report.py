@@ -17,8 +17,9 @@ def report(
     svg: Annotated[Path | None, typer.Option(help="Draw the tables into this SVG file.")] = None,
 ) -> None:
     """Show the table of a run that is done."""
+    from agfer_bench.files import write_text
     from agfer_bench.report.table import to_json, to_rich, to_svg
-    from agfer_bench.run.store import load_run, write_text
+    from agfer_bench.run.store import load_run
 
     record = load_run(folder)
     if svg is not None:

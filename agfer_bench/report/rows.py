@@ -136,20 +136,25 @@ def notes(record: RunRecord) -> list[str]:
         f"{protocol.speed.rounds * protocol.speed.passes} passes in "
         f"{protocol.speed.rounds} interleaved rounds. Train s: mean per fold, when it was trained."
     )
+    return lines + remarks(record)
+
+
+def remarks(record: RunRecord) -> list[str]:
+    """Say what is odd about a run: its data, its modules, the plugins around it."""
     absent = sorted(
         {
             (fold.fold + 1, name)
             for module in record.modules
             for fold in module.folds
-            for name, row in zip(data.classes, fold.confusion, strict=True)
+            for name, row in zip(record.data.classes, fold.confusion, strict=True)
             if not any(row)
         }
     )
-    lines += [
+    lines = [
         f"Fold {fold} has no validation image of {name}: its accuracy is over the other classes."
         for fold, name in absent
     ]
-    lines += data.notes
+    lines += record.data.notes
     lines += _test_notes(record.test) if record.test else []
     for module in record.modules:
         stuck = module.single_class_folds

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from agfer_bench.catalogue import Catalogue, Chosen
 from agfer_bench.errors import PluginError
 from agfer_bench.faces.folds import Fold, make_folds
+from agfer_bench.files import replacing, write_text
 from agfer_bench.network.build import host_shape, try_block
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import (
@@ -32,7 +33,7 @@ from agfer_bench.run.environment import describe_environment
 from agfer_bench.run.job import Job, batch_order, run_job
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
-from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump, replacing, write_text
+from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
 from agfer_bench.seeds import derive_seed
 from agfer_bench.specs import AttentionSpec
 

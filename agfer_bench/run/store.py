@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 from pydantic import ValidationError
 
 from agfer_bench.errors import UserError
+from agfer_bench.files import writing
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records import JobRecord, RunRecord
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Store:
@@ -113,39 +110,6 @@ class Store:
 def dump(record: RunRecord | JobRecord) -> str:
     """Write a record as JSON text."""
     return record.model_dump_json(indent=1) + "\n"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        UserError: The folder cannot be written.
-    """
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what was written to it takes its place at the end."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            yield temporary
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the user can mend about writing to a path into a UserError."""
-    try:
-        yield
-    except OSError as error:
-        advice = "free space" if error.errno in _NO_SPACE else "choose another folder with --out"
-        raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
 
 
 def load_run(folder: Path) -> RunRecord:

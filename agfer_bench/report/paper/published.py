@@ -1,0 +1,177 @@
+"""The published numbers: read from `published.toml`, which alone holds them."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0)]
+"""A number of things."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Value(_Model):
+    """A printed mean."""
+
+    mean: float
+    """The mean, in the unit of its table."""
+    sd: float | None = Field(default=None, ge=0)
+    """The printed deviation in the same unit; None where there is none."""
+
+
+Values = dict[str, Value]
+"""By module."""
+
+
+class Part(_Model):
+    """A part of the paper that holds numbers."""
+
+    reference: str
+    """Table, figure or section."""
+
+
+class DataSet(_Model):
+    """One of the two data sets in Table 1."""
+
+    name: str
+    """Name of the data set."""
+    before: dict[str, Count]
+    """Photographs per emotion before cropping."""
+    before_total: int
+    """Their printed total."""
+    after: dict[str, Count]
+    """Images per emotion after cropping."""
+    after_total: int
+    """Their printed total."""
+    loss: float
+    """What cropping lost, in per cent."""
+    share: Value
+    """Share of a class, mean and deviation over the classes, in per cent."""
+
+
+class Table1(Part):
+    """Class counts."""
+
+    training: DataSet
+    """The data set of training and validation."""
+    test: DataSet
+    """The data set of the cross-database test."""
+
+
+class Figure7(Part):
+    """Accuracy per emotion, in per cent: as far as the text gives numbers."""
+
+    mean: Values
+    """Mean over all emotions."""
+    classes: dict[str, Values]
+    """Of single emotions."""
+    other_classes_above: float
+    """What the networks with attention exceed on the other emotions."""
+
+
+class Table2(Part):
+    """Cross-database accuracy, in per cent."""
+
+    groups: dict[str, Values]
+    """By age group."""
+    overall: Values
+    """Mean over the age groups; the deviation is the mean of the groups' deviations."""
+
+
+class Method(_Model):
+    """A row of Table 3."""
+
+    method: str
+    """The authors, as printed."""
+    accuracy: float
+    """In per cent."""
+
+
+class Table3(Part):
+    """Other people's methods."""
+
+    rows: tuple[Method, ...]
+    """As printed."""
+
+
+class Table4(Part):
+    """Accuracy at both strides, in per cent."""
+
+    strides: dict[str, Values]
+    """By stride."""
+
+
+class Efficiency(Part):
+    """Cost."""
+
+    hz: dict[str, float]
+    """Images a second."""
+    layers: dict[str, int]
+    """Layers."""
+    training_minutes: dict[str, float]
+    """Mean training time of a network, in minutes."""
+    base_layers: int
+    """Layers of VGG16 as made for ImageNet."""
+    base_parameters: int
+    """Parameters of VGG16 as made for ImageNet."""
+
+
+class CbamOverAgfer(Part):
+    """What CBAM has more than AGFER."""
+
+    accuracy: Value
+    """In points."""
+    parameters: float
+    """In per cent."""
+
+
+class Fitting(Part):
+    """Speed of fitting."""
+
+    epochs: int
+    """Epochs that all networks were trained."""
+    base_accuracy: float
+    """What base reached then, in per cent."""
+    base_long_epochs: int
+    """Epochs after which base was similar to the others."""
+
+
+class Published(_Model):
+    """All published numbers."""
+
+    doi: str
+    """DOI of the paper."""
+    citation: str
+    """Authors, year, place."""
+    machine: str
+    """Machine and software of the published times."""
+    table_1: Table1
+    """Class counts."""
+    figure_7: Figure7
+    """Accuracy per emotion."""
+    table_2: Table2
+    """Cross-database accuracy."""
+    table_3: Table3
+    """Other people's methods."""
+    table_4: Table4
+    """Accuracy at both strides."""
+    efficiency: Efficiency
+    """Cost."""
+    cbam_over_agfer: CbamOverAgfer
+    """What CBAM has more than AGFER."""
+    fitting: Fitting
+    """Speed of fitting."""
+
+
+@cache
+def published() -> Published:
+    """Load the published numbers."""
+    path = files("agfer_bench.report.paper") / "published.toml"
+    return Published.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
