@@ -45,6 +45,23 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a second set of blobs: other people, two age groups, one class less and one more."""
+    folder = tmp_path_factory.mktemp("others")
+    random = np.random.default_rng(1)
+    lines = ["file_name,emotion,subject,age_group"]
+    for number, emotion in ((0, "anger"), (1, "happiness"), (2, "fear")):
+        for subject in range(5):
+            image = random.integers(0, 60, (40, 40, 3), dtype=np.uint8)
+            image[5 + 10 * number : 15 + 10 * number, 8:32] += 150
+            assert cv2.imwrite(str(folder / f"{emotion}{subject}.png"), image)
+            age = "old" if subject < 2 else "young"
+            lines.append(f"{emotion}{subject}.png,{emotion},t{subject},{age}")
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 class FakeDistribution(Distribution):
     """A distribution that exists only in metadata."""
 

@@ -181,7 +181,7 @@ def title_of(ablation: Ablation) -> str:
     return f"Ablation of {ablation.axis.name} · {title(record, without=varied)}"
 
 
-def _cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
+def text_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
     """Return the table's columns and its cells as text."""
     rows = rows_of(ablation)
     columns = ["Module", ablation.axis.name, "Accuracy %"]
@@ -215,7 +215,7 @@ def _interval(row: dict[str, Any]) -> str:
 
 def to_rich(ablation: Ablation) -> RenderableType:
     """Return the table and its notes for a terminal."""
-    columns, lines = _cells(ablation)
+    columns, lines = text_cells(ablation)
     table = Table()
     for position, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if position > 1 else "left", no_wrap=True)
@@ -231,7 +231,7 @@ def to_rich(ablation: Ablation) -> RenderableType:
 
 def to_markdown(ablation: Ablation) -> str:
     """Return title, table and notes as Markdown."""
-    columns, lines = _cells(ablation)
+    columns, lines = text_cells(ablation)
     frame = pd.DataFrame(lines, columns=columns)
     remarks = "\n".join(f"- {line}" for line in notes_of(ablation))
     return f"# {title_of(ablation)}\n\n{markdown_table(frame, texts=2)}\n\n{remarks}\n"

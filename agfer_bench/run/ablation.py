@@ -15,13 +15,14 @@ import pandas as pd
 
 from agfer_bench.catalogue import Catalogue, Chosen
 from agfer_bench.errors import UserError
+from agfer_bench.files import write_text
 from agfer_bench.options import nearest
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records import ModuleRecord, RunRecord
 from agfer_bench.report.ablation import Ablation, Axis, Cell, frame_of, to_markdown
 from agfer_bench.run.reporter import Reporter, Under
 from agfer_bench.run.runner import BASE, RunSettings, Timing, run
-from agfer_bench.run.store import PREDICTIONS, write_text
+from agfer_bench.run.store import PREDICTIONS
 from agfer_bench.specs import AttentionSpec
 
 AXES = {
@@ -30,7 +31,7 @@ AXES = {
         Axis(
             name="guidance",
             setting="guidance",
-            values=("false", "true"),
+            values=("off", "on"),
             what="Guidance mask while training, off and on.",
         ),
         Axis(

@@ -28,10 +28,10 @@ def test_guidance_is_compared_fold_by_fold(runs: Runs, count_jobs: list[str]) ->
     assert ablation.shares_folds
     rows = rows_of(ablation)
     assert [(row["module"], row["guidance"]) for row in rows] == [
-        ("base", "false"),
-        ("base", "true"),
-        ("se", "false"),
-        ("se", "true"),
+        ("base", "off"),
+        ("base", "on"),
+        ("se", "off"),
+        ("se", "on"),
     ]
     off, on = ablation.cells[2].module, ablation.cells[3].module
     by_hand = np.subtract(on.accuracies, off.accuracies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agfer_bench.records import DataRecord
+from agfer_bench.report.paper.ablations import ablation_section
 from agfer_bench.report.paper.ages import age_section
 from agfer_bench.report.paper.classes import class_section
 from agfer_bench.report.paper.comparisons import method_section, stride_section
@@ -29,6 +30,7 @@ _SECTIONS = (
     efficiency_section,
     overfit_section,
     fitting_section,
+    ablation_section,
 )
 
 
@@ -88,7 +90,6 @@ def _data(data: DataRecord) -> str:
 
 
 def _notes(study: Study) -> tuple[str, ...]:
-    record = study.main
     notes = [
         "Accuracy: mean per-class recall after the last epoch, the paper's “average of the "
         "true-positive accuracies”. ± is always a sample standard deviation (SD), of what each "

@@ -37,7 +37,7 @@ class Example:
     emotion: str
     """What it shows."""
     photograph: NDArray[np.uint8]
-    """(H, W, 3) RGB, as the file holds it."""
+    """(H, W, 3) RGB; a large one is a smaller copy."""
     boxes: dict[str, Box]
     """`face`, `eye`, `pair`, `mouth`, `crop`; with `crop=none` only the last."""
     crop: NDArray[np.uint8]

@@ -1,0 +1,159 @@
+"""The paper's study: base and blocks at both strides, tested on a second data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agfer_bench.catalogue import Catalogue
+from agfer_bench.faces.decode import decode, opencv
+from agfer_bench.faces.prepare import counts
+from agfer_bench.network.guidance import fusion_weights
+from agfer_bench.protocol import fingerprint
+from agfer_bench.records import RunRecord
+from agfer_bench.report.ablation import Ablation
+from agfer_bench.report.paper.study import Example, Study, StudyRun
+from agfer_bench.report.paper.write import write_report
+from agfer_bench.run.ablation import AXES, ablate
+from agfer_bench.run.data import FaceData, load_data
+from agfer_bench.run.reporter import Reporter, Under
+from agfer_bench.run.runner import RunSettings, run
+from agfer_bench.run.store import PREDICTIONS
+
+STRIDES = (16, 32)
+"""The paper's host, and the one with pool5 (Table 4)."""
+
+_BOXES = ("face", "eye", "pair", "mouth", "crop")
+_PRINTED = 480
+"""Longest side of a photograph in the report, in pixels."""
+_EXAMPLES = 3
+"""Photographs of each data set that the report shows."""
+
+
+def run_study(
+    settings: RunSettings,
+    catalogue: Catalogue,
+    reporter: Reporter,
+    *,
+    ablations: Sequence[str] = (),
+    examples: bool = True,
+) -> tuple[Study, Path]:
+    """Run what the paper ran, or take what is done, and write the report.
+
+    Args:
+        settings: Modules, data, protocol; its stride is passed over.
+        catalogue: Where modules come from.
+        reporter: Hears of progress.
+        ablations: Names of further comparisons (`run.ablation.AXES`).
+        examples: Whether the report shows photographs.
+
+    Returns:
+        The study, and the path of report.html.
+
+    Raises:
+        UserError: As `run`.
+    """
+    runs, names = [], []
+    for stride in STRIDES:
+        protocol = settings.protocol.with_settings({"stride": stride})
+        one = replace(settings, protocol=protocol, timing="keep")
+        record, folder = run(one, catalogue, Under(reporter, f"stride {stride}"))
+        runs.append(StudyRun(record=record, predictions=_predictions(folder)))
+        names.append(folder.name)
+    grids = [_ablate(name, settings, catalogue, reporter) for name in ablations]
+    data = load_data(settings.source, settings.protocol, reporter)
+    second = None
+    if settings.test is not None:
+        second = load_data(settings.test, settings.protocol, reporter)
+    study = Study(
+        runs=tuple(runs),
+        counts=counts(data.crops),
+        test_counts=counts(second.crops) if second else None,
+        mask=settings.mask,
+        examples=tuple(_examples([data, second], settings, runs[0].record)) if examples else (),
+        ablations=tuple(grids),
+    )
+    content = [names, [[g.axis.name, [folder for _, folder in g.runs]] for g in grids], examples]
+    return study, write_report(study, settings.out / f"paper-{fingerprint(content)[:10]}")
+
+
+def _ablate(name: str, settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> Ablation:
+    protocol = settings.protocol.with_settings({"stride": STRIDES[0]})
+    return ablate(AXES[name], replace(settings, protocol=protocol), catalogue, reporter)
+
+
+def _predictions(folder: Path) -> pd.DataFrame:
+    """Read a run's predictions; without any trained fold there are none."""
+    path = folder / PREDICTIONS
+    if not path.exists():
+        return pd.DataFrame(columns=["module", "fold", "set", "image", "true", "predicted"])
+    return pd.read_parquet(path)
+
+
+def _examples(
+    sets: Sequence[FaceData | None], settings: RunSettings, record: RunRecord
+) -> Iterator[Example]:
+    """Yield a few photographs of each data set, always the same ones."""
+    folds = [fold for module in record.modules for fold in module.folds]
+    mean = np.asarray(folds[0].channel_mean if folds else (127.5,) * 3)
+    weights = fusion_weights(settings.mask, settings.protocol.alpha)
+    for data in sets:
+        for row in _chosen(data) if data else ():
+            assert data is not None
+            name = data.names[row]
+            crop = np.asarray(data.crops.pixels[row])
+            # About the channels' means, since the network's input is centred before it is fused.
+            fused = (crop - mean) * weights[:, :, None] + mean
+            photograph, scale = _small((data.root / name).read_bytes())
+            yield Example(
+                name=name,
+                data=data.record.name,
+                emotion=data.record.classes[data.labels[row]],
+                photograph=photograph,
+                boxes=_boxes(data.crops.table.iloc[row], scale),
+                crop=crop,
+                fused=np.clip(fused + 0.5, 0, 255).astype(np.uint8),
+            )
+
+
+def _chosen(data: FaceData) -> list[int]:
+    """Choose rows of different emotions and, as far as can be, different people, at their apex."""
+    table = data.crops.table
+    emotions = [name for name in data.record.classes if name != "neutral"][::2][:_EXAMPLES]
+    rows = []
+    for number, emotion in enumerate(emotions):
+        of_emotion = np.flatnonzero(table["emotion"] == emotion)
+        row = of_emotion[int((number + 0.5) / len(emotions) * len(of_emotion))]
+        sequence = table["sequence"].iloc[row]
+        if isinstance(sequence, str):
+            row = np.flatnonzero(table["sequence"] == sequence)[-1]
+        rows.append(int(row))
+    return rows
+
+
+def _small(data: bytes) -> tuple[NDArray[np.uint8], float]:
+    """Decode a photograph for print: at most so many pixels a side, and the factor to get there."""
+    photograph = decode(data)
+    scale = min(1.0, _PRINTED / max(photograph.shape))
+    if scale == 1:
+        return photograph, scale
+    cv2 = opencv()
+    small = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8), scale
+
+
+def _boxes(row: pd.Series[Any], scale: float) -> dict[str, tuple[int, int, int, int]]:
+    """Return the boxes that were found in a photograph, in pixels of its small copy."""
+    found = {}
+    for part in _BOXES:
+        sides = [row.get(f"{part}_{side}") for side in ("x", "y", "width", "height")]
+        if all(side is not None for side in sides):
+            x, y, width, height = (round(int(str(side)) * scale) for side in sides)
+            found[part] = (x, y, width, height)
+    return found
