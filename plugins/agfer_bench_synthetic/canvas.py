@@ -47,7 +47,7 @@ def mirror(shape: Points, side: int) -> Points:
     return shape * np.array([side, 1], dtype=np.float32)
 
 
-def smooth(corners: Points, *, closed: bool = False, steps: int = 6) -> Points:
+def smooth(corners: Points, *, closed: bool = False, steps: int = 9) -> Points:
     """A Catmull-Rom curve through all corners, `steps` points for each piece."""
     before, after = (corners[-1:], corners[:2]) if closed else (corners[:1], corners[-1:])
     padded = np.concatenate([before, corners, after])
@@ -64,7 +64,7 @@ def smooth(corners: Points, *, closed: bool = False, steps: int = 6) -> Points:
     return joined.astype(np.float32)
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, *, steps: int = 24) -> Points:
+def ellipse(x: float, y: float, rx: float, ry: float, *, steps: int = 40) -> Points:
     """The outline of an upright ellipse."""
     angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     outline = np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=1)
@@ -117,6 +117,19 @@ class Canvas:
         twin = Canvas.__new__(Canvas)
         twin.window, twin.scale, twin.turn = self.window, self.scale, self.turn
         twin.rgba = self.rgba.copy()
+        return twin
+
+    def part(self, rows: slice, columns: slice) -> Canvas:
+        """A canvas of its own that shows some rows and columns of this one."""
+        twin = Canvas.__new__(Canvas)
+        twin.scale, twin.turn = self.scale, self.turn
+        twin.rgba = self.rgba[rows, columns].copy()
+        twin.window = Window(
+            left=self.window.left + columns.start / self.scale,
+            top=self.window.top + rows.start / self.scale,
+            width=twin.rgba.shape[1] / self.scale,
+            height=twin.rgba.shape[0] / self.scale,
+        )
         return twin
 
     def pixels(self, shape: Points) -> Points:

@@ -24,6 +24,9 @@ TONGUE = (0.66, 0.3, 0.3)
 SCLERA = (0.93, 0.91, 0.89)
 LASH = (0.1, 0.07, 0.06)
 
+HAIRS_SHOW = 150.0
+"""Pixels to an eye distance from which the single hairs of a brow can be seen."""
+
 
 def shaded(colour: Colour, amount: float) -> Colour:
     """The colour darkened, warm in the shade as skin is; an amount below 0 lightens it."""
@@ -104,6 +107,7 @@ def _eye(
     corner = ellipse(side * (0.5 - who.eye_width + 0.018), 0.004, 0.022, 0.018, steps=10)
     canvas.paint(corner, (0.74, 0.45, 0.42), alpha=0.7, soft=0.006)
     widths = np.linspace(0.02, 0.046, len(top), dtype=np.float32) * who.lashes
+    widths[-2:] *= np.array([0.8, 0.2], dtype=np.float32)
     tail = top.copy()
     tail[-1] += np.array([side * 0.025, -0.012], dtype=np.float32)
     canvas.paint(ribbon(tail, widths), LASH, alpha=0.92, soft=0.003)
@@ -125,7 +129,7 @@ def _lid_skin(
     canvas.paint(
         ribbon(pouch, taper(len(pouch), 0.034)),
         shaded(who.skin, 0.4),
-        alpha=min(0.12 + 0.25 * who.age + 0.45 * tight, 0.8),
+        alpha=min(0.12 + 0.3 * who.age + 0.45 * tight, 0.85),
         soft=0.011,
     )
 
@@ -152,7 +156,31 @@ def _brow(canvas: Canvas, who: Identity, what: Expression, side: int) -> None:
     red, green, blue = who.hair
     colour = (0.62 * red, 0.6 * green, 0.6 * blue)
     canvas.paint(outline, shaded(who.skin, 0.4), alpha=0.35, soft=0.03)
-    canvas.paint(outline, colour, alpha=0.88, soft=0.013)
+    if canvas.scale < HAIRS_SHOW:
+        canvas.paint(outline, colour, alpha=0.88, soft=0.013)
+        return
+    canvas.paint(outline, colour, alpha=0.6, soft=0.02)
+    _brow_hairs(canvas, mirror(line, side), widths * who.brow_thickness, side, colour)
+
+
+def _brow_hairs(
+    canvas: Canvas, line: Points, widths: np.ndarray, side: int, colour: Colour
+) -> None:
+    """Single hairs across a brow, steeper towards the nose; spread by the golden ratio."""
+    for number in range(90):
+        along, across = (0.618 * number) % 1, (0.414 * number) % 1 - 0.5
+        place = along * (len(line) - 1)
+        low = min(int(place), len(line) - 2)
+        root = line[low] + (place - low) * (line[low + 1] - line[low])
+        root[1] += np.float32(across * widths[low])
+        lean, length = 0.5 + 0.9 * along + 0.3 * across, 0.05 + 0.02 * ((0.732 * number) % 1)
+        tip = root + np.array(
+            [side * length * np.sin(lean), -length * np.cos(lean)], dtype=np.float32
+        )
+        tone = 0.75 + 0.5 * ((0.555 * number) % 1)
+        hair = (min(tone * colour[0], 1), min(tone * colour[1], 1), min(tone * colour[2], 1))
+        shape = ribbon(np.stack([root, (root + tip) / 2, tip]), taper(3, 0.011, ends=0.4))
+        canvas.paint(shape, hair, alpha=0.75, soft=0.002)
 
 
 def _folds(canvas: Canvas, who: Identity, what: Expression) -> None:
