@@ -51,7 +51,12 @@ class Take:
 
 
 def _oversampling(eye_distance: float) -> float:
-    """How much larger than the frame a head is painted: fine detail matters on small faces."""
+    """How much larger than the frame a head is painted: fine detail matters on small faces.
+
+    On the largest it has run out, and a smaller painting saves a third of the time.
+    """
+    if eye_distance > 500:
+        return 500 / eye_distance
     return 2.0 if eye_distance < 100 else 1.5 if eye_distance < 250 else 1.0
 
 
