@@ -16,16 +16,14 @@ from agfer_bench_synthetic.canvas import (
     smooth,
     taper,
 )
-from agfer_bench_synthetic.features import shaded
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 
 GRAINS = (0.05, 0.022, 0.01)
 """Sizes of the skin's grain in eye distances; what a canvas cannot resolve is left out."""
 
 
-def pores(
-    scale: float, shape: tuple[int, ...], who: Identity, rng: np.random.Generator
-) -> Raster:
+def pores(scale: float, shape: tuple[int, ...], who: Identity, rng: np.random.Generator) -> Raster:
     """Brightness of the skin's grain about 1, at the canvas's size: coarser in old age."""
     rows, columns = shape[:2]
     grain = np.ones((rows, columns), dtype=np.float32)
@@ -83,10 +81,11 @@ def _lines(who: Identity) -> list[tuple[Points, float, float, float]]:
             0.05,
             0.85,
         ),
-        (points((wide + 0.02, mouth + 0.07), (wide + 0.07, mouth + 0.2), (wide + 0.05, 1.5)), 0.04, 0.7),
+        (points((wide + 0.02, mouth + 0.07), (wide + 0.07, mouth + 0.2), (0.43, 1.5)), 0.04, 0.7),
         (points((0.66, 0.45), (0.74, 0.68), (0.72, 0.9)), 0.035, 0.35),
     ]
-    return [(line, w, s, 0.012 if w < 0.04 else 0.02) for line, w, s in forehead + crow + bags + cheek]
+    lines = forehead + crow + bags + cheek
+    return [(line, width, depth, 0.012 if width < 0.04 else 0.02) for line, width, depth in lines]
 
 
 def _spots(canvas: Canvas, who: Identity, depth: float) -> None:

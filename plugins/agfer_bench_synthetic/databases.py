@@ -109,9 +109,8 @@ def _draw(place: Place, root: Path, order: Order) -> None:
         f"{order.name}: {options}\n",
         encoding="utf-8",
     )
-    draw_all(
-        order, root, place.workers, lambda done: place.progress(f"drawing {order.name}", done, total)
-    )
+    what = f"drawing {order.name}"
+    draw_all(order, root, place.workers, lambda done: place.progress(what, done, total))
 
 
 def _draw_whole(place: Place, root: Path, order: Order) -> None:

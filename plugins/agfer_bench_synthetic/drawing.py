@@ -32,9 +32,7 @@ def draw_share(order: Order, root: Path, *, share: int = 0, shares: int = 1) -> 
             yield
 
 
-def draw_all(
-    order: Order, root: Path, workers: int, drawn: Callable[[int], None]
-) -> None:
+def draw_all(order: Order, root: Path, workers: int, drawn: Callable[[int], None]) -> None:
     """Draw all images into `root`; `drawn` hears how many are done.
 
     Raises:

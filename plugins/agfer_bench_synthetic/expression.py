@@ -157,6 +157,8 @@ def draw_manner(
     unrest = moment.normal(0, variety.unrest, count).clip(-0.25, 0.25)
     # The first two actions raise a brow as a whole.
     unrest[:2] += np.clip(moment.normal(0, variety.tension), -0.5, 0.5)
+    # At rest a mouth is closed: teeth in a neutral face would make it smile.
+    unrest[-1] = min(unrest[-1], 0.06)
     return Manner(
         apex=_expression(np.clip(strength * gain * prototype, -0.8, 1.15)),
         unrest=_expression(unrest),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from agfer_bench_synthetic.brows import paint_brow
 from agfer_bench_synthetic.canvas import (
     Canvas,
-    Colour,
     Points,
     ellipse,
     mirror,
@@ -17,27 +17,13 @@ from agfer_bench_synthetic.canvas import (
 )
 from agfer_bench_synthetic.expression import Expression
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 
 INNER_MOUTH = (0.24, 0.07, 0.075)
 TOOTH = (0.93, 0.91, 0.86)
 TONGUE = (0.66, 0.3, 0.3)
 SCLERA = (0.93, 0.91, 0.89)
 LASH = (0.1, 0.07, 0.06)
-
-HAIRS_SHOW = 150.0
-"""Pixels to an eye distance from which the single hairs of a brow can be seen."""
-
-
-def shaded(colour: Colour, amount: float) -> Colour:
-    """The colour darkened, warm in the shade as skin is; an amount below 0 lightens it."""
-    red, green, blue = colour
-    if amount < 0:
-        return (
-            red - amount * (1 - red),
-            green - amount * (1 - green),
-            blue - amount * (1 - blue),
-        )
-    return red * (1 - 0.85 * amount), green * (1 - amount), blue * (1 - 1.05 * amount)
 
 
 def paint_features(
@@ -47,7 +33,7 @@ def paint_features(
     _root_of_nose(canvas, who, what)
     for side in (-1, 1):
         _eye(canvas, who, what, side, gaze)
-        _brow(canvas, who, what, side)
+        paint_brow(canvas, who, what, side)
     _folds(canvas, who, what)
     _mouth(canvas, who, what)
 
@@ -132,55 +118,6 @@ def _lid_skin(
         alpha=min(0.12 + 0.3 * who.age + 0.45 * tight, 0.85),
         soft=0.011,
     )
-
-
-def _brow(canvas: Canvas, who: Identity, what: Expression, side: int) -> None:
-    lower = what.brow_lower
-    # Frowning and grieving tilt a brow about its middle: a brow that moved as a whole would take
-    # the detected eye, and so the crop, with it.
-    inner = -0.12 * what.brow_inner_up + 0.13 * lower + 0.03 * what.nose_wrinkle
-    outer = -0.1 * what.brow_outer_up + 0.07 * what.brow_inner_up - 0.06 * lower
-    middle = 0.3 * inner + 0.7 * outer
-    x = who.brow_gap - 0.06 * lower
-    height, slope = -who.brow_height, who.brow_slope
-    line = smooth(
-        points(
-            (x, height + 0.05 + inner),
-            (x + 0.2, height + 0.005 - 0.5 * slope + 0.6 * inner + 0.4 * middle),
-            (x + 0.42, height - 0.03 - slope + middle),
-            (0.78, height + 0.05 - slope + 0.2 * outer),
-        )
-    )
-    widths = np.interp(np.linspace(0, 1, len(line)), [0, 0.12, 0.5, 1], [0.55, 1, 0.9, 0.12])
-    outline = ribbon(mirror(line, side), (widths * who.brow_thickness).astype(np.float32))
-    red, green, blue = who.hair
-    colour = (0.62 * red, 0.6 * green, 0.6 * blue)
-    canvas.paint(outline, shaded(who.skin, 0.4), alpha=0.35, soft=0.03)
-    if canvas.scale < HAIRS_SHOW:
-        canvas.paint(outline, colour, alpha=0.88, soft=0.013)
-        return
-    canvas.paint(outline, colour, alpha=0.6, soft=0.02)
-    _brow_hairs(canvas, mirror(line, side), widths * who.brow_thickness, side, colour)
-
-
-def _brow_hairs(
-    canvas: Canvas, line: Points, widths: np.ndarray, side: int, colour: Colour
-) -> None:
-    """Single hairs across a brow, steeper towards the nose; spread by the golden ratio."""
-    for number in range(90):
-        along, across = (0.618 * number) % 1, (0.414 * number) % 1 - 0.5
-        place = along * (len(line) - 1)
-        low = min(int(place), len(line) - 2)
-        root = line[low] + (place - low) * (line[low + 1] - line[low])
-        root[1] += np.float32(across * widths[low])
-        lean, length = 0.5 + 0.9 * along + 0.3 * across, 0.05 + 0.02 * ((0.732 * number) % 1)
-        tip = root + np.array(
-            [side * length * np.sin(lean), -length * np.cos(lean)], dtype=np.float32
-        )
-        tone = 0.75 + 0.5 * ((0.555 * number) % 1)
-        hair = (min(tone * colour[0], 1), min(tone * colour[1], 1), min(tone * colour[2], 1))
-        shape = ribbon(np.stack([root, (root + tip) / 2, tip]), taper(3, 0.011, ends=0.4))
-        canvas.paint(shape, hair, alpha=0.75, soft=0.002)
 
 
 def _folds(canvas: Canvas, who: Identity, what: Expression) -> None:

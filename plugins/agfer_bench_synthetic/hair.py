@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from agfer_bench_synthetic.canvas import Canvas, Points, ellipse, points, ribbon, smooth
-from agfer_bench_synthetic.features import shaded
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 
 CROWN = -1.72
 """Height of the bare skull over the eyes."""
@@ -40,7 +40,7 @@ def paint_long_hair(canvas: Canvas, who: Identity) -> None:
             (0.0, 2.4),
         ]
         outline = smooth(points(*half, *((-x, y) for x, y in reversed(half[1:-1]))), closed=True)
-        canvas.paint(outline, shaded(who.hair, 0.25))
+        canvas.paint(outline, shaded(who.hair, 0.4))
 
 
 def paint_front_hair(canvas: Canvas, who: Identity, rng: np.random.Generator) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from agfer_bench_synthetic.age import paint_age, pores
 from agfer_bench_synthetic.canvas import (
     Canvas,
     Points,
@@ -19,9 +20,8 @@ from agfer_bench_synthetic.canvas import (
     smooth,
     taper,
 )
-from agfer_bench_synthetic.age import paint_age, pores
-from agfer_bench_synthetic.features import shaded
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 from agfer_bench_synthetic.turn import Turn
 
 HEAD = Window(left=-1.9, top=-2.3, width=3.8, height=4.4)
@@ -176,9 +176,7 @@ def _stretched(small: Raster, canvas: Canvas) -> Raster:
     return np.asarray(cv2.resize(small, (columns, rows), interpolation=how), dtype=np.float32)
 
 
-def skin_texture(
-    canvas: Canvas, who: Identity, shade: Raster, rng: np.random.Generator
-) -> Raster:
+def skin_texture(canvas: Canvas, who: Identity, shade: Raster, rng: np.random.Generator) -> Raster:
     """The skin's colour over the whole canvas: shadows warm, lights cool, grain where it shows."""
     warm = np.array([0.85, 1.02, 1.15], dtype=np.float32)
     tone = np.array(who.skin, dtype=np.float32) * np.maximum(shade, 0.2)[:, :, None] ** warm

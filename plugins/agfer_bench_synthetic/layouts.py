@@ -89,9 +89,7 @@ class OuluCasia:
         return Cast(seed=self.seed, troupe=1, studio=studio)
 
     def _name(self, subject: int, place: int, frame: int) -> str:
-        return (
-            f"OriginalImg/VL/Strong/P{subject + 1:03d}/{OULU_EMOTIONS[place]}/{frame:03d}.jpeg"
-        )
+        return f"OriginalImg/VL/Strong/P{subject + 1:03d}/{OULU_EMOTIONS[place]}/{frame:03d}.jpeg"
 
     def _lengths(self, subject: int) -> list[int]:
         """Frames of each of a subject's sequences.

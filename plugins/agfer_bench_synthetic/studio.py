@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from agfer_bench_synthetic.canvas import Canvas, Colour, Points, Raster, Window, points, smooth
-from agfer_bench_synthetic.features import shaded
 from agfer_bench_synthetic.hair import paint_long_hair
 from agfer_bench_synthetic.head import Light, neck_width
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 from agfer_bench_synthetic.turn import Turn
 
 
