@@ -201,11 +201,6 @@ def paint_skull(canvas: Canvas, who: Identity, shade: Raster, rng: np.random.Gen
     _nose(canvas, who)
 
 
-def neck_width(who: Identity) -> float:
-    """Half the width of the neck."""
-    return (0.66 if who.sex == "male" else 0.56) * who.face_width
-
-
 def _cheeks(canvas: Canvas, who: Identity) -> None:
     red = (min(who.skin[0] * 1.02, 1), who.skin[1] * 0.74, who.skin[2] * 0.72)
     for side in (-1, 1):

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeAlias
 
 from agfer_bench_synthetic.casting import Cast, Stream, onset
 from agfer_bench_synthetic.render import Frame
-from agfer_bench_synthetic.studio import PORTRAITS, Studio
+from agfer_bench_synthetic.studio import Studio
 
 OULU_EMOTIONS = ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise")
 """The folders of OULU-CASIA."""
@@ -35,6 +35,32 @@ FACES_GROUPS = {"y": 58, "m": 56, "o": 57}
 
 GROUP_AGES = {"y": (0.0, 0.15), "m": (0.45, 0.6), "o": (0.85, 1.0)}
 """How old a person of each group is drawn, 0 to 1."""
+
+PORTRAITS = Studio(
+    height=3543,
+    width=2835,
+    aspect=2835 / 3543,
+    eye_distance=(0.19, 0.203),
+    wander=(0.06, 0.05),
+    roll=1.0,
+    yaw=0.03,
+    pitch=0.06,
+    lamp=(-0.12, 0.12),
+    ambient=(0.6, 0.72),
+    uneven=0.045,
+    balance=(0.97, 1.0, 1.04),
+    warmth=0.008,
+    exposure=(0.98, 1.06),
+    blur=(0.07, 0.1),
+    noise=(0.003, 0.005),
+    clutter=0.0,
+    wall=(0.6, 0.66),
+    wall_hue=0.008,
+    wall_patches=0.12,
+    cloth=(0.4, 0.5),
+    cloth_hue=0.01,
+)
+"""A portrait photographer's: still, frontal, soft light, a grey backdrop and a sharp camera."""
 
 
 @dataclass(frozen=True, kw_only=True)

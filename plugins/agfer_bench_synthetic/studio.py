@@ -9,7 +9,7 @@ import numpy as np
 
 from agfer_bench_synthetic.canvas import Canvas, Colour, Points, Raster, Window, points, smooth
 from agfer_bench_synthetic.hair import paint_long_hair
-from agfer_bench_synthetic.head import Light, neck_width
+from agfer_bench_synthetic.head import Light
 from agfer_bench_synthetic.identity import Identity
 from agfer_bench_synthetic.tone import shaded
 from agfer_bench_synthetic.turn import Turn
@@ -68,33 +68,6 @@ class Studio:
     def reach(self) -> float:
         """What lengths are a share of: the height, unless the frame is too narrow for it."""
         return min(self.height, self.width / self.aspect)
-
-
-PORTRAITS = Studio(
-    height=3543,
-    width=2835,
-    aspect=2835 / 3543,
-    eye_distance=(0.19, 0.203),
-    wander=(0.06, 0.05),
-    roll=1.0,
-    yaw=0.03,
-    pitch=0.06,
-    lamp=(-0.12, 0.12),
-    ambient=(0.6, 0.72),
-    uneven=0.045,
-    balance=(0.97, 1.0, 1.04),
-    warmth=0.008,
-    exposure=(0.98, 1.06),
-    blur=(0.07, 0.1),
-    noise=(0.003, 0.005),
-    clutter=0.0,
-    wall=(0.6, 0.66),
-    wall_hue=0.008,
-    wall_patches=0.12,
-    cloth=(0.4, 0.5),
-    cloth_hue=0.01,
-)
-"""A portrait photographer's: still, frontal, soft light, a grey backdrop and a sharp camera."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +189,15 @@ def _mirrored(half: list[tuple[float, float]]) -> Points:
     return smooth(points(*half, *((-x, y) for x, y in reversed(half))), closed=True)
 
 
+def _neck_width(who: Identity) -> float:
+    """Half the width of the neck."""
+    return (0.66 if who.sex == "male" else 0.56) * who.face_width
+
+
 def _body(
     canvas: Canvas, who: Identity, pose: Pose, studio: Studio, rng: np.random.Generator
 ) -> None:
-    neck, chin = neck_width(who), who.chin
+    neck, chin = _neck_width(who), who.chin
     throat = _mirrored([(neck, 1.0), (neck, chin + 0.3), (neck + 0.3, chin + 0.75), (0.6, 4.5)])
     # The neck follows a tilted head above and stands on level shoulders below.
     lean = -np.sin(np.deg2rad(pose.roll)) * np.interp(throat[:, 1], [1.0, chin + 0.6], [chin, 0])
