@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 import pytest
 from agfer_bench_synthetic import draw_faces, draw_oulu_casia
-from agfer_bench_synthetic.casting import onset, rising
+from agfer_bench_synthetic.casting import Cast, Stream, onset, rising
+from agfer_bench_synthetic.drawing import draw_share
+from agfer_bench_synthetic.layouts import Faces, OuluCasia
 
 from agfer_bench import DRAWN_MARKER, Place
 
@@ -80,8 +82,6 @@ def test_few_persons_are_balanced(persons: int, place: Places, tmp_path: Path) -
 
 def test_lengths_vary_as_in_the_real_set(place: Places, tmp_path: Path) -> None:
     """10,379 frames at 80 subjects, so 259 or 260 at two; names come from the same function."""
-    from agfer_bench_synthetic.layouts import OuluCasia
-
     draw_oulu_casia(at(place, tmp_path / "set"), subjects=2, width=64, height=48)
     names = names_in(tmp_path / "set")
     order = OuluCasia(subjects=80, frames=0, neutral_frames=3, width=320, height=240, seed=0)
@@ -137,8 +137,6 @@ def test_more_people_leave_the_first_ones_as_they_are(
 
 
 def test_portraits_show_others_than_the_sequences_do() -> None:
-    from agfer_bench_synthetic.casting import Cast, Stream
-
     first = [Cast(seed=0, troupe=t).rng(Stream.IDENTITY, 0).uniform(size=9) for t in (1, 2)]
     assert not np.isin(first[0], first[1]).any()
 
@@ -152,19 +150,20 @@ def test_two_takes_of_an_expression_differ(place: Places, tmp_path: Path) -> Non
         assert first != second
 
 
-def test_a_portrait_in_full_size(place: Places) -> None:
+def test_a_portrait_in_full_size(tmp_path: Path) -> None:
     """One of the 2052, as the set has it: not flat, not blocky, no larger than a photograph."""
-    from agfer_bench_synthetic.layouts import Faces
-
     order = Faces(persons=171, width=2835, height=3543, seed=0)
-    ((name, frame),) = order.draw(9)
-    assert name == "001_y_f_n_b.jpg"
-    assert frame.shape == (3543, 2835, 3)
-    assert frame.dtype == np.uint8
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float64)
-    # Neighbours differ, by noise and detail, but a blocky picture's would be equal in runs.
-    assert (np.diff(grey, axis=1) != 0).mean() > 0.3
-    assert 1 < np.abs(np.diff(grey[::8, ::8], axis=1)).mean() < 20
+    assert next(draw_share(order, tmp_path)) is None
+    (path,) = tmp_path.iterdir()
+    assert path.name == "001_y_f_a_a.jpg"
+    assert 2e5 < path.stat().st_size < 5e6
+    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert grey is not None
+    assert grey.shape == (3543, 2835)
+    steps = np.abs(np.diff(grey.astype(np.float64), axis=1))
+    # Noise and detail make neighbours differ; an enlarged small picture has them equal in runs.
+    assert (steps != 0).mean() > 0.3
+    assert steps.mean() < 3
 
 
 def test_intensities_rise_to_the_apex() -> None:
