@@ -107,6 +107,7 @@ def _cap(who: Identity) -> Points:
 def _strands(canvas: Canvas, who: Identity, cap: Points, rng: np.random.Generator) -> None:
     """Light and dark strands that run from the parting down to the sides."""
     origin = 0.5 * who.hair_part if who.hair_style != "bun" else 0.0
+    inside = canvas.coverage(cap)
     for _ in range(26):
         end, bend, tone = rng.uniform(-1, 1), rng.normal(0, 0.06), rng.uniform(-0.3, 0.5)
         x = end * (who.face_width + 0.1)
@@ -118,7 +119,9 @@ def _strands(canvas: Canvas, who: Identity, cap: Points, rng: np.random.Generato
                 (x, -0.75 + 0.35 * abs(end)),
             )
         )
-        canvas.paint(ribbon(strand, 0.05), shaded(who.hair, tone), alpha=0.3, soft=0.014, clip=cap)
+        canvas.paint(
+            ribbon(strand, 0.05), shaded(who.hair, tone), alpha=0.3, soft=0.014, within=inside
+        )
 
 
 def _streaks(canvas: Canvas, who: Identity, rng: np.random.Generator) -> None:
