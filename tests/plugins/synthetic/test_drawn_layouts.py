@@ -111,13 +111,13 @@ def test_the_same_bytes_again_and_with_more_workers(
         ("sequences", draw_oulu_casia, {"subjects": 2, "frames": 2, "width": 64, "height": 48}),
         ("portraits", draw_faces, {"persons": 2, "width": 40, "height": 50}),
     ):
-        drawn = []
+        drawn: list[dict[str, bytes]] = []
         for workers in (1, 1, 2, 3):
             folder = tmp_path / f"{name}{len(drawn)}-{workers}"
-            draw(at(place, folder, workers), **options)  # type: ignore[operator]
+            draw(at(place, folder, workers), **options)
             drawn.append(tree(folder))
         assert drawn[0] == drawn[1] == drawn[2] == drawn[3]
-        draw(at(place, tmp_path / f"{name}-other"), **options, seed=1)  # type: ignore[operator]
+        draw(at(place, tmp_path / f"{name}-other"), **options, seed=1)
         other = tree(tmp_path / f"{name}-other")
         assert other.keys() == drawn[0].keys()
         assert not other.items() & drawn[0].items()
