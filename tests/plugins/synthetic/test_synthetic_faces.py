@@ -29,7 +29,7 @@ from agfer_bench.faces.prepare import prepare
 
 CHANCE = 1 / 7
 SIDE = 24
-SUBJECTS = 24
+SUBJECTS = 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def cropped(table: FaceTable, cache: Path) -> Crops:
 
 @pytest.fixture(scope="module")
 def portraits(tmp_path_factory: pytest.TempPathFactory, place: Callable[..., Place]) -> FaceTable:
-    return read_portraits(place(tmp_path_factory.mktemp("portraits"), 2), persons=9)
+    return read_portraits(place(tmp_path_factory.mktemp("portraits"), 2), persons=6)
 
 
 @pytest.fixture(scope="module")
