@@ -7,6 +7,7 @@ What a plugin author needs is here: mark functions with `hookimpl`, return `Atte
 from agfer_bench.errors import PluginError, UserError
 from agfer_bench.hookspecs import hookimpl
 from agfer_bench.specs import (
+    DRAWN_MARKER,
     EMOTIONS,
     AttentionSpec,
     DatasetSpec,
@@ -19,6 +20,7 @@ from agfer_bench.specs import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DRAWN_MARKER",
     "EMOTIONS",
     "AttentionSpec",
     "DatasetSpec",

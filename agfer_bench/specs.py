@@ -27,6 +27,12 @@ EMOTIONS = (
 )
 """The emotion names that data sets may use, in the order in which classes are numbered."""
 
+DRAWN_MARKER = "DRAWN.txt"
+"""A file of this name says that the images beside and below it are drawn, no photographs.
+
+Whatever reader they are read with, results on them then carry a notice. Its text is for people.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
@@ -152,4 +158,5 @@ class DatasetSpec:
     """For drawn faces: the data set in whose layout `draw` writes them."""
     draw: Callable[..., None] | None = None
     """For drawn faces: ``draw(place, **options)`` writes them into the empty folder
-    ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files."""
+    ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files.
+    The harness adds the file `DRAWN_MARKER`, which the readers of the layout must not mind."""

@@ -72,7 +72,7 @@ def test_first_party_blocks_come_through_the_entry_points() -> None:
     assert not catalogue.problems
     assert {"base", "agfer", "se", "cbam"} <= set(catalogue.modules)
     assert next(iter(catalogue.modules)) == "base"
-    assert {"image-folder", "synthetic"} <= set(catalogue.datasets)
+    assert {"image-folder", "synthetic", "synthetic-faces"} <= set(catalogue.datasets)
 
 
 def test_a_third_party_block_stands_with_its_distribution(plugin: Make) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +14,10 @@ from agfer_bench.cli.console import ProgressBars, show, show_json, warn
 if TYPE_CHECKING:
     import pandas as pd
 
+    from agfer_bench.faces.synthesise import Drawn
     from agfer_bench.records import DataRecord
 
-app = typer.Typer(help="List data sets, or read and crop one.", no_args_is_help=True)
+app = typer.Typer(help="List data sets, read and crop one, or draw some.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -35,6 +38,7 @@ def list_datasets(as_json: o.JsonOption = False) -> None:
             "source": entry.spec.source,
             "needs_folder": entry.spec.needs_folder,
             "drawn": entry.spec.drawn,
+            "layout": entry.spec.layout,
             "distribution": entry.distribution,
             "version": entry.version,
             "options": {option.name: option.default for option in entry.options},
@@ -86,6 +90,64 @@ def prepare_dataset(
 
     _show(loaded.record, counts(loaded.crops))
     show(f"Crops and excluded.csv: {loaded.crops.folder}")
+
+
+@app.command("synthesise")
+def synthesise_datasets(
+    folder: Annotated[Path, typer.Argument(help="Where to draw; each set gets a folder in it.")],
+    sets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SET[:option=value]...]...",
+            help="Layouts to draw, such as oulu-casia:subjects=10. Default: all.",
+        ),
+    ] = None,
+    cache: o.CacheOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that draw. Default: all cores.")
+    ] = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Draw faces into files, in the folders and names of real databases."""
+    from agfer_bench.catalogue import load_catalogue
+    from agfer_bench.faces.synthesise import choose, synthesise
+
+    catalogue = load_catalogue()
+    for problem in catalogue.problems:
+        warn(str(problem))
+    drawings = choose(catalogue.datasets, sets or ())
+    with ProgressBars() as bars:
+        drawn = synthesise(
+            drawings,
+            folder.expanduser(),
+            cache=o.cache_folder(cache),
+            workers=workers or o.cores(),
+            progress=bars.progress,
+        )
+    if as_json:
+        described = [
+            {
+                "name": one.drawing.name,
+                "folder": str(one.folder),
+                "images": one.images,
+                "options": one.drawing.values,
+            }
+            for one in drawn
+        ]
+        show_json({"drawn": described, "next": _next_command(drawn)})
+        return
+    for one in drawn:
+        show(f"{one.drawing.name}: {one.images} images in {one.folder}")
+    show("They are drawn, no photographs: reports on them say so.")
+    show(f"Next: {_next_command(drawn)}")
+
+
+def _next_command(drawn: list[Drawn]) -> str:
+    """Train on the first set, test on the others."""
+    words = ["agfer-bench", "run"]
+    for flag, one in zip(["--data", *["--test"] * (len(drawn) - 1)], drawn, strict=True):
+        words += [flag, f"{one.drawing.reader}={one.folder}"]
+    return shlex.join(words)
 
 
 def _show(record: DataRecord, numbers: pd.DataFrame) -> None:

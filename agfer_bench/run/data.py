@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agfer_bench.catalogue import Chosen, Entry
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
+from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.prepare import prepare
 from agfer_bench.faces.table import read_table
 from agfer_bench.protocol import Protocol
@@ -92,7 +93,7 @@ def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceDat
     record = DataRecord(
         name=spec.name,
         options=source.chosen.values,
-        drawn=spec.drawn,
+        drawn=spec.drawn or is_drawn(table),
         fingerprint=crops.fingerprint,
         pixels_sha256=crops.pixels_sha256,
         classes=classes,

@@ -1,42 +1,82 @@
-"""The drawn data set on disk: drawn once, whole or not at all, and found again by its options."""
+"""Drawn databases on disk: drawn into a folder, or drawn once into the cache and found again."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import shutil
-import tempfile
+import uuid
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from agfer_bench import FaceImage, FaceTable, Place, UserError
+from agfer_bench import DRAWN_MARKER, FaceTable, Place, UserError
 
 try:
-    from agfer_bench_synthetic.drawing import Order, draw_all, file_of
+    from agfer_bench_synthetic.drawing import draw_all
 except ImportError as error:
     raise UserError(
         f"drawing faces needs OpenCV, which does not load ({error}): install the system packages "
         "libgl1 and libglib2.0-0, or opencv-python-headless instead of opencv-python"
     ) from error
 
-from agfer_bench_synthetic.expression import FACE_EMOTIONS
+from agfer_bench_synthetic.layouts import Order
 
-MOST = 999
-"""Subjects and frames have three digits."""
+LIMITS = {
+    "subjects": (1, 999),
+    "persons": (1, 999),
+    "frames": (0, 999),
+    "neutral_frames": (0, 999),
+    "width": (32, 8192),
+    "height": (32, 8192),
+    "seed": (0, 2**63 - 1),
+}
+"""What each option may be. Numbers in names have three digits; a head needs some pixels."""
+
+NOTE = "drawn faces, no photographs"
 
 
-def read_synthetic(place: Place, *, subjects: int, frames: int, seed: int) -> FaceTable:
-    """Draw the faces, or find them drawn; see `agfer_bench_synthetic.read`."""
-    _check(place, subjects=subjects, frames=frames, seed=seed)
-    order = Order(subjects=subjects, frames=frames, seed=seed)
-    key = f"s{subjects}-f{frames}-seed{seed}-{renderer_version()}"
-    root = place.cache / "synthetic" / key
-    images = _images(root, order)
+def draw_into(place: Place, order: Order) -> None:
+    """Draw a set into the empty folder that is named, and mark it as drawn.
+
+    Raises:
+        UserError: an option is out of range, or the folder is none, not empty or not writable.
+    """
+    _check(order)
+    if place.folder is None:
+        raise UserError(f"{order.name}: name the folder to draw into")
     try:
-        if not all(image.path.is_file() for image in images):
+        place.folder.mkdir(parents=True, exist_ok=True)
+        if any(place.folder.iterdir()):
+            raise UserError(f"{place.folder} is not empty: draw into a folder of its own")
+        _draw(place, place.folder, order)
+    except OSError as error:
+        raise UserError(_explain(error, place.folder)) from error
+
+
+def read_drawn(place: Place, name: str, order: Order, **reading: Any) -> FaceTable:
+    """Draw a set into the cache, or find it drawn, and have its layout's reader read it.
+
+    Args:
+        place: no folder.
+        name: the data set, for messages and the cache.
+        order: what to draw.
+        reading: options of the reader.
+
+    Raises:
+        UserError: an option is out of range, a folder was named, or the cache cannot be written.
+    """
+    if place.folder is not None:
+        raise UserError(f"{name} takes no folder: it is drawn, so leave out {str(place.folder)!r}")
+    _check(order)
+    root = place.cache / name / f"{_key(order)}-{renderer_version()}"
+    try:
+        if not all((root / file).is_file() for file in (*order.names, DRAWN_MARKER)):
             _draw_whole(place, root, order)
     except OSError as error:
-        raise UserError(_explain(error, root)) from error
-    return FaceTable(root=root, images=images, notes=("drawn faces, no photographs",))
+        raise UserError(_explain(error, root.parent)) from error
+    table = place.read(order.name, root, **reading)
+    return replace(table, notes=(NOTE, *table.notes))
 
 
 def renderer_version() -> str:
@@ -47,47 +87,39 @@ def renderer_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def _check(place: Place, *, subjects: int, frames: int, seed: int) -> None:
-    if place.folder is not None:
-        raise UserError(
-            f"synthetic takes no folder: it is drawn, so leave out {str(place.folder)!r}"
-        )
-    if not 2 <= subjects <= MOST:
-        raise UserError(f"synthetic: subjects={subjects} must be from 2 to {MOST}")
-    if not 1 <= frames <= MOST:
-        raise UserError(f"synthetic: frames={frames} must be from 1 to {MOST}")
-    if seed < 0:
-        raise UserError(f"synthetic: seed={seed} must be 0 or more")
+def _key(order: Order) -> str:
+    return "-".join(f"{name.replace('_', '')}{value}" for name, value in asdict(order).items())
 
 
-def _images(root: Path, order: Order) -> tuple[FaceImage, ...]:
-    """All images, sorted by emotion, subject and frame."""
-    return tuple(
-        FaceImage(
-            path=file_of(root, emotion, subject, frame),
-            emotion=emotion,
-            subject=f"s{subject + 1:03d}",
-            sequence=f"s{subject + 1:03d}-{emotion}",
-            frame=frame,
-        )
-        for emotion in FACE_EMOTIONS
-        for subject in range(order.subjects)
-        for frame in range(order.frames)
+def _check(order: Order) -> None:
+    for name, value in asdict(order).items():
+        least, most = LIMITS[name]
+        if not least <= value <= most:
+            raise UserError(f"{order.name}: {name}={value} must be from {least} to {most}")
+    wide, high = order.width, order.height
+    if not 1 / 3 <= wide / high <= 3:
+        raise UserError(f"{order.name}: {wide}x{high} pixels are too narrow for a face")
+
+
+def _draw(place: Place, root: Path, order: Order) -> None:
+    total = len(order.names)
+    options = ", ".join(f"{name}={value}" for name, value in asdict(order).items())
+    (root / DRAWN_MARKER).write_text(
+        f"Drawn by agfer-bench, {NOTE}: results on them tell nothing about people.\n"
+        f"{order.name}: {options}\n",
+        encoding="utf-8",
     )
+    what = f"drawing {order.name}"
+    draw_all(order, root, place.workers, lambda done: place.progress(what, done, total))
 
 
 def _draw_whole(place: Place, root: Path, order: Order) -> None:
     """Draw into a sibling folder and rename it, so that a folder of this name is always whole."""
     root.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    total = order.sequences * order.frames
+    draft = root.parent / f".draft-{uuid.uuid4().hex}"
+    draft.mkdir()
     try:
-        draw_all(
-            order,
-            draft,
-            place.workers,
-            lambda done: place.progress("drawing faces", done * order.frames, total),
-        )
+        _draw(place, draft, order)
         # What lies here now lacks files: someone tidied up in it.
         shutil.rmtree(root, ignore_errors=True)
         try:
@@ -100,7 +132,7 @@ def _draw_whole(place: Place, root: Path, order: Order) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _explain(error: OSError, root: Path) -> str:
+def _explain(error: OSError, folder: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left to draw faces under {root.parent}: free some or move the cache"
-    return f"cannot write the drawn faces under {root.parent}: {error.strerror or error}"
+        return f"no space left to draw faces under {folder}: free some or name another folder"
+    return f"cannot write the drawn faces under {folder}: {error.strerror or error}"

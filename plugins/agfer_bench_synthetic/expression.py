@@ -135,6 +135,7 @@ def draw_manner(
     *,
     subject: np.random.Generator,
     sequence: np.random.Generator,
+    moment: np.random.Generator,
     variety: Variety,
 ) -> Manner:
     """Draw how a subject shows an emotion.
@@ -142,7 +143,8 @@ def draw_manner(
     Args:
         emotion: one of `FACE_EMOTIONS`.
         subject: gives the subject's habits; seed it alike for all emotions of a subject.
-        sequence: gives what differs from one sequence to the next.
+        sequence: gives how the emotion is shown.
+        moment: gives the unrest, which differs from one take of it to the next.
         variety: how much people differ.
     """
     count = len(fields(Expression))
@@ -152,9 +154,11 @@ def draw_manner(
     first, second = PROTOTYPES[emotion]
     share = sequence.beta(0.6, 0.6)
     prototype = share * _values(first) + (1 - share) * _values(second)
-    unrest = sequence.normal(0, variety.unrest, count).clip(-0.25, 0.25)
+    unrest = moment.normal(0, variety.unrest, count).clip(-0.25, 0.25)
     # The first two actions raise a brow as a whole.
-    unrest[:2] += np.clip(sequence.normal(0, variety.tension), -0.5, 0.5)
+    unrest[:2] += np.clip(moment.normal(0, variety.tension), -0.5, 0.5)
+    # At rest a mouth is closed: teeth in a neutral face would make it smile.
+    unrest[-1] = min(unrest[-1], 0.06)
     return Manner(
         apex=_expression(np.clip(strength * gain * prototype, -0.8, 1.15)),
         unrest=_expression(unrest),

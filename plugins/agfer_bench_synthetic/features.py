@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from agfer_bench_synthetic.brows import paint_brow
 from agfer_bench_synthetic.canvas import (
     Canvas,
-    Colour,
     Points,
     ellipse,
     mirror,
@@ -17,24 +17,13 @@ from agfer_bench_synthetic.canvas import (
 )
 from agfer_bench_synthetic.expression import Expression
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 
 INNER_MOUTH = (0.24, 0.07, 0.075)
 TOOTH = (0.93, 0.91, 0.86)
 TONGUE = (0.66, 0.3, 0.3)
 SCLERA = (0.93, 0.91, 0.89)
 LASH = (0.1, 0.07, 0.06)
-
-
-def shaded(colour: Colour, amount: float) -> Colour:
-    """The colour darkened, warm in the shade as skin is; an amount below 0 lightens it."""
-    red, green, blue = colour
-    if amount < 0:
-        return (
-            red - amount * (1 - red),
-            green - amount * (1 - green),
-            blue - amount * (1 - blue),
-        )
-    return red * (1 - 0.85 * amount), green * (1 - amount), blue * (1 - 1.05 * amount)
 
 
 def paint_features(
@@ -44,7 +33,7 @@ def paint_features(
     _root_of_nose(canvas, who, what)
     for side in (-1, 1):
         _eye(canvas, who, what, side, gaze)
-        _brow(canvas, who, what, side)
+        paint_brow(canvas, who, what, side)
     _folds(canvas, who, what)
     _mouth(canvas, who, what)
 
@@ -104,6 +93,7 @@ def _eye(
     corner = ellipse(side * (0.5 - who.eye_width + 0.018), 0.004, 0.022, 0.018, steps=10)
     canvas.paint(corner, (0.74, 0.45, 0.42), alpha=0.7, soft=0.006)
     widths = np.linspace(0.02, 0.046, len(top), dtype=np.float32) * who.lashes
+    widths[-2:] *= np.array([0.8, 0.2], dtype=np.float32)
     tail = top.copy()
     tail[-1] += np.array([side * 0.025, -0.012], dtype=np.float32)
     canvas.paint(ribbon(tail, widths), LASH, alpha=0.92, soft=0.003)
@@ -125,34 +115,9 @@ def _lid_skin(
     canvas.paint(
         ribbon(pouch, taper(len(pouch), 0.034)),
         shaded(who.skin, 0.4),
-        alpha=min(0.12 + 0.25 * who.age + 0.45 * tight, 0.8),
+        alpha=min(0.12 + 0.3 * who.age + 0.45 * tight, 0.85),
         soft=0.011,
     )
-
-
-def _brow(canvas: Canvas, who: Identity, what: Expression, side: int) -> None:
-    lower = what.brow_lower
-    # Frowning and grieving tilt a brow about its middle: a brow that moved as a whole would take
-    # the detected eye, and so the crop, with it.
-    inner = -0.12 * what.brow_inner_up + 0.13 * lower + 0.03 * what.nose_wrinkle
-    outer = -0.1 * what.brow_outer_up + 0.07 * what.brow_inner_up - 0.06 * lower
-    middle = 0.3 * inner + 0.7 * outer
-    x = who.brow_gap - 0.06 * lower
-    height, slope = -who.brow_height, who.brow_slope
-    line = smooth(
-        points(
-            (x, height + 0.05 + inner),
-            (x + 0.2, height + 0.005 - 0.5 * slope + 0.6 * inner + 0.4 * middle),
-            (x + 0.42, height - 0.03 - slope + middle),
-            (0.78, height + 0.05 - slope + 0.2 * outer),
-        )
-    )
-    widths = np.interp(np.linspace(0, 1, len(line)), [0, 0.12, 0.5, 1], [0.55, 1, 0.9, 0.12])
-    outline = ribbon(mirror(line, side), (widths * who.brow_thickness).astype(np.float32))
-    red, green, blue = who.hair
-    colour = (0.62 * red, 0.6 * green, 0.6 * blue)
-    canvas.paint(outline, shaded(who.skin, 0.4), alpha=0.35, soft=0.03)
-    canvas.paint(outline, colour, alpha=0.88, soft=0.013)
 
 
 def _folds(canvas: Canvas, who: Identity, what: Expression) -> None:

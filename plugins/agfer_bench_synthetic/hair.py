@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from agfer_bench_synthetic.canvas import Canvas, Points, ellipse, points, ribbon, smooth
-from agfer_bench_synthetic.features import shaded
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 
 CROWN = -1.72
 """Height of the bare skull over the eyes."""
@@ -39,7 +40,7 @@ def paint_long_hair(canvas: Canvas, who: Identity) -> None:
             (0.0, 2.4),
         ]
         outline = smooth(points(*half, *((-x, y) for x, y in reversed(half[1:-1]))), closed=True)
-        canvas.paint(outline, shaded(who.hair, 0.25))
+        canvas.paint(outline, shaded(who.hair, 0.4))
 
 
 def paint_front_hair(canvas: Canvas, who: Identity, rng: np.random.Generator) -> None:
@@ -57,6 +58,7 @@ def paint_front_hair(canvas: Canvas, who: Identity, rng: np.random.Generator) ->
             canvas.paint(ellipse(x, y, 0.2, 0.2, steps=16), shaded(who.hair, 0.1), soft=0.01)
     canvas.paint(cap, who.hair, soft=0.012)
     _strands(canvas, who, cap, rng)
+    _streaks(canvas, who, rng)
 
 
 def _skull(who: Identity) -> Points:
@@ -105,6 +107,7 @@ def _cap(who: Identity) -> Points:
 def _strands(canvas: Canvas, who: Identity, cap: Points, rng: np.random.Generator) -> None:
     """Light and dark strands that run from the parting down to the sides."""
     origin = 0.5 * who.hair_part if who.hair_style != "bun" else 0.0
+    inside = canvas.coverage(cap)
     for _ in range(26):
         end, bend, tone = rng.uniform(-1, 1), rng.normal(0, 0.06), rng.uniform(-0.3, 0.5)
         x = end * (who.face_width + 0.1)
@@ -116,4 +119,30 @@ def _strands(canvas: Canvas, who: Identity, cap: Points, rng: np.random.Generato
                 (x, -0.75 + 0.35 * abs(end)),
             )
         )
-        canvas.paint(ribbon(strand, 0.05), shaded(who.hair, tone), alpha=0.3, soft=0.014, clip=cap)
+        canvas.paint(
+            ribbon(strand, 0.05), shaded(who.hair, tone), alpha=0.3, soft=0.014, within=inside
+        )
+
+
+def _streaks(canvas: Canvas, who: Identity, rng: np.random.Generator) -> None:
+    """Single hairs, fanned out from the parting, as light and shade on all that is painted."""
+    rows, columns = canvas.rgba.shape[:2]
+    own = np.random.default_rng(rng.integers(2**32))
+    # Enough knots for the finest hair that the canvas can show, at most 1/90 of an eye distance.
+    around = round(np.pi * 1.6 * min(canvas.scale / 2.5, 90))
+    tones = own.standard_normal((5, around), dtype=np.float32)
+    origin = 0.5 * who.hair_part if who.hair_style != "bun" else 0.0
+    # The map is smooth: work it out coarsely and stretch it.
+    x = np.linspace(canvas.window.left, canvas.window.left + canvas.window.width, 96)
+    y = np.linspace(canvas.window.top, canvas.window.top + canvas.window.height, 96)
+    # From a point above the crown, so that hair is combed down the temples.
+    grid_x, grid_y = np.meshgrid(x - origin, y - CROWN + 0.4)
+    bearing = (np.arctan2(grid_x, np.maximum(grid_y, 0.01)) / np.pi + 0.5).clip(0, 1)
+    along = np.hypot(grid_x, grid_y)
+    maps = np.dstack([bearing * (around - 1), along]).astype(np.float32)
+    maps = np.asarray(cv2.resize(maps, (columns, rows), interpolation=cv2.INTER_LINEAR))
+    shade = cv2.remap(
+        tones, maps[:, :, 0], maps[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
+    canvas.rgba[:, :, :3] *= np.exp(0.09 * np.asarray(shade, dtype=np.float32))[:, :, None]
+    np.minimum(canvas.rgba, 1, out=canvas.rgba)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from agfer_bench_synthetic.age import paint_age, pores
 from agfer_bench_synthetic.canvas import (
     Canvas,
     Points,
@@ -19,8 +20,8 @@ from agfer_bench_synthetic.canvas import (
     smooth,
     taper,
 )
-from agfer_bench_synthetic.features import shaded
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 from agfer_bench_synthetic.turn import Turn
 
 HEAD = Window(left=-1.9, top=-2.3, width=3.8, height=4.4)
@@ -72,7 +73,8 @@ def _bumps(who: Identity) -> list[tuple[float, float, float, float, float]]:
         (0.5, -0.02, 0.22, 0.13, -0.13),
         (0.42, -0.4, 0.3, 0.1, 0.05),
         (wide - 0.04, nose - 0.06, 0.075, 0.08, 0.09),
-        (0.62, 0.85, 0.2, 0.25, -0.05),
+        (0.62, 0.85, 0.2, 0.25, -0.05 - 0.07 * who.age),
+        (0.6, 1.32, 0.13, 0.12, 0.09 * who.age),
     ]
     middle = [
         (0.0, 0.3, 0.1, 0.34, 0.16),
@@ -94,6 +96,9 @@ def _shadows(who: Identity) -> list[tuple[float, float, float, float, float]]:
         (0.55, 0.5, 0.22, 0.16, -0.1),
         (0.98, 0.9, 0.2, 0.5, 0.16),
         (1.08, -0.3, 0.14, 0.6, 0.14),
+        (0.88, -0.55, 0.14, 0.22, 0.16 * who.age),
+        (0.7, 0.78, 0.13, 0.26, 0.2 * who.age),
+        (0.52, 0.17, 0.2, 0.05, 0.14 * who.age),
     ]
     middle = [
         (0.0, nose + 0.1, 0.16, 0.045, 0.16),
@@ -166,36 +171,34 @@ def relief(
 
 def _stretched(small: Raster, canvas: Canvas) -> Raster:
     rows, columns = canvas.rgba.shape[:2]
-    return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR))
+    # A bilinear stretch shows its knots once they lie many pixels apart.
+    how = cv2.INTER_LINEAR if canvas.scale < 4 * RELIEF_SCALE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(small, (columns, rows), interpolation=how), dtype=np.float32)
 
 
-def skin_texture(canvas: Canvas, who: Identity, shade: Raster) -> Raster:
-    """The skin's colour over the whole canvas: shadows warm, lights cool."""
+def skin_texture(canvas: Canvas, who: Identity, shade: Raster, rng: np.random.Generator) -> Raster:
+    """The skin's colour over the whole canvas: shadows warm, lights cool, grain where it shows."""
     warm = np.array([0.85, 1.02, 1.15], dtype=np.float32)
     tone = np.array(who.skin, dtype=np.float32) * np.maximum(shade, 0.2)[:, :, None] ** warm
     texture = _stretched(np.minimum(tone, 1), canvas)
-    return np.asarray(texture, dtype=np.float32)
+    texture *= pores(canvas.scale, texture.shape, who, rng)[:, :, None]
+    return np.clip(texture, 0, 1, out=texture)
 
 
-def paint_skull(canvas: Canvas, who: Identity, shade: Raster) -> None:
+def paint_skull(canvas: Canvas, who: Identity, shade: Raster, rng: np.random.Generator) -> None:
     """Ears, face and nose: everything but hair and what an expression moves."""
     for side in (-1, 1):
-        ear = mirror(ellipse(who.face_width + 0.03, 0.16, 0.13, 0.27), side)
+        ear = mirror(ellipse(who.face_width + 0.03, 0.16, 0.13, 0.27 + 0.05 * who.age), side)
         canvas.paint(ear, shaded(who.skin, 0.16))
         hollow = mirror(ellipse(who.face_width + 0.05, 0.14, 0.06, 0.16), side)
         canvas.paint(hollow, shaded(who.skin, 0.45), alpha=0.6, soft=0.03)
     outline = face_outline(who)
-    canvas.cover(outline, skin_texture(canvas, who, shade))
+    canvas.cover(outline, skin_texture(canvas, who, shade, rng))
     _cheeks(canvas, who)
     if who.stubble:
         _stubble(canvas, who, outline)
-    _age_lines(canvas, who)
+    paint_age(canvas, who)
     _nose(canvas, who)
-
-
-def neck_width(who: Identity) -> float:
-    """Half the width of the neck."""
-    return 0.62 * who.face_width
 
 
 def _cheeks(canvas: Canvas, who: Identity) -> None:
@@ -221,21 +224,6 @@ def _stubble(canvas: Canvas, who: Identity, outline: Points) -> None:
     canvas.paint(
         area, (shade[0], shade[1], shade[2]), alpha=0.6 * who.stubble, soft=0.07, clip=outline
     )
-
-
-def _age_lines(canvas: Canvas, who: Identity) -> None:
-    depth = max(who.age - 0.25, 0) * 0.8
-    if depth <= 0:
-        return
-    dark = shaded(who.skin, 0.45)
-    for y in (-0.72, -0.84, -0.96):
-        line = smooth(points((-0.5, y + 0.03), (-0.2, y), (0.2, y), (0.5, y + 0.03)))
-        canvas.paint(ribbon(line, taper(len(line), 0.025)), dark, alpha=depth, soft=0.01)
-    for side in (-1, 1):
-        for rise in (-0.07, 0.0, 0.07):
-            crow = points((0.8, 0.4 * rise), (0.87, 0.9 * rise), (0.94, 1.5 * rise + 0.02))
-            line = ribbon(mirror(crow, side), taper(3, 0.02))
-            canvas.paint(line, dark, alpha=depth, soft=0.008)
 
 
 def _nose(canvas: Canvas, who: Identity) -> None:

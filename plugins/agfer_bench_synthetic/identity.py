@@ -35,10 +35,13 @@ HAIR_COLOURS = (
 IRIS_COLOURS = ((62, 40, 26), (84, 54, 30), (104, 84, 46), (78, 96, 76), (82, 112, 140))
 """Dark brown, brown, hazel, green and blue, 8-bit RGB."""
 
-GREY = (0.66, 0.65, 0.64)
-"""Hair that has lost its colour, RGB in 0..1."""
+GREY, WHITE = (0.6, 0.59, 0.58), (0.86, 0.85, 0.83)
+"""Hair that has lost its colour, in middle and in old age, RGB in 0..1."""
 
-HAIR_STYLES = ("short", "parted", "long", "curly", "receding", "bun")
+HAIR_STYLES = {
+    "female": ("long", "bun", "curly", "parted"),
+    "male": ("short", "parted", "curly", "receding"),
+}
 """What `Identity.hair_style` may be."""
 
 
@@ -47,7 +50,9 @@ class Identity:
     """One person. Lengths are in eye distances (the way between the pupils is 1)."""
 
     age: float
-    """0 (young adult) to 1 (old): wrinkles, grey hair, thin lips."""
+    """0 (young adult) to 1 (old): wrinkles, grey hair, thin lips, sagging cheeks."""
+    sex: str
+    """`female` or `male`: build, brows, lashes, lips, hair and beard."""
     skin: Colour
     """RGB in 0..1 under white light."""
     hair: Colour
@@ -59,19 +64,19 @@ class Identity:
     face_width: float
     """Half the width at the cheekbones, about 1.0 to 1.2."""
     jaw_width: float
-    """Jaw against cheekbones, about 0.78 to 0.95."""
+    """Jaw against cheekbones, about 0.78 to 1.0."""
     chin: float
-    """From the eyes down to the chin, about 1.75 to 2.0."""
+    """From the eyes down to the chin, about 1.75 to 2.05."""
     forehead: float
-    """From the eyes up to the hairline, about 0.95 to 1.2."""
+    """From the eyes up to the hairline, about 0.95 to 1.3."""
     eye_width: float
     """Half the width of an eye, about 0.2 to 0.25."""
     eye_open: float
-    """Height of the resting eye's upper lid over its corners, about 0.085 to 0.115."""
+    """Height of the resting eye's upper lid over its corners, about 0.075 to 0.115."""
     eye_tilt: float
-    """Rise of the outer over the inner corner, about -0.02 to 0.04."""
+    """Rise of the outer over the inner corner, about -0.035 to 0.04."""
     brow_height: float
-    """From the pupil up to the brow, about 0.34 to 0.42."""
+    """From the pupil up to the brow, about 0.32 to 0.42."""
     brow_slope: float
     """Rise of the brow's outer over its inner half, about -0.03 to 0.06."""
     brow_thickness: float
@@ -79,9 +84,9 @@ class Identity:
     brow_gap: float
     """Distance of the brow's inner end from the middle, about 0.2 to 0.27."""
     nose_length: float
-    """From the eyes down to the nostrils, about 0.67 to 0.82."""
+    """From the eyes down to the nostrils, about 0.67 to 0.87."""
     nose_width: float
-    """Half the width at the nostrils, about 0.2 to 0.29."""
+    """Half the width at the nostrils, about 0.2 to 0.31."""
     mouth_height: float
     """From the eyes down to the line between the lips, about 1.08 to 1.22."""
     mouth_width: float
@@ -89,9 +94,9 @@ class Identity:
     mouth_curve: float
     """Rise of the corners of the resting mouth, about -0.02 to 0.02."""
     lip_upper: float
-    """Thickness of the upper lip, about 0.05 to 0.09."""
+    """Thickness of the upper lip, about 0.035 to 0.09."""
     lip_lower: float
-    """Thickness of the lower lip, about 0.075 to 0.125."""
+    """Thickness of the lower lip, about 0.05 to 0.125."""
     relief: float
     """How strongly nose, orbits and cheeks stand out, about 0.85 to 1.15."""
     blush: float
@@ -101,11 +106,11 @@ class Identity:
     lashes: float
     """Weight of the line of lashes, about 0.7 to 1.3."""
     hair_style: str
-    """One of `HAIR_STYLES`."""
+    """One of `HAIR_STYLES` of the sex."""
     hair_part: float
     """Where the fringe parts, -1 (image left) to 1."""
     hair_volume: float
-    """Thickness of the hair over the skull, about 0.14 to 0.3."""
+    """Thickness of the hair over the skull, about 0.1 to 0.3."""
 
 
 def _rgb(colour: tuple[int, int, int]) -> NDArray[np.float64]:
@@ -129,50 +134,105 @@ def _skin(depth: float, rng: np.random.Generator) -> Colour:
 def _hair(depth: float, age: float, rng: np.random.Generator) -> Colour:
     reach = len(HAIR_COLOURS) if depth < 0.35 else 3 if depth < 0.65 else 2
     natural = _rgb(HAIR_COLOURS[rng.integers(reach)]) + rng.normal(0, 0.012, 3)
-    grey = np.clip((age - 0.45) * 2 + rng.normal(0, 0.15), 0, 0.95)
-    return _triple(natural + grey * (np.array(GREY) - natural))
+    grey = np.clip((age - 0.3) * 1.6 + rng.normal(0, 0.12), 0, 0.97)
+    faded = np.array(GREY) + age * (np.array(WHITE) - np.array(GREY))
+    return _triple(natural + grey * (faded - natural))
 
 
-def _lip(skin: Colour, depth: float, rng: np.random.Generator) -> Colour:
-    shift = np.array([-0.08, -0.24, -0.2]) * (1 - 0.45 * depth) * rng.uniform(0.75, 1.2)
+def _lip(skin: Colour, depth: float, red: float) -> Colour:
+    shift = np.array([-0.08, -0.24, -0.2]) * (1 - 0.45 * depth) * red
     return _triple(np.array(skin) + shift)
 
 
-def draw_identity(rng: np.random.Generator, *, age: float) -> Identity:
-    """Draw one person of this age, 0 (young adult) to 1 (old)."""
+@dataclass(frozen=True, kw_only=True)
+class _Build:
+    """In which ranges the faces of one sex lie; the ranges of the two overlap."""
+
+    jaw: tuple[float, float]
+    chin: tuple[float, float]
+    brow_height: tuple[float, float]
+    brow_thickness: tuple[float, float]
+    nose_width: tuple[float, float]
+    lips: tuple[float, float]
+    lip_red: tuple[float, float]
+    lashes: tuple[float, float]
+
+
+_BUILDS = {
+    "female": _Build(
+        jaw=(0.77, 0.87),
+        chin=(1.77, 1.91),
+        brow_height=(0.355, 0.415),
+        brow_thickness=(0.06, 0.09),
+        nose_width=(0.195, 0.25),
+        lips=(0.95, 1.15),
+        lip_red=(0.95, 1.4),
+        lashes=(1.05, 1.45),
+    ),
+    "male": _Build(
+        jaw=(0.84, 0.96),
+        chin=(1.84, 2.0),
+        brow_height=(0.33, 0.385),
+        brow_thickness=(0.08, 0.12),
+        nose_width=(0.22, 0.285),
+        lips=(0.8, 1.0),
+        lip_red=(0.65, 1.05),
+        lashes=(0.7, 1.0),
+    ),
+}
+
+
+def draw_identity(rng: np.random.Generator, *, age: float, sex: str | None = None) -> Identity:
+    """Draw one person of this age, 0 (young adult) to 1 (old), and sex; None draws the sex."""
+    drawn = ("female", "male")[rng.integers(2)]
+    sex = sex or drawn
+    build = _BUILDS[sex]
     depth = float(rng.uniform())
     skin = _skin(depth, rng)
     irises = len(IRIS_COLOURS) if depth < 0.4 else 2
-    bearded = rng.uniform() < 0.3
+    bearded = rng.uniform() < 0.45 and sex == "male"
+    style = _hair_style(sex, age, rng)
+
+    def within(range_: tuple[float, float]) -> float:
+        return float(rng.uniform(*range_))
+
     return Identity(
         age=age,
+        sex=sex,
         skin=skin,
         hair=_hair(depth, age, rng),
         iris=_triple(_rgb(IRIS_COLOURS[rng.integers(irises)]) + rng.normal(0, 0.015, 3)),
-        lip=_lip(skin, depth, rng),
-        face_width=float(rng.uniform(1.02, 1.18)),
-        jaw_width=float(rng.uniform(0.78, 0.94)),
-        chin=float(rng.uniform(1.8, 1.98)),
-        forehead=float(rng.uniform(0.98, 1.15)),
-        eye_width=float(rng.uniform(0.205, 0.245)),
-        eye_open=float(rng.uniform(0.088, 0.112)),
-        eye_tilt=float(rng.uniform(-0.015, 0.035)),
-        brow_height=float(rng.uniform(0.34, 0.41)),
-        brow_slope=float(rng.uniform(-0.02, 0.05)),
-        brow_thickness=float(rng.uniform(0.065, 0.115)),
-        brow_gap=float(rng.uniform(0.2, 0.26)),
-        nose_length=float(rng.uniform(0.67, 0.82)),
-        nose_width=float(rng.uniform(0.2, 0.28)),
-        mouth_height=float(rng.uniform(1.08, 1.2)),
-        mouth_width=float(rng.uniform(0.34, 0.42)),
-        mouth_curve=float(rng.normal(0, 0.012)),
-        lip_upper=float(rng.uniform(0.055, 0.09) * (1 - 0.3 * age)),
-        lip_lower=float(rng.uniform(0.08, 0.125) * (1 - 0.3 * age)),
-        relief=float(rng.uniform(0.9, 1.15)),
-        blush=float(rng.uniform(0.1, 0.8)),
-        stubble=float(rng.uniform(0.3, 0.9)) if bearded else 0.0,
-        lashes=float(rng.uniform(0.75, 1.3)),
-        hair_style=HAIR_STYLES[rng.integers(len(HAIR_STYLES))],
-        hair_part=float(rng.uniform(-0.8, 0.8)),
-        hair_volume=float(rng.uniform(0.15, 0.28)),
+        lip=_lip(skin, depth, within(build.lip_red) * (1 - 0.35 * age)),
+        face_width=within((1.02, 1.17)),
+        jaw_width=within(build.jaw) * (1 + 0.06 * age),
+        chin=within(build.chin) + 0.03 * age,
+        forehead=within((0.98, 1.12)) + (0.14 if sex == "male" else 0.04) * age,
+        eye_width=within((0.205, 0.245)),
+        eye_open=within((0.088, 0.112)) * (1 - 0.14 * age),
+        eye_tilt=within((-0.01, 0.035)) - 0.025 * age,
+        brow_height=within(build.brow_height) - 0.02 * age,
+        brow_slope=within((-0.02, 0.05)) - 0.02 * age,
+        brow_thickness=within(build.brow_thickness),
+        brow_gap=within((0.2, 0.26)),
+        nose_length=within((0.67, 0.8)) + 0.05 * age,
+        nose_width=within(build.nose_width) * (1 + 0.08 * age),
+        mouth_height=within((1.08, 1.18)) + 0.02 * age,
+        mouth_width=within((0.34, 0.42)),
+        mouth_curve=float(rng.normal(0, 0.012)) - 0.012 * age,
+        lip_upper=within((0.055, 0.085)) * within(build.lips) * (1 - 0.4 * age),
+        lip_lower=within((0.08, 0.12)) * within(build.lips) * (1 - 0.4 * age),
+        relief=within((0.9, 1.1)) + 0.1 * age,
+        blush=within((0.1, 0.8)),
+        stubble=within((0.3, 0.9)) if bearded else 0.0,
+        lashes=within(build.lashes) * (1 - 0.25 * age),
+        hair_style=style,
+        hair_part=within((-0.8, 0.8)),
+        hair_volume=within((0.15, 0.28)) * (1 - 0.3 * age),
     )
+
+
+def _hair_style(sex: str, age: float, rng: np.random.Generator) -> str:
+    """Hair recedes with age in many men."""
+    styles = HAIR_STYLES[sex]
+    style = styles[rng.integers(len(styles))]
+    return "receding" if rng.uniform() < 0.6 * age and sex == "male" else style

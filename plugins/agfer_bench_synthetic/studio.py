@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from agfer_bench_synthetic.canvas import Canvas, Colour, Points, Raster, Window, points, smooth
-from agfer_bench_synthetic.features import shaded
 from agfer_bench_synthetic.hair import paint_long_hair
-from agfer_bench_synthetic.head import Light, neck_width
+from agfer_bench_synthetic.head import Light
 from agfer_bench_synthetic.identity import Identity
+from agfer_bench_synthetic.tone import shaded
 from agfer_bench_synthetic.turn import Turn
 
 
@@ -23,8 +23,10 @@ class Studio:
     """Rows of a frame, pixels."""
     width: int = 320
     """Columns of a frame, pixels."""
+    aspect: float = 4 / 3
+    """Width against height of the frame that this studio is meant for."""
     eye_distance: tuple[float, float] = (0.175, 0.21)
-    """Distance between the pupils, as a share of the height."""
+    """Distance between the pupils, as a share of `reach`."""
     wander: tuple[float, float] = (0.35, 0.1)
     """Standard deviation of the head's place, sideways and in height, eye distances."""
     roll: float = 2.0
@@ -37,18 +39,35 @@ class Studio:
     """Sideways part of the light's direction, image left to right."""
     ambient: tuple[float, float] = (0.4, 0.6)
     """Share of light that comes from everywhere."""
-    uneven: float = 0.065
+    uneven: float = 0.085
     """Standard deviation of the light's unevenness on the skin (of its logarithm)."""
+    balance: Colour = (1.0, 1.0, 1.0)
+    """The camera's colour balance."""
     warmth: float = 0.04
     """Standard deviation of the light's colour, as a share of its brightness."""
     exposure: tuple[float, float] = (0.88, 1.08)
     """Brightness of the whole frame."""
     blur: tuple[float, float] = (0.45, 0.85)
-    """Standard deviation of the lens's blur, pixels at 240 rows."""
+    """Standard deviation of the lens's blur, pixels where `reach` is 240."""
     noise: tuple[float, float] = (0.008, 0.016)
     """Standard deviation of the sensor's noise, as a share of white."""
     clutter: float = 0.6
     """How much stands and hangs behind the subject, 0 to 1."""
+    wall: tuple[float, float] = (0.3, 0.75)
+    """Brightness of the wall."""
+    wall_hue: float = 0.08
+    """Standard deviation of the wall's colour, as a share of its brightness."""
+    wall_patches: float = 1.0
+    """How strongly light and grain vary over the wall, 0 to 1."""
+    cloth: tuple[float, float] = (0.1, 0.75)
+    """Brightness of the clothes."""
+    cloth_hue: float = 0.3
+    """Standard deviation of their colour, as a share of its brightness."""
+
+    @property
+    def reach(self) -> float:
+        """What lengths are a share of: the height, unless the frame is too narrow for it."""
+        return min(self.height, self.width / self.aspect)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +104,7 @@ class Setting:
 
 def draw_setting(studio: Studio, rng: np.random.Generator) -> Setting:
     """Draw framing, light and camera for one sequence."""
-    eye_distance = studio.height * rng.uniform(*studio.eye_distance)
+    eye_distance = studio.reach * rng.uniform(*studio.eye_distance)
     warm = rng.normal(0, studio.warmth)
     exposure = rng.uniform(*studio.exposure)
     across, down = rng.normal(0, studio.wander)
@@ -107,8 +126,12 @@ def draw_setting(studio: Studio, rng: np.random.Generator) -> Setting:
             ambient=rng.uniform(*studio.ambient),
             uneven=studio.uneven,
         ),
-        tint=(exposure * (1 + warm), exposure, exposure * (1 - warm)),
-        blur=rng.uniform(*studio.blur) * studio.height / 240,
+        tint=(
+            exposure * (1 + warm) * studio.balance[0],
+            exposure * studio.balance[1],
+            exposure * (1 - warm) * studio.balance[2],
+        ),
+        blur=rng.uniform(*studio.blur) * studio.reach / 240,
         noise=rng.uniform(*studio.noise),
     )
 
@@ -125,24 +148,26 @@ def draw_backdrop(
         height=studio.height / pose.eye_distance,
     )
     canvas = Canvas(window, pose.eye_distance)
-    canvas.rgba = np.dstack([_wall(studio, rng), np.ones((studio.height, studio.width))]).astype(
-        np.float32
-    )
+    canvas.rgba = np.ones((studio.height, studio.width, 4), dtype=np.float32)
+    canvas.rgba[:, :, :3] = _wall(studio, rng)
     _furnish(canvas, studio, rng)
     paint_long_hair(canvas, who)
-    _body(canvas, who, pose, rng)
+    _body(canvas, who, pose, studio, rng)
     return np.ascontiguousarray(canvas.rgba[:, :, :3])
 
 
 def _wall(studio: Studio, rng: np.random.Generator) -> Raster:
     """A wall with a gradient, patches of light and grain."""
     size = (studio.width, studio.height)
-    base = rng.uniform(0.3, 0.75) * (1 + rng.normal(0, 0.08, 3))
+    base = rng.uniform(*studio.wall) * (1 + rng.normal(0, studio.wall_hue, 3))
     patches = rng.normal(0, 0.06, (3, 4, 1)) + rng.normal(0, 0.012, (3, 4, 3))
-    grain = rng.normal(0, 0.012, (48, 64)).astype(np.float32)
-    wall = base + cv2.resize(patches.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-    wall += cv2.resize(grain, size, interpolation=cv2.INTER_LINEAR)[:, :, None]
-    return np.clip(wall, 0.05, 0.95).astype(np.float32)
+    patches = (base + studio.wall_patches * patches).astype(np.float32)
+    grain = (studio.wall_patches * rng.normal(0, 0.012, (48, 64))).astype(np.float32)
+    # At more than ten pixels to a grain a bilinear stretch would show its knots.
+    fine = cv2.INTER_LINEAR if studio.height < 500 else cv2.INTER_CUBIC
+    wall = np.asarray(cv2.resize(patches, size, interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+    wall += cv2.resize(grain, size, interpolation=fine)[:, :, None]
+    return np.clip(wall, 0.05, 0.95, out=wall)
 
 
 def _furnish(canvas: Canvas, studio: Studio, rng: np.random.Generator) -> None:
@@ -164,8 +189,15 @@ def _mirrored(half: list[tuple[float, float]]) -> Points:
     return smooth(points(*half, *((-x, y) for x, y in reversed(half))), closed=True)
 
 
-def _body(canvas: Canvas, who: Identity, pose: Pose, rng: np.random.Generator) -> None:
-    neck, chin = neck_width(who), who.chin
+def _neck_width(who: Identity) -> float:
+    """Half the width of the neck."""
+    return (0.66 if who.sex == "male" else 0.56) * who.face_width
+
+
+def _body(
+    canvas: Canvas, who: Identity, pose: Pose, studio: Studio, rng: np.random.Generator
+) -> None:
+    neck, chin = _neck_width(who), who.chin
     throat = _mirrored([(neck, 1.0), (neck, chin + 0.3), (neck + 0.3, chin + 0.75), (0.6, 4.5)])
     # The neck follows a tilted head above and stands on level shoulders below.
     lean = -np.sin(np.deg2rad(pose.roll)) * np.interp(throat[:, 1], [1.0, chin + 0.6], [chin, 0])
@@ -173,7 +205,8 @@ def _body(canvas: Canvas, who: Identity, pose: Pose, rng: np.random.Generator) -
     canvas.paint(throat, shaded(who.skin, 0.2))
     under = _mirrored([(1.1, chin - 0.6), (0.85, chin - 0.1), (0.3, chin + 0.16)])
     canvas.paint(under, shaded(who.skin, 0.6), alpha=0.6, soft=0.1, clip=throat)
-    red, green, blue = np.clip(rng.uniform(0.1, 0.75) * (1 + rng.normal(0, 0.3, 3)), 0.04, 0.92)
+    dye = rng.uniform(*studio.cloth) * (1 + rng.normal(0, studio.cloth_hue, 3))
+    red, green, blue = np.clip(dye, 0.04, 0.92)
     cloth: Colour = (red, green, blue)
     drop = rng.uniform(0.55, 1.0)
     shoulders = _mirrored(

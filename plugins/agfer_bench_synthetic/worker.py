@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
-from agfer_bench_synthetic.drawing import DRAWN, FAILED, Order, draw_share
+from agfer_bench_synthetic.drawing import DRAWN, FAILED, draw_share
+from agfer_bench_synthetic.layouts import ORDERS
 
 
 def main(arguments: list[str]) -> int:
-    """Draw; one line on standard output for each sequence."""
-    root, *numbers = arguments
-    subjects, frames, seed, share, shares = map(int, numbers)
-    order = Order(subjects=subjects, frames=frames, seed=seed)
+    """Draw; one line on standard output for each image."""
+    root, layout, options, share, shares = arguments
+    order = ORDERS[layout](**json.loads(options))
     try:
-        for _ in draw_share(order, Path(root), share=share, shares=shares):
+        for _ in draw_share(order, Path(root), share=int(share), shares=int(shares)):
             _say(DRAWN)
     except OSError as error:
         _say(f"{FAILED}{error.errno or 0}")

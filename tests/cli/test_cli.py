@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from agfer_bench import DRAWN_MARKER
 from agfer_bench.cli.app import main
 
 TINY = (
@@ -123,6 +125,43 @@ def test_data_list_and_prepare(command: Command, blobs: Path) -> None:
     assert (Path(prepared["folder"]) / "excluded.csv").is_file()
     assert command("data", "prepare", *common, "--set", "crop=none") == 0
     assert "0 of 36 left out" in command.out
+
+
+def test_data_synthesise(command: Command) -> None:
+    folder = command.folder / "my drawn"
+    sets = (
+        "oulu-casia:subjects=1:frames=2:width=64:height=48",
+        "faces:persons=1:width=40:height=50",
+    )
+    assert command("data", "synthesise", folder, *sets, "--workers", "2") == 0
+    assert f"oulu-casia: 12 images in {folder}/oulu-casia" in command.out
+    assert f"faces: 12 images in {folder}/faces" in command.out
+    data, test = f"'oulu-casia={folder}/oulu-casia'", f"'faces={folder}/faces'"
+    assert f"Next: agfer-bench run --data {data} --test {test}" in command.out
+    assert (folder / "oulu-casia" / "OriginalImg" / "VL" / "Strong" / "P001" / "Fear").is_dir()
+    assert command("data", "synthesise", folder, sets[1]) == 2
+    assert "faces exists already" in command.err
+    assert command.err.count("\n") == 1
+    assert command("data", "synthesise", command.folder / "more", sets[1], "--json") == 0
+    answer = json.loads(command.out)
+    assert [one["images"] for one in answer["drawn"]] == [12]
+    assert answer["drawn"][0]["options"]["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (["face"], "did you mean 'faces'"),
+        (["faces:person=3"], "did you mean 'persons'"),
+        (["faces:persons=0"], "persons=0 must be from 1"),
+        (["oulu-casia:width=big"], "must be of type int"),
+    ],
+)
+def test_bad_sets_to_synthesise(command: Command, sets: list[str], message: str) -> None:
+    assert command("data", "synthesise", command.folder / "drawn", *sets) == 2
+    assert message in command.err
+    assert command.err.count("\n") == 1
+    assert not (command.folder / "drawn").exists()
 
 
 def _mask(path: Path, size: int, levels: tuple[int, ...]) -> Path:
@@ -256,6 +295,11 @@ def test_a_folder_that_looks_like_markup(command: Command, blobs: Path) -> None:
 def test_json_says_that_faces_are_drawn(command: Command, blobs: Path) -> None:
     assert command.run(blobs, "--modules", "base", "--json") == 0
     assert json.loads(command.out)["drawn_faces"] is False
+    drawn = command.folder / "drawn"
+    shutil.copytree(blobs, drawn)
+    (drawn / DRAWN_MARKER).touch()
+    assert command.run(drawn, "--modules", "base", "--json") == 0
+    assert json.loads(command.out)["drawn_faces"] is True
 
 
 def test_report_of_a_text_file(command: Command, tmp_path: Path) -> None:

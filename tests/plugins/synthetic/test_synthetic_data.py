@@ -1,23 +1,30 @@
-"""The drawn data set: the same to the byte, whole or not at all, and its errors."""
+"""The drawn data sets: drawn once, whole or not at all, read by their layouts' readers; errors."""
 
 from __future__ import annotations
 
 import errno
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import agfer_bench_synthetic
 import cv2
 import pytest
-from agfer_bench_synthetic import databases, drawing, read
-from agfer_bench_synthetic.casting import rising
+from agfer_bench_synthetic import (
+    databases,
+    draw_faces,
+    draw_oulu_casia,
+    drawing,
+    read_portraits,
+    read_sequences,
+)
+from agfer_bench_synthetic.layouts import Faces, OuluCasia
 
-from agfer_bench import FaceTable, Place, UserError
+from agfer_bench import DRAWN_MARKER, FaceTable, Place, UserError
 
-
-def place(cache: Path, workers: int = 1) -> Place:
-    return Place(folder=None, cache=cache, workers=workers)
+Places = Callable[..., Place]
 
 
 def contents(table: FaceTable) -> dict[str, bytes]:
@@ -25,141 +32,169 @@ def contents(table: FaceTable) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> FaceTable:
-    return read(place(tmp_path_factory.mktemp("small")), subjects=2, frames=2)
+def small(tmp_path_factory: pytest.TempPathFactory, place: Places) -> FaceTable:
+    return read_sequences(place(tmp_path_factory.mktemp("small")), subjects=1)
 
 
-def test_the_hook_offers_a_drawn_data_set() -> None:
-    (spec,) = agfer_bench_synthetic.face_datasets()
-    assert (spec.name, spec.drawn, spec.needs_folder) == ("synthetic", True, False)
+def test_the_hook_offers_two_drawn_data_sets() -> None:
+    specs = agfer_bench_synthetic.face_datasets()
+    assert [(spec.name, spec.layout) for spec in specs] == [
+        ("synthetic", "oulu-casia"),
+        ("synthetic-faces", "faces"),
+    ]
+    assert all(spec.drawn and spec.draw and not spec.needs_folder for spec in specs)
 
 
-def test_every_emotion_has_as_many_images(small: FaceTable) -> None:
+def test_sequences_are_read_by_the_reader_of_their_layout(small: FaceTable) -> None:
     counts = Counter(image.emotion for image in small.images)
-    assert len(counts) == 7
-    assert set(counts.values()) == {4}
-
-
-def test_the_table_names_subject_sequence_and_frame(small: FaceTable) -> None:
-    names = [small.name(image) for image in small.images]
-    assert names == sorted(names)
-    first = small.images[0]
-    assert small.name(first) == "anger/s001_000.jpg"
-    assert (first.subject, first.sequence, first.frame) == ("s001", "s001-anger", 0)
-    picture = cv2.imread(str(first.path))
+    assert counts == {"neutral": 6} | dict.fromkeys(
+        ("anger", "disgust", "fear", "happiness", "sadness", "surprise"), 1
+    )
+    assert small.notes == ("drawn faces, no photographs", "read as oulu-casia")
+    picture = cv2.imread(str(small.images[0].path))
     assert picture is not None
     assert picture.shape == (240, 320, 3)
 
 
-def test_the_same_bytes_again_and_with_more_workers(small: FaceTable, tmp_path: Path) -> None:
-    again = read(place(tmp_path / "one"), subjects=2, frames=2)
-    apart = read(place(tmp_path / "two", workers=2), subjects=2, frames=2)
-    assert contents(small) == contents(again) == contents(apart)
+def test_the_neutral_frames_that_are_drawn_are_read_as_neutral(
+    place: Places, tmp_path: Path
+) -> None:
+    table = read_sequences(place(tmp_path), subjects=1, frames=3, neutral_frames=2)
+    assert Counter(image.emotion == "neutral" for image in table.images) == {True: 12, False: 6}
 
 
-def test_another_seed_draws_others(small: FaceTable, tmp_path: Path) -> None:
-    other = read(place(tmp_path), subjects=2, frames=2, seed=1)
-    same = contents(other).items() & contents(small).items()
-    assert not same
+def test_portraits_are_read_by_the_reader_of_their_layout(place: Places, tmp_path: Path) -> None:
+    table = read_portraits(place(tmp_path, 2), persons=3, width=56, height=70)
+    assert len(table.images) == 36
+    assert {image.age_group for image in table.images} == {"young", "middle", "old"}
+    assert table.notes == ("drawn faces, no photographs", "read as faces")
 
 
-def test_more_subjects_leave_the_first_ones_as_they_are(small: FaceTable, tmp_path: Path) -> None:
-    more = read(place(tmp_path), subjects=3, frames=2)
-    assert contents(small).items() <= contents(more).items()
-
-
-def test_what_is_drawn_is_not_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = read(place(tmp_path), subjects=2, frames=1)
+def test_what_is_drawn_is_not_drawn_again(
+    place: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = read_portraits(place(tmp_path), persons=1, width=40, height=50)
 
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("drawn again")
 
     monkeypatch.setattr(databases, "draw_all", refuse)
-    assert read(place(tmp_path), subjects=2, frames=1) == drawn
+    assert read_portraits(place(tmp_path), persons=1, width=40, height=50) == drawn
 
 
-def test_another_renderer_draws_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = read(place(tmp_path), subjects=2, frames=1)
+def test_another_renderer_draws_again(
+    place: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = read_portraits(place(tmp_path), persons=1, width=40, height=50)
     monkeypatch.setattr(databases, "renderer_version", lambda: "another")
-    assert read(place(tmp_path), subjects=2, frames=1).root != first.root
+    assert read_portraits(place(tmp_path), persons=1, width=40, height=50).root != first.root
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_is_told(place: Places, tmp_path: Path, workers: int) -> None:
     heard: list[tuple[str, int, int]] = []
-    told = Place(folder=None, cache=tmp_path, workers=2, progress=lambda *what: heard.append(what))
-    read(told, subjects=2, frames=1)
-    assert heard == [("drawing faces", done, 14) for done in range(15)]
+    told = place(tmp_path, workers, progress=lambda *what: heard.append(what))
+    read_sequences(told, subjects=1, frames=1)
+    assert heard == [("drawing oulu-casia", done, 6) for done in range(7)]
 
 
-def test_a_missing_file_is_drawn_again(small: FaceTable, tmp_path: Path) -> None:
-    table = read(place(tmp_path), subjects=2, frames=2)
+def test_a_missing_file_is_drawn_again(place: Places, small: FaceTable, tmp_path: Path) -> None:
+    table = read_sequences(place(tmp_path), subjects=1)
     table.images[3].path.unlink()
-    assert contents(read(place(tmp_path), subjects=2, frames=2)) == contents(small)
+    assert contents(read_sequences(place(tmp_path), subjects=1)) == contents(small)
 
 
 def test_a_half_written_set_is_never_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: FaceTable
+    place: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: FaceTable
 ) -> None:
     def stop(order: object, root: Path, *_: object) -> NoReturn:
-        (root / "anger").mkdir()
-        (root / "anger" / "s001_000.jpg").write_bytes(b"half")
+        (root / "OriginalImg").mkdir()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(databases, "draw_all", stop)
         with pytest.raises(KeyboardInterrupt):
-            read(place(tmp_path), subjects=2, frames=2)
+            read_sequences(place(tmp_path), subjects=1)
     assert list((tmp_path / "synthetic").iterdir()) == []
-    assert contents(read(place(tmp_path), subjects=2, frames=2)) == contents(small)
+    assert contents(read_sequences(place(tmp_path), subjects=1)) == contents(small)
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Path, data: bytes) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(UserError, match="no space left to draw faces under") as caught:
-        read(place(tmp_path), subjects=2, frames=1)
+        read_sequences(place(tmp_path), subjects=1)
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "synthetic").iterdir()) == []
+    with pytest.raises(UserError, match="no space left to draw faces under"):
+        draw_oulu_casia(replace(place(tmp_path), folder=tmp_path / "set"), subjects=1)
 
 
 def test_a_worker_that_cannot_write_says_so(tmp_path: Path) -> None:
-    order = drawing.Order(subjects=2, frames=1, seed=0)
-    steps = drawing._draw_apart(order, tmp_path / "missing", 2)
-    with pytest.raises(FileNotFoundError):
-        list(steps)
+    orders = (
+        OuluCasia(subjects=2, frames=1, neutral_frames=0, width=64, height=48, seed=0),
+        Faces(persons=2, width=40, height=50, seed=0),
+    )
+    for order in orders:
+        with pytest.raises(FileNotFoundError):
+            list(drawing._draw_apart(order, tmp_path / "missing", 2))
 
 
-def test_a_cache_that_is_a_file_is_a_users_error(tmp_path: Path) -> None:
+def test_a_cache_that_is_a_file_is_a_users_error(place: Places, tmp_path: Path) -> None:
     (tmp_path / "synthetic").write_text("in the way")
     with pytest.raises(UserError, match="cannot write the drawn faces"):
-        read(place(tmp_path), subjects=2, frames=1)
+        read_sequences(place(tmp_path), subjects=1)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"subjects": 1}, "subjects=1 must be from 2 to 999"),
-        ({"subjects": 1000}, "subjects=1000 must be from 2 to 999"),
-        ({"frames": 0}, "frames=0 must be from 1 to 999"),
-        ({"seed": -1}, "seed=-1 must be 0 or more"),
+        ({"subjects": 0}, "subjects=0 must be from 1 to 999"),
+        ({"subjects": 1000}, "subjects=1000 must be from 1 to 999"),
+        ({"frames": -1}, "frames=-1 must be from 0 to 999"),
+        ({"neutral_frames": -1}, "neutral_frames=-1 must be from 0"),
+        ({"seed": -1}, "seed=-1 must be from 0"),
+        ({"width": 8}, "width=8 must be from 32"),
+        ({"width": 100, "height": 800}, "100x800 pixels are too narrow"),
     ],
 )
-def test_bad_options(options: dict[str, int], message: str, tmp_path: Path) -> None:
+def test_bad_options(options: dict[str, int], message: str, place: Places, tmp_path: Path) -> None:
+    target = replace(place(tmp_path), folder=tmp_path / "set")
     with pytest.raises(UserError, match=message):
-        read(place(tmp_path), **options)
+        draw_oulu_casia(target, **options)
+    assert not (tmp_path / "set").exists()
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
+def test_bad_options_of_portraits(place: Places, tmp_path: Path) -> None:
+    for options in ({"persons": 0}, {"persons": 1000}, {"height": 9000}, {"seed": -1}):
+        with pytest.raises(UserError, match="must be from"):
+            draw_faces(replace(place(tmp_path), folder=tmp_path / "set"), **options)
+        with pytest.raises(UserError, match="must be from"):
+            read_portraits(place(tmp_path), **options)
+
+
+def test_a_folder_is_refused_by_reading_and_wanted_by_drawing(
+    place: Places, tmp_path: Path
+) -> None:
     with pytest.raises(UserError, match="takes no folder"):
-        read(Place(folder=tmp_path, cache=tmp_path))
+        read_sequences(replace(place(tmp_path), folder=tmp_path))
+    with pytest.raises(UserError, match="name the folder"):
+        draw_oulu_casia(place(tmp_path))
 
 
-def test_intensities_rise_to_the_apex() -> None:
-    assert rising(1) == [1.0]
-    rise = rising(4)
-    assert rise == sorted(rise)
-    assert (rise[0], rise[-1]) == (0.65, 1.0)
+def test_a_folder_that_holds_something_is_not_drawn_into(place: Places, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not empty"):
+        draw_faces(replace(place(tmp_path), folder=tmp_path / "set"), persons=1)
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["mine.txt"]
+
+
+def test_a_set_is_marked_as_drawn(place: Places, small: FaceTable, tmp_path: Path) -> None:
+    draw_faces(replace(place(tmp_path), folder=tmp_path / "set"), persons=1, width=40, height=50)
+    for folder in (tmp_path / "set", small.root):
+        assert "no photographs" in (folder / DRAWN_MARKER).read_text()
