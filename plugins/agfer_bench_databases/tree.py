@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agfer_bench import Place, UserError
+from agfer_bench import DRAWN_MARKER, Place, UserError
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"}
@@ -21,12 +21,12 @@ _FROM_SYSTEMS = frozenset({"__macosx", "desktop.ini", "ehthumbs.db", "lost+found
 
 
 def is_clutter(name: str) -> bool:
-    """Tell whether a file or folder is none of the data set's: hidden, or left by a system.
+    """Tell whether a file or folder is none of the data set's: hidden, a system's, or a marker.
 
     >>> [is_clutter(name) for name in (".DS_Store", "__MACOSX", "Thumbs.db", "000.jpeg")]
     [True, True, True, False]
     """
-    return name.startswith(".") or name.lower() in _FROM_SYSTEMS
+    return name.startswith(".") or name.lower() in _FROM_SYSTEMS or name == DRAWN_MARKER
 
 
 @contextmanager
