@@ -32,6 +32,7 @@ def read_oulu_casia(
     variant: Literal["auto", "original", "b-original", "a-cropped", "b-cropped"] = "auto",
     neutral_frames: int = 3,
     last_frames: int = 0,
+    neutral_sequences: int = 0,
 ) -> FaceTable:
     """Read the sequences of one spectrum and one illumination.
 
@@ -44,11 +45,16 @@ def read_oulu_casia(
         neutral_frames: So many first frames of each sequence are neutral; 3 in the paper.
         last_frames: So many last frames carry the emotion, 3 in many protocols; 0, as in the
             paper: all that are not neutral.
+        neutral_sequences: Neutral frames are taken from so many of a subject's six sequences, which
+            differ from subject to subject; 0, as in the paper: from all. With few frames a sequence
+            neutral would else be six times as frequent as any emotion.
 
     Raises:
         UserError: Nothing fits, two folders fit, or something cannot be read.
     """
     labelling = Labelling(neutral_frames=neutral_frames, last_frames=last_frames)
+    if not 0 <= neutral_sequences <= len(EMOTIONS_SHOWN):
+        raise UserError(f"neutral_sequences={neutral_sequences} must be from 0 to 6")
     wanted = Setting(
         spectrum=spectrum,
         illumination=illumination,
@@ -61,6 +67,7 @@ def read_oulu_casia(
             image
             for subject in _subjects(root, notes)
             for image in _images(subject, root, labelling, notes)
+            if image.emotion != "neutral" or _gives_neutral(image, neutral_sequences)
         )
         if not images:
             advice = "name a folder that holds its frames"
@@ -103,6 +110,14 @@ def _images(subject: Path, root: Path, labelling: Labelling, notes: Notes) -> It
                 sequence=f"{subject.name}/{folder.name}",
                 frame=frame,
             )
+
+
+def _gives_neutral(image: FaceImage, sequences: int) -> bool:
+    """Tell whether a frame's sequence is one of those that neutral frames are taken from."""
+    subject, _, folder = str(image.sequence).partition("/")
+    emotion = canonical_emotion(folder) or ""
+    turn = EMOTIONS_SHOWN.index(emotion) - int(subject[1:])
+    return sequences == 0 or turn % len(EMOTIONS_SHOWN) < sequences
 
 
 def _sequences(subject: Path, root: Path, notes: Notes) -> dict[str, Path]:

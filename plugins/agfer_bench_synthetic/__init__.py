@@ -81,6 +81,7 @@ def read_sequences(
     subjects: int = 80,
     frames: int = 2,
     neutral_frames: int = 1,
+    neutral_sequences: int = 1,
     seed: int = 0,
 ) -> FaceTable:
     """Draw few frames of each sequence, or find them drawn, and read them as OULU-CASIA.
@@ -90,6 +91,8 @@ def read_sequences(
         subjects: persons. Many persons teach a network more than many frames of few.
         frames: frames of each sequence; 0 draws as many as the real set has.
         neutral_frames: how many of them come first at rest and are read as neutral.
+        neutral_sequences: of how many of a person's six sequences the neutral frames are used; 0
+            takes those of all, as the paper does.
         seed: another seed draws other persons; 0 or more.
 
     Raises:
@@ -106,11 +109,17 @@ def read_sequences(
         height=240,
         seed=seed,
     )
-    return read_drawn(place, "synthetic", order, neutral_frames=neutral_frames)
+    return read_drawn(
+        place,
+        "synthetic",
+        order,
+        neutral_frames=neutral_frames,
+        neutral_sequences=neutral_sequences,
+    )
 
 
 def read_portraits(
-    place: Place, *, persons: int = 48, width: int = 280, height: int = 350, seed: int = 0
+    place: Place, *, persons: int = 24, width: int = 280, height: int = 350, seed: int = 0
 ) -> FaceTable:
     """Draw small portraits, or find them drawn, and read them as FACES.
 

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import shutil
 import uuid
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +75,7 @@ def read_drawn(place: Place, name: str, order: Order, **reading: Any) -> FaceTab
             _draw_whole(place, root, order)
     except OSError as error:
         raise UserError(_explain(error, root.parent)) from error
-    table = place.read(order.name, root, **reading)
-    return replace(table, notes=(NOTE, *table.notes))
+    return place.read(order.name, root, **reading)
 
 
 def renderer_version() -> str:

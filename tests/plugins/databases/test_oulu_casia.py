@@ -296,9 +296,31 @@ def test_options_as_users_type_them(text: str, message: str) -> None:
         "variant": "auto",
         "neutral_frames": 1,
         "last_frames": 0,
+        "neutral_sequences": 0,
     }
     with pytest.raises(UserError, match=message):
         catalogue.choose_dataset(parse_choice(text))
+
+
+def test_neutral_may_come_from_some_sequences_alone(tmp_path: Path) -> None:
+    shown = ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise")
+    for subject in ("P001", "P002", "P009"):
+        for emotion in shown:
+            folder = tmp_path / "OriginalImg" / "VL" / "Strong" / subject / emotion
+            folder.mkdir(parents=True)
+            for frame in range(3):
+                (folder / f"{frame:03d}.jpeg").write_bytes(b"x")
+    place = Place(folder=tmp_path, cache=tmp_path)
+    one = read_oulu_casia(place, neutral_frames=1, neutral_sequences=1)
+    neutral = [image for image in one.images if image.emotion == "neutral"]
+    assert [image.sequence for image in neutral] == ["P001/Disgust", "P002/Fear", "P009/Happiness"]
+    assert len(one.images) == 3 * 6 * 2 + 3
+    two = read_oulu_casia(place, neutral_frames=1, neutral_sequences=2)
+    assert sum(image.emotion == "neutral" for image in two.images) == 6
+    every = read_oulu_casia(place, neutral_frames=1, neutral_sequences=6)
+    assert every == read_oulu_casia(place, neutral_frames=1)
+    with pytest.raises(UserError, match="neutral_sequences=7 must be from 0 to 6"):
+        read_oulu_casia(place, neutral_sequences=7)
 
 
 def test_numbers_are_written_compactly() -> None:
