@@ -151,9 +151,8 @@ def test_no_age_groups_no_curves_whole_photographs(tmp_path: Path) -> None:
     folds = [
         fold(number, diagonal(5, 5, 5), test={"all": diagonal(6, 8, 0)}) for number in range(2)
     ]
-    plain = record([module("base", folds)], test=first.test)
     assert first.test is not None
-    plain = plain.model_copy(update={"test": first.test.model_copy(update={"groups": {}})})
+    plain = record([module("base", folds)], test=first.test.model_copy(update={"groups": {}}))
     write_report(study(plain, examples=(example(cropped=False),)), tmp_path)
     table = pd.read_csv(tmp_path / "data" / "table-2.csv")
     assert list(table["age_group"]) == ["all"]

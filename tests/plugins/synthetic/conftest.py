@@ -1,4 +1,4 @@
-"""Stand-ins and helpers that the tests of the drawn databases share."""
+"""Helpers that the tests of the drawn databases share."""
 
 from __future__ import annotations
 
@@ -6,62 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agfer_bench_databases.faces import read_faces
+from agfer_bench_databases.oulu_casia import read_oulu_casia
 
-from agfer_bench import FaceImage, FaceTable, Place
+from agfer_bench import FaceTable, Place
 
-LETTERS = {
-    "a": "anger",
-    "d": "disgust",
-    "f": "fear",
-    "h": "happiness",
-    "n": "neutral",
-    "s": "sadness",
+READERS: dict[str, Callable[..., FaceTable]] = {
+    "oulu-casia": read_oulu_casia,
+    "faces": read_faces,
 }
-GROUPS = {"y": "young", "m": "middle", "o": "old"}
 
 
-def _sequences(folder: Path, neutral_frames: int) -> list[FaceImage]:
-    images = []
-    for path in sorted(folder.glob("OriginalImg/VL/Strong/*/*/*.jpeg")):
-        emotion, subject, frame = path.parts[-2].lower(), path.parts[-3], int(path.stem)
-        images.append(
-            FaceImage(
-                path=path,
-                emotion="neutral" if frame < neutral_frames else emotion,
-                subject=subject,
-                sequence=f"{subject}/{emotion}",
-                frame=frame,
-            )
-        )
-    return images
-
-
-def _portraits(folder: Path) -> list[FaceImage]:
-    images = []
-    for path in sorted(folder.glob("*.jpg")):
-        person, group, sex, letter, take = path.stem.split("_")
-        images.append(
-            FaceImage(
-                path=path,
-                emotion=LETTERS[letter],
-                subject=person,
-                age_group=GROUPS[group],
-                sex={"f": "female", "m": "male"}[sex],
-                take=take,
-            )
-        )
-    return images
-
-
-def _read(name: str, folder: Path, *, neutral_frames: int = 3) -> FaceTable:
-    """Read the drawn layouts as plainly as can be, whatever other plugins do."""
-    images = _portraits(folder) if name == "faces" else _sequences(folder, neutral_frames)
-    return FaceTable(root=folder, images=tuple(images), notes=(f"read as {name}",))
+def _read(name: str, folder: Path, **options: object) -> FaceTable:
+    """Read with the reader of a layout, as the harness does for a plugin."""
+    return READERS[name](Place(folder=folder, cache=folder), **options)
 
 
 @pytest.fixture(scope="session")
 def place() -> Callable[..., Place]:
-    """Return what makes a place without a folder, whose reads go to a plain reader."""
+    """Return what makes a place without a folder, whose reads go to the real readers."""
 
     def make(cache: Path, workers: int = 1, **fields: object) -> Place:
         return Place(folder=None, cache=cache, workers=workers, read=_read, **fields)  # type: ignore[arg-type]

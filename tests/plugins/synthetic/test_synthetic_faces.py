@@ -70,7 +70,7 @@ def portraits(tmp_path_factory: pytest.TempPathFactory, place: Callable[..., Pla
 @pytest.fixture(scope="module")
 def sequences(tmp_path_factory: pytest.TempPathFactory, place: Callable[..., Place]) -> FaceTable:
     cache = tmp_path_factory.mktemp("sequences")
-    return read_sequences(place(cache, 2), subjects=SUBJECTS, frames=2)
+    return read_sequences(place(cache, 2), subjects=SUBJECTS, frames=2, neutral_sequences=0)
 
 
 @pytest.fixture(scope="module")
