@@ -162,7 +162,8 @@ def build_sources(
     if test is None or test == "none":
         return first, None
     second = build_source(catalogue, test, flag="--test", **rest)
-    if (first.chosen.label, first.folder) == (second.chosen.label, second.folder):
+    where = [one.folder.resolve() if one.folder else None for one in (first, second)]
+    if first.chosen.label == second.chosen.label and where[0] == where[1]:
         raise UserError(
             "--test is the same as --data: a network cannot be tested on what it was trained on; "
             "name another set, or --test none"

@@ -84,6 +84,7 @@ def load_test_set(
             "groups": {name: found[name] for name in _order(found) if name != ALL_AGES},
             "notes": (
                 *data.record.notes,
+                *_same_people(training, data),
                 *(
                     f"{count} images of {name} are not tested: training does not know the class."
                     for name, count in foreign.items()
@@ -101,6 +102,17 @@ def load_test_set(
         subjects=data.subjects,
         record=record,
     )
+
+
+def _same_people(training: FaceData, data: FaceData) -> list[str]:
+    """Warn where both sets are of one kind and name the same subjects."""
+    both = {s for s in data.subjects if s is not None} & set(training.subjects)
+    if training.record.name != data.record.name or not both:
+        return []
+    return [
+        f"{len(both)} subjects are named in --data as well: if they are the same people, this is "
+        "no test on others."
+    ]
 
 
 def _groups(crops: CropSet) -> tuple[str, ...]:

@@ -90,6 +90,15 @@ def test_images_of_both_sets_are_refused(runs: Runs, others: Path, tmp_path: Pat
         runs("base", test=folder)
 
 
+def test_subjects_of_both_sets_are_noted(runs: Runs, others: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "same"
+    shutil.copytree(others, folder)
+    path = folder / "metadata.csv"
+    path.write_text(path.read_text().replace(",t", ",s"))
+    record, _ = runs("base", test=folder, epochs=1)
+    assert any("5 subjects are named in --data as well" in line for line in notes(record))
+
+
 def test_a_set_that_shares_no_class_is_refused(runs: Runs, others: Path, tmp_path: Path) -> None:
     folder = tmp_path / "foreign"
     shutil.copytree(others, folder)
