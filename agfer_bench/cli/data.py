@@ -153,7 +153,8 @@ def _next_command(drawn: list[Drawn]) -> str:
 def _show(record: DataRecord, numbers: pd.DataFrame) -> None:
     from rich.table import Table
 
-    table = Table(title=f"{record.name}: photographs per emotion", title_justify="left")
+    drawn = " (drawn faces)" if record.drawn else ""
+    table = Table(title=f"{record.name}{drawn}: images per emotion", title_justify="left")
     table.add_column("emotion")
     for column in numbers.columns:
         table.add_column(str(column), justify="right")
