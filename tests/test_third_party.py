@@ -133,6 +133,15 @@ def test_the_wheel_holds_all_that_a_run_needs(tmp_path: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     assert not tops & {"bench", "plugins", "tests", "results", "docs"}
     assert "agfer_bench/py.typed" in names
+    for package in (
+        "agfer_bench",
+        "plugins/agfer_bench_databases",
+        "plugins/agfer_bench_synthetic",
+    ):
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                inside = path.relative_to(ROOT).as_posix().removeprefix("plugins/")
+                assert inside in names, "code, presets, templates, published numbers"
     done = _command(str(unpacked), "modules", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     listed = {one["name"] for one in json.loads(done.stdout)["modules"]}
