@@ -53,8 +53,11 @@ def _portraits(folder: Path) -> list[FaceImage]:
     return images
 
 
-def _read(name: str, folder: Path, *, neutral_frames: int = 3) -> FaceTable:
-    """Read the drawn layouts as plainly as can be, whatever other plugins do."""
+def _read(
+    name: str, folder: Path, *, neutral_frames: int = 3, neutral_sequences: int = 0
+) -> FaceTable:
+    """Read the drawn layouts as plainly as can be, and of all sequences, whatever plugins do."""
+    del neutral_sequences
     images = _portraits(folder) if name == "faces" else _sequences(folder, neutral_frames)
     return FaceTable(root=folder, images=tuple(images), notes=(f"read as {name}",))
 
