@@ -28,8 +28,9 @@ def paint_brow(canvas: Canvas, who: Identity, what: Expression, side: int) -> No
     lower = what.brow_lower
     # Frowning and grieving tilt a brow about its middle: a brow that moved as a whole would take
     # the detected eye, and so the crop, with it.
-    inner = -0.12 * what.brow_inner_up + 0.13 * lower + 0.03 * what.nose_wrinkle
-    outer = -0.1 * what.brow_outer_up + 0.07 * what.brow_inner_up - 0.06 * lower
+    wrinkled = what.nose_wrinkle
+    inner = -0.12 * what.brow_inner_up + 0.12 * lower + 0.03 * wrinkled
+    outer = -0.09 * what.brow_outer_up + 0.08 * what.brow_inner_up - 0.1 * lower - 0.04 * wrinkled
     middle = 0.3 * inner + 0.7 * outer
     x = who.brow_gap - 0.06 * lower
     height, slope = -who.brow_height, who.brow_slope

@@ -48,6 +48,9 @@ class Expression:
     """Lips apart, jaw dropped (25 to 27)."""
 
 
+LID_RAISE = [field.name for field in fields(Expression)].index("lid_raise")
+"""Place of that action among all."""
+
 PROTOTYPES: dict[str, tuple[Expression, Expression]] = {
     "anger": (
         Expression(brow_lower=1.0, lid_raise=0.3, lid_tighten=0.4, press=0.9, corner_down=0.2),
@@ -112,8 +115,10 @@ class Variety:
     """Standard deviation of each action's strength (of its logarithm), subject by subject."""
     unrest: float = 0.07
     """Standard deviation of stray actions, in units of an action."""
-    tension: float = 0.2
+    tension: float = 0.28
     """Standard deviation of how high the brows rest, in units of an action."""
+    wakefulness: float = 0.15
+    """Standard deviation of how far the lids are raised at rest, in units of an action."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +161,9 @@ def draw_manner(
     prototype = share * _values(first) + (1 - share) * _values(second)
     unrest = moment.normal(0, variety.unrest, count).clip(-0.25, 0.25)
     # The first two actions raise a brow as a whole.
-    unrest[:2] += np.clip(moment.normal(0, variety.tension), -0.5, 0.5)
+    unrest[:2] += np.clip(moment.normal(0, variety.tension), -0.6, 0.6)
+    # A detected eye is as high as its lids are apart, so at rest they are not always alike either.
+    unrest[LID_RAISE] += np.clip(moment.normal(0, variety.wakefulness), -0.3, 0.3)
     # At rest a mouth is closed: teeth in a neutral face would make it smile.
     unrest[-1] = min(unrest[-1], 0.06)
     return Manner(

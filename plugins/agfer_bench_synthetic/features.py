@@ -63,9 +63,9 @@ def _lid_lines(who: Identity, what: Expression) -> tuple[Points, Points]:
     """Upper and lower edge of the eye at the image's right, inner to outer corner."""
     tight = np.clip(what.lid_tighten, -0.3, 1.2)
     lift = np.clip(what.lid_raise, -0.8, 1.2)
-    gain = 0.36 if lift > 0 else 0.5
+    gain = 0.32 if lift > 0 else 0.5
     upper = who.eye_open * max(1 + gain * lift - 0.3 * tight, 0.25)
-    lower = who.eye_open * max(0.68 + 0.15 * lift - 0.42 * tight, 0.12)
+    lower = who.eye_open * max(0.68 + 0.15 * lift - 0.38 * tight, 0.12)
     t = np.linspace(-1, 1, 15, dtype=np.float32)
     x = 0.5 + who.eye_width * t
     tilt = -who.eye_tilt * t
@@ -146,8 +146,10 @@ def _mouth(canvas: Canvas, who: Identity, what: Expression) -> None:
     # The lips part both ways, so that the box around an open mouth, and with it the crop's lower
     # edge, lies where a closed mouth's does: elsewhere it would tell the emotion to every pixel.
     arch = 1 - np.abs(t) ** 2.4
-    middle = who.mouth_height + corner * (np.abs(t) ** 1.7 - 0.45) + 0.05 * opened
-    raised = max(what.lip_raise, 0)
+    raised, sunk = max(what.lip_raise, 0), max(what.corner_down, 0)
+    # For the same reason corners that sink lift the mouth, and a raised lip lowers it.
+    level = who.mouth_height + 0.035 * opened + 0.04 * raised - 0.06 * sunk
+    middle = level + corner * (np.abs(t) ** 1.7 - 0.45)
     part = 0.155 * opened + 0.012 * raised
     upper_edge = middle - (0.6 * part + 0.07 * raised) * arch
     lower_edge = middle + 1.4 * part * arch

@@ -39,7 +39,7 @@ class Studio:
     """Sideways part of the light's direction, image left to right."""
     ambient: tuple[float, float] = (0.4, 0.6)
     """Share of light that comes from everywhere."""
-    uneven: float = 0.085
+    uneven: float = 0.1
     """Standard deviation of the light's unevenness on the skin (of its logarithm)."""
     balance: Colour = (1.0, 1.0, 1.0)
     """The camera's colour balance."""

@@ -29,7 +29,7 @@ from agfer_bench.faces.prepare import prepare
 
 CHANCE = 1 / 7
 SIDE = 24
-SUBJECTS = 18
+SUBJECTS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
