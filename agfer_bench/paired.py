@@ -23,10 +23,10 @@ class Difference:
 
     estimate: float
     """First less second, 0..1: of the mean recalls over all images judged."""
-    low: float
-    """Lower end of the 95 % interval."""
-    high: float
-    """Upper end of the 95 % interval."""
+    low: float | None
+    """Lower end of the 95 % interval; None where all subjects differ alike."""
+    high: float | None
+    """Upper end of the 95 % interval; None where all subjects differ alike."""
     subjects: int
     """Number of subjects."""
 
@@ -69,13 +69,10 @@ def subject_difference(first: pd.DataFrame, second: pd.DataFrame) -> Difference 
     shares = (weight * right).groupby(both["subject"]).sum().to_numpy(dtype=np.float64)
     if len(shares) < 3:
         return None
-    if np.ptp(shares) == 0:
-        low = high = float(shares.mean())
-    else:
-        interval = stats.ttest_1samp(shares, 0.0).confidence_interval(CONFIDENCE)
-        low, high = float(interval.low), float(interval.high)
+    count, estimate = len(shares), float(shares.sum())
+    if np.ptp(shares) == 0:  # say, two networks that give every image one and the same class
+        return Difference(estimate=estimate, low=None, high=None, subjects=count)
+    interval = stats.ttest_1samp(shares, 0.0).confidence_interval(CONFIDENCE)
     # The mean over subjects times their number is the difference of the sums.
-    count = len(shares)
-    return Difference(
-        estimate=float(shares.sum()), low=count * low, high=count * high, subjects=count
-    )
+    low, high = (count * float(end) for end in (interval.low, interval.high))
+    return Difference(estimate=estimate, low=low, high=high, subjects=count)

@@ -29,6 +29,10 @@ ALL_AGES: Final = "all"
 """Stands for the age group where a data set knows none."""
 
 
+UNKNOWN_AGE: Final = "unknown"
+"""Stands for the age group of images without one, in a data set that knows age groups."""
+
+
 def _square(counts: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     if any(len(row) != len(counts) or min(row) < 0 for row in counts) or not any(map(any, counts)):
         raise ValueError("a confusion matrix is square and counts images")
@@ -124,9 +128,13 @@ class FoldRecord(Record):
 
     @property
     def test_accuracy(self) -> float | None:
-        """Mean of the age groups' accuracies, each counting alike, 0..1."""
+        """Mean of the age groups' accuracies, each counting alike, 0..1.
+
+        Images without an age group are no group: they count only where there is nothing else.
+        """
         groups = self.test_accuracies
-        return statistics.mean(groups.values()) if groups else None
+        known = [accuracy for group, accuracy in groups.items() if group != UNKNOWN_AGE]
+        return statistics.mean(known or groups.values()) if groups else None
 
     @property
     def training_seconds(self) -> float:

@@ -30,6 +30,11 @@ def ablate(
     cache: o.CacheOption = None,
     preset: o.PresetOption = None,
     protocol_file: o.ProtocolOption = None,
+    split: o.SplitOption = None,
+    folds: o.FoldsOption = None,
+    epochs: o.EpochsOption = None,
+    batch_size: o.BatchSizeOption = None,
+    seed: o.SeedOption = None,
     mask: o.MaskOption = None,
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
@@ -49,12 +54,19 @@ def ablate(
 
     axis = choose_axis(setting, values)
     catalogue = o.catalogue_with_notes()
+    flags = {
+        "split": split,
+        "folds": folds,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
     plan = o.build_settings(
         catalogue,
         modules=modules,
         data=data,
         test=test,
-        protocol=o.build_protocol(preset, protocol_file, settings, {}),
+        protocol=o.build_protocol(preset, protocol_file, settings, flags),
         mask=mask,
         cascades=cascades,
         cache=cache,

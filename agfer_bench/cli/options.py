@@ -25,6 +25,13 @@ PROTOCOL = "Protocol"
 MACHINE = "Machine"
 
 
+class Split(StrEnum):
+    """What folds divide."""
+
+    image = "image"
+    subject = "subject"
+
+
 class Device(StrEnum):
     """Where to train and to time."""
 
@@ -93,6 +100,20 @@ SetOption = Annotated[
         help="Change any setting of the protocol; may stand several times.",
         rich_help_panel=PROTOCOL,
     ),
+]
+SplitOption = Annotated[
+    Split | None,
+    typer.Option(help="Folds by image or by subject.", rich_help_panel=PROTOCOL),
+]
+FoldsOption = Annotated[int | None, typer.Option(help="Number of folds.", rich_help_panel=PROTOCOL)]
+EpochsOption = Annotated[
+    int | None, typer.Option(help="Passes over the training fold.", rich_help_panel=PROTOCOL)
+]
+BatchSizeOption = Annotated[
+    int | None, typer.Option(help="Images a step.", rich_help_panel=PROTOCOL)
+]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Seed of everything drawn.", rich_help_panel=PROTOCOL)
 ]
 ImageSizeOption = Annotated[
     int | None,

@@ -8,6 +8,7 @@ import typer
 
 from agfer_bench.cli import options as o
 from agfer_bench.cli.console import output, show, show_json, working
+from agfer_bench.errors import UserError
 
 
 def paper(
@@ -19,7 +20,7 @@ def paper(
         typer.Option(
             "--ablate",
             metavar="NAMES",
-            help="Further comparisons, comma-separated: guidance, split, init, reduction.",
+            help="Further comparisons, comma-separated: guidance, split, stride, init, reduction.",
             show_default=False,
         ),
     ] = None,
@@ -33,6 +34,11 @@ def paper(
     cache: o.CacheOption = None,
     preset: o.PresetOption = None,
     protocol_file: o.ProtocolOption = None,
+    split: o.SplitOption = None,
+    folds: o.FoldsOption = None,
+    epochs: o.EpochsOption = None,
+    batch_size: o.BatchSizeOption = None,
+    seed: o.SeedOption = None,
     mask: o.MaskOption = None,
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
@@ -48,15 +54,29 @@ def paper(
     command goes on where it was. With --data the preset is `paper` unless you name another; on the
     drawn default faces it is `quick`.
     """
+    from agfer_bench.run.ablation import choose_axis
+
+    names = [name.strip() for name in (ablations or "").split(",") if name.strip()]
+    for name in names:
+        choose_axis(name, None)
     catalogue = o.catalogue_with_notes()
     if preset is None and protocol_file is None and data is not None:
         preset = "paper"
+    flags = {
+        "split": split,
+        "folds": folds,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    if any(text.split("=")[0].strip() == "stride" for text in settings or ()):
+        raise UserError("the study runs both strides: leave --set stride=... out")
     plan = o.build_settings(
         catalogue,
         modules=modules,
         data=data,
         test=test,
-        protocol=o.build_protocol(preset, protocol_file, settings, {}),
+        protocol=o.build_protocol(preset, protocol_file, settings, flags),
         mask=mask,
         cascades=cascades,
         cache=cache,
@@ -67,12 +87,8 @@ def paper(
         fresh=fresh,
     )
     from agfer_bench.report.table import to_json, to_rich
-    from agfer_bench.run.ablation import choose_axis
     from agfer_bench.run.study import run_study
 
-    names = [name.strip() for name in (ablations or "").split(",") if name.strip()]
-    for name in names:
-        choose_axis(name, None)
     with working() as bars:
         study, page = run_study(plan, catalogue, bars, ablations=names, examples=examples)
     records = [run.record for run in study.runs]

@@ -11,13 +11,6 @@ from agfer_bench.cli import options as o
 from agfer_bench.cli.console import output, show, show_json, working
 
 
-class Split(StrEnum):
-    """What folds divide."""
-
-    image = "image"
-    subject = "subject"
-
-
 class Precision(StrEnum):
     """Arithmetic of training and validation."""
 
@@ -33,19 +26,10 @@ def run(
     cache: o.CacheOption = None,
     preset: o.PresetOption = None,
     protocol_file: o.ProtocolOption = None,
-    split: Annotated[
-        Split | None,
-        typer.Option(help="Folds by image or by subject.", rich_help_panel=o.PROTOCOL),
-    ] = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Number of folds.", rich_help_panel=o.PROTOCOL)
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training fold.", rich_help_panel=o.PROTOCOL)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Images a step.", rich_help_panel=o.PROTOCOL)
-    ] = None,
+    split: o.SplitOption = None,
+    folds: o.FoldsOption = None,
+    epochs: o.EpochsOption = None,
+    batch_size: o.BatchSizeOption = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Constant learning rate.", rich_help_panel=o.PROTOCOL)
     ] = None,
@@ -69,9 +53,7 @@ def run(
         Precision | None,
         typer.Option(help="Arithmetic of training.", rich_help_panel=o.PROTOCOL),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of everything drawn.", rich_help_panel=o.PROTOCOL)
-    ] = None,
+    seed: o.SeedOption = None,
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
     threads: o.ThreadsOption = None,

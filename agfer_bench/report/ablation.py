@@ -15,7 +15,7 @@ from rich.text import Text
 from agfer_bench.paired import CONFIDENCE, fold_differences, subject_difference
 from agfer_bench.records import ModuleRecord, RunRecord
 from agfer_bench.report.numbers import number, percent, signed
-from agfer_bench.report.rows import DRAWN_NOTICE, title
+from agfer_bench.report.rows import DRAWN_NOTICE, remarks, title
 from agfer_bench.report.table import markdown_table
 
 
@@ -67,7 +67,11 @@ class Ablation:
     @property
     def shares_folds(self) -> bool:
         """Whether all values were trained on the same folds."""
-        divisions = {tuple(f.split_sha256 for f in cell.module.folds) for cell in self.cells}
+        divisions = {
+            tuple(fold.split_sha256 for fold in cell.module.folds)
+            for cell in self.cells
+            if cell.module.error is None and cell.module.folds
+        }
         return len(divisions) == 1
 
 
@@ -152,7 +156,7 @@ def notes_of(ablation: Ablation) -> list[str]:
     lines.append(ablation.axis.what)
     lines.append(
         f"Accuracy: mean per-class recall; ± is the sample standard deviation over "
-        f"{record.protocol.folds} folds."
+        f"{record.protocol.folds} folds. Chance: {100 / len(record.data.classes):.1f} %."
     )
     if ablation.shares_folds:
         lines.append(
@@ -166,11 +170,13 @@ def notes_of(ablation: Ablation) -> list[str]:
         f"{100 * CONFIDENCE:.0f} % interval over subjects. It covers other people, not other seeds."
     )
     lines += ablation.notes
-    lines += [
-        f"{cell.name} with {ablation.axis.name} {cell.value} failed: {cell.module.error}"
-        for cell in ablation.cells
-        if cell.module.error
-    ]
+    found = [remarks(record) for record, _ in ablation.runs]
+    everywhere = [line for line in found[0] if all(line in lines for lines in found)]
+    lines += everywhere
+    for value, more in zip(ablation.axis.values, found, strict=False):
+        lines += [
+            f"{ablation.axis.name} {value}: {line}" for line in more if line not in everywhere
+        ]
     return lines
 
 
@@ -207,9 +213,9 @@ def text_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    if row["difference_subjects"] is None:
-        return "–"
     low, high = row["difference_subjects_low"], row["difference_subjects_high"]
+    if low is None:
+        return signed(row["difference_subjects"])
     return f"{signed(row['difference_subjects'])} [{signed(low)} to {signed(high)}]"
 
 

@@ -169,7 +169,7 @@ def to_json(record: RunRecord) -> dict[str, Any]:
     """Return title, notes and rows as plain values."""
     return {
         "title": title(record),
-        "drawn_faces": record.data.drawn,
+        "drawn_faces": record.drawn,
         "notes": notes(record),
         "protocol": record.protocol.model_dump(mode="json"),
         "rows": rows_of(record),

@@ -6,10 +6,8 @@ Each value of a setting is a run of its own, so that what is trained is never tr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -101,6 +99,8 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
     if axis.of_block:
         return _over_options(axis, settings, catalogue, reporter)
     protocols = [settings.protocol.with_settings({axis.setting: value}) for value in axis.values]
+    if len({protocol.fingerprint for protocol in protocols}) < len(protocols):
+        raise UserError(f"--values {','.join(axis.values)}: two of them mean the same")
     runs = []
     cells: dict[str, list[Cell]] = {one.label: [] for one in settings.modules}
     for value, protocol in zip(axis.values, protocols, strict=True):
@@ -121,35 +121,54 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
 def _over_options(
     axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Reporter
 ) -> Ablation:
-    """Run the blocks' variants side by side, in one run."""
-    notes, named = [], {}
-    rows = [one for one in settings.modules if one.label == BASE]
+    """Run the blocks' variants side by side, in one run, base beside them."""
+    check_options(axis, settings)
+    notes: list[str] = []
+    named: dict[tuple[str, str], Chosen[AttentionSpec]] = {}
     for one in settings.modules:
-        known = {option.name for option in one.entry.options}
-        if axis.setting not in known:
-            if one.label != BASE:
-                notes.append(f"{one.label} has no option {axis.setting}: left out.")
-            continue
-        for value in axis.values:
-            variant = _variant(one, axis.setting, value, catalogue)
-            named[one.label, value] = variant.label
-            rows.append(variant)
-    if not named:
-        raise UserError(f"none of the modules has the option {axis.setting!r}; name others")
-    unique = {row.label: row for row in rows}
-    record, folder = run(
-        replace(settings, modules=tuple(unique.values())), catalogue, Under(reporter, axis.name)
-    )
+        if _has(one, axis.setting):
+            variants = [_variant(one, axis.setting, value, catalogue) for value in axis.values]
+            named |= {(one.label, v): c for v, c in zip(axis.values, variants, strict=True)}
+        elif one.label == BASE:
+            named[one.label, "–"] = one
+        else:
+            notes.append(f"{one.label} has no option {axis.setting}: left out.")
+    unique = tuple({one.label: one for one in named.values()}.values())
+    record, folder = run(replace(settings, modules=unique), catalogue, Under(reporter, axis.name))
     frame = _read(folder / PREDICTIONS, record)
     modules = {module.label: module for module in record.modules}
     return Ablation(
         axis=axis,
         runs=((record, folder.name),),
         cells=tuple(
-            _cell(name, value, modules[label], frame) for (name, value), label in named.items()
+            _cell(name, value, modules[one.label], frame) for (name, value), one in named.items()
         ),
         notes=tuple(notes),
     )
+
+
+def check_options(axis: Axis, settings: RunSettings) -> None:
+    """Find out before any work whether the blocks can be varied.
+
+    Raises:
+        UserError: No module has the option, or a module sets it already.
+    """
+    if not axis.of_block:
+        return
+    able = [one for one in settings.modules if _has(one, axis.setting)]
+    if not able:
+        raise UserError(f"none of the modules has the option {axis.setting!r}; name others")
+    for one in able:
+        option = next(o for o in one.entry.options if o.name == axis.setting)
+        if one.values[axis.setting] != option.default:
+            raise UserError(
+                f"{one.label} sets {axis.setting} already: leave it out of --modules, --values "
+                "names what it is given"
+            )
+
+
+def _has(one: Chosen[AttentionSpec], option: str) -> bool:
+    return any(known.name == option for known in one.entry.options)
 
 
 def _variant(
@@ -157,21 +176,13 @@ def _variant(
 ) -> Chosen[AttentionSpec]:
     """Return a block with one option changed, the others as they were chosen."""
     texts = {
-        name: str(old).lower() if isinstance(old, bool) else str(old)
-        for name, old in _changed(one).items()
+        known.name: str(one.values[known.name])
+        for known in one.entry.options
+        if one.values[known.name] != known.default
     }
     text = "".join(f":{name}={new}" for name, new in (texts | {option: value}).items())
     (variant,) = catalogue.choose_modules(one.entry.spec.name + text)
     return variant
-
-
-def _changed(one: Chosen[AttentionSpec]) -> Mapping[str, Any]:
-    """Return the options that the user set."""
-    return {
-        option.name: one.values[option.name]
-        for option in one.entry.options
-        if one.values[option.name] != option.default
-    }
 
 
 def _read(path: Path, record: RunRecord) -> pd.DataFrame:

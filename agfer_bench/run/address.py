@@ -1,7 +1,7 @@
 """The address of a job: all that its numbers depend on.
 
 A job that has the address of one that is done would end in the same numbers, so it is not run
-again. Speed has no address: it is measured anew in every run.
+again. Speed has no address: `run` measures it anew every time.
 """
 
 from __future__ import annotations
@@ -152,6 +152,14 @@ def harness_sha256() -> str:
     """Hash the harness's code that moves numbers."""
     root = Path(agfer_bench.__file__).parent
     return _hash_files([file for part in _HARNESS for file in _files(root / part)], root)
+
+
+@cache
+def measure_sha256() -> str:
+    """Hash the harness's code that measures sizes and times."""
+    root = Path(agfer_bench.__file__).parent
+    parts = [*_files(root / "measure"), root / "run" / "cost.py"]
+    return _hash_files(parts, root)
 
 
 def _files(path: Path) -> list[Path]:

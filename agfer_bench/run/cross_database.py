@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from agfer_bench.errors import UserError
 from agfer_bench.faces.crop_cache import CropSet
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import ALL_AGES, DataRecord
+from agfer_bench.records import ALL_AGES, UNKNOWN_AGE, DataRecord
 from agfer_bench.run.data import FaceData, Source, load_data
 from agfer_bench.run.reporter import Reporter
 
-_UNKNOWN = "unknown"
 _AGE_GROUPS = ("young", "middle", "old")
 
 
@@ -81,6 +80,9 @@ def load_test_set(
     record = data.record.model_copy(
         update={
             "classes": classes,
+            "images_read": {name: data.record.images_read[name] for name in classes},
+            "images_kept": {name: data.record.images_kept[name] for name in classes},
+            "excluded": _excluded(data, classes),
             "groups": {name: found[name] for name in _order(found) if name != ALL_AGES},
             "notes": (
                 *data.record.notes,
@@ -104,6 +106,13 @@ def load_test_set(
     )
 
 
+def _excluded(data: FaceData, classes: tuple[str, ...]) -> dict[str, int]:
+    """Count the images of some classes that were left out, per reason."""
+    table = data.crops.excluded
+    reasons = Counter(table.loc[table["emotion"].isin(classes), "reason"])
+    return {str(reason): int(number) for reason, number in sorted(reasons.items())}
+
+
 def _same_people(training: FaceData, data: FaceData) -> list[str]:
     """Warn where both sets are of one kind and name the same subjects."""
     both = {s for s in data.subjects if s is not None} & set(training.subjects)
@@ -119,7 +128,8 @@ def _groups(crops: CropSet) -> tuple[str, ...]:
     groups = [group if isinstance(group, str) else None for group in crops.table["age_group"]]
     if not any(groups):
         return (ALL_AGES,) * len(groups)
-    return tuple(group or _UNKNOWN for group in groups)
+    # A set may not call a group what stands for all of them.
+    return tuple(UNKNOWN_AGE if group in (None, ALL_AGES) else group for group in groups)
 
 
 def _order(groups: Iterable[str]) -> list[str]:

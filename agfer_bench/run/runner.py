@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +31,7 @@ from agfer_bench.run.cross_database import TestSet, load_test_set
 from agfer_bench.run.data import FaceData, Source, load_data
 from agfer_bench.run.environment import describe_environment
 from agfer_bench.run.job import Job, batch_order, run_job
+from agfer_bench.run.kept import keep_costs, same_run
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
 from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
@@ -65,6 +66,8 @@ class RunSettings:
     """Where jobs and runs are kept."""
     fresh: bool = False
     """Whether jobs that are done are done again."""
+    done: set[str] = field(default_factory=set, compare=False)
+    """Keys of the jobs done by this command, which `fresh` does not do once more."""
     timing: Timing = "measure"
     """Whether inference is timed anew, only where a finished run of the same jobs does not tell,
     or not at all (times that such a run tells are then kept as well)."""
@@ -116,7 +119,9 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
 
     folder = store.run_folder(record())
     before = None if settings.timing == "measure" else store.find_run(folder)
-    if before is None or not _take_costs(rows, before):
+    if before is not None:
+        keep_costs(rows, before)
+    if _lacks_costs(rows, settings.timing):
         measure_costs(
             rows,
             protocol,
@@ -128,7 +133,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
             reporter=reporter,
         )
     result = record()
-    if before is not None and _same(before, result):
+    if before is not None and same_run(before, result):
         return before, folder
     _write(result, rows, folder)
     for problem in catalogue.run_finished(result, folder):
@@ -136,23 +141,12 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     return result, folder
 
 
-def _take_costs(rows: list[Row], before: RunRecord) -> bool:
-    """Take size and speed from a finished run of the same jobs; tell whether it has them all."""
-    known = {module.label: module for module in before.modules if module.error is None}
-    for row in rows:
-        module = known.get(row.chosen.label)
-        if module is None or module.speed is None or module.folds != tuple(row.folds):
-            return False
-    for row in rows:
-        module = known[row.chosen.label]
-        row.size, row.speed = module.size, module.speed
-    return True
-
-
-def _same(before: RunRecord, now: RunRecord) -> bool:
-    """Tell whether a run says what is there already, whenever and by which revision it was made."""
-    kept = {"finished": before.finished, "environment": before.environment}
-    return before == now.model_copy(update=kept)
+def _lacks_costs(rows: list[Row], timing: Timing) -> bool:
+    """Tell whether sizes or times must be measured; times are so side by side, for all rows."""
+    alive = [row for row in rows if row.error is None]
+    if timing == "keep":
+        return any(row.size is None or row.speed is None for row in alive)
+    return timing == "measure" or any(row.size is None for row in alive)
 
 
 def _try_blocks(rows: list[Row], protocol: Protocol) -> None:
@@ -190,10 +184,13 @@ def _train(
                 job,
                 row,
                 address,
-                None if settings.fresh else store.load_job(job.key),
+                None
+                if settings.fresh and job.key not in settings.done
+                else store.load_job(job.key),
                 store,
                 on_epoch,
             )
+            settings.done.add(job.key)
         done += epochs
     reporter.progress("training", total, total)
 

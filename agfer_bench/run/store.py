@@ -14,6 +14,7 @@ from agfer_bench.errors import UserError
 from agfer_bench.files import writing
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records import JobRecord, RunRecord
+from agfer_bench.run.address import measure_sha256
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
@@ -92,6 +93,8 @@ class Store:
             ],
             "device": record.environment.device_name,
             "threads": record.environment.threads,
+            # Times that are kept must be those of this way of measuring.
+            "measure": measure_sha256(),
         }
         name = f"{record.protocol.preset}-{record.data.name}-{fingerprint(content)[:10]}"
         return self.out / re.sub(r"[^\w.-]", "_", name)
@@ -99,9 +102,12 @@ class Store:
     def find_run(self, folder: Path) -> RunRecord | None:
         """Return the record of a finished run, or None where there is none that can be read."""
         try:
-            return load_run(folder) if folder.is_dir() else None
-        except UserError:
+            record = load_run(folder) if folder.is_dir() else None
+            if record is not None and any(module.folds for module in record.modules):
+                pd.read_parquet(folder / PREDICTIONS)
+        except (UserError, OSError, ValueError):
             return None
+        return record
 
     def _job(self, key: str) -> Path:
         return self.out / "jobs" / key

@@ -12,19 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agfer_bench.catalogue import Catalogue
+from agfer_bench.errors import UserError
 from agfer_bench.faces.decode import decode, opencv
 from agfer_bench.faces.prepare import counts
 from agfer_bench.network.guidance import fusion_weights
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records import RunRecord
-from agfer_bench.report.ablation import Ablation
+from agfer_bench.report.ablation import Ablation, Axis
 from agfer_bench.report.paper.study import Example, Study, StudyRun
 from agfer_bench.report.paper.write import write_report
-from agfer_bench.run.ablation import AXES, ablate
+from agfer_bench.run.ablation import AXES, ablate, check_options
 from agfer_bench.run.data import FaceData, load_data
 from agfer_bench.run.reporter import Reporter, Under
 from agfer_bench.run.runner import RunSettings, run
-from agfer_bench.run.store import PREDICTIONS
 
 STRIDES = (16, 32)
 """The paper's host, and the one with pool5 (Table 4)."""
@@ -59,14 +59,17 @@ def run_study(
     Raises:
         UserError: As `run`.
     """
+    axes = [AXES[name] for name in dict.fromkeys(ablations)]
+    for axis in axes:
+        check_options(axis, settings)
     runs, names = [], []
     for stride in STRIDES:
         protocol = settings.protocol.with_settings({"stride": stride})
         one = replace(settings, protocol=protocol, timing="keep")
         record, folder = run(one, catalogue, Under(reporter, f"stride {stride}"))
-        runs.append(StudyRun(record=record, predictions=_predictions(folder)))
+        runs.append(StudyRun(record=record))
         names.append(folder.name)
-    grids = [_ablate(name, settings, catalogue, reporter) for name in ablations]
+    grids, refused = _ablate(axes, settings, catalogue, reporter)
     data = load_data(settings.source, settings.protocol, reporter)
     second = None
     if settings.test is not None:
@@ -78,22 +81,25 @@ def run_study(
         mask=settings.mask,
         examples=tuple(_examples([data, second], settings, runs[0].record)) if examples else (),
         ablations=tuple(grids),
+        refused=tuple(refused),
     )
     content = [names, [[g.axis.name, [folder for _, folder in g.runs]] for g in grids], examples]
     return study, write_report(study, settings.out / f"paper-{fingerprint(content)[:10]}")
 
 
-def _ablate(name: str, settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> Ablation:
+def _ablate(
+    axes: Sequence[Axis], settings: RunSettings, catalogue: Catalogue, reporter: Reporter
+) -> tuple[list[Ablation], list[str]]:
+    """Run the further comparisons; what cannot be compared leaves the report standing."""
     protocol = settings.protocol.with_settings({"stride": STRIDES[0]})
-    return ablate(AXES[name], replace(settings, protocol=protocol), catalogue, reporter)
-
-
-def _predictions(folder: Path) -> pd.DataFrame:
-    """Read a run's predictions; without any trained fold there are none."""
-    path = folder / PREDICTIONS
-    if not path.exists():
-        return pd.DataFrame(columns=["module", "fold", "set", "image", "true", "predicted"])
-    return pd.read_parquet(path)
+    grids, refused = [], []
+    for axis in axes:
+        try:
+            grids.append(ablate(axis, replace(settings, protocol=protocol), catalogue, reporter))
+        except UserError as error:
+            refused.append(f"{axis.name} was not compared: {error}")
+            reporter.note(refused[-1])
+    return grids, refused
 
 
 def _examples(

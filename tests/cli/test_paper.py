@@ -130,7 +130,12 @@ def test_json_and_unknown_ablations(
 ) -> None:
     assert _run(_arguments(blobs, others, tmp_path, "--ablate", "slpit"), monkeypatch) == 2
     assert "did you mean 'split'" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    reduction = ("--ablate", "reduction", "--modules", "base")
+    assert _run(_arguments(blobs, others, tmp_path, *reduction), monkeypatch) == 2
+    assert "none of the modules has the option 'reduction'" in capsys.readouterr().err
+    assert _run(_arguments(blobs, others, tmp_path, "--set", "stride=32"), monkeypatch) == 2
+    assert "runs both strides" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "jobs").exists(), "refused before any work"
     arguments = _arguments(blobs, others, tmp_path, "--json", "--no-examples")
     assert _run(arguments, monkeypatch) == 0
     shown = json.loads(capsys.readouterr().out)

@@ -136,7 +136,7 @@ def counts(classes: Sequence[str], *, read: int = 12, kept: int = 10) -> pd.Data
 def study(*records: RunRecord, examples: tuple[Example, ...] = ()) -> Study:
     test = records[0].test
     return Study(
-        runs=tuple(StudyRun(record=one, predictions=pd.DataFrame()) for one in records),
+        runs=tuple(StudyRun(record=one) for one in records),
         counts=counts(records[0].data.classes),
         test_counts=counts(test.classes, kept=9) if test else None,
         mask=np.eye(32, dtype=np.bool_),

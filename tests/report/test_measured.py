@@ -112,7 +112,7 @@ def test_emotions() -> None:
 def test_class_counts() -> None:
     section = class_section(study(usual()))
     training = table(section, "table-1-training")
-    assert training.rows[0] == ("anger", "12", "1,790", "−1,778", "10", "1,315", "−1,305", "16.67")
+    assert training.rows[0] == ("anger", "12", "1,790", "–", "10", "1,315", "−1,305", "16.67")
     assert training.rows[-1][0] == "all"
     assert any("10,256" in note for note in training.notes)
     losses = table(section, "table-1-losses")

@@ -14,6 +14,7 @@ from agfer_bench.errors import UserError
 from agfer_bench.report.ablation import Ablation, notes_of, rows_of, to_markdown
 from agfer_bench.run.ablation import AXES, ablate, choose_axis, write
 from agfer_bench.run.reporter import Silent
+from agfer_bench.run.runner import run
 from tests.run.support import HEAD, Runs, own
 from tests.run.test_runner import Make
 
@@ -86,10 +87,12 @@ def test_reduction_is_an_option_of_the_blocks(runs: Runs, count_jobs: list[str])
         "se:reduction=4",
     ]
     rows = rows_of(ablation)
-    assert [row["module"] for row in rows] == ["se"] * 2 + ["cbam:shared_mlp=true"] * 2
-    assert rows[1]["block_parameters"] > rows[0]["block_parameters"]
+    assert [row["module"] for row in rows] == ["base"] + ["se"] * 2 + ["cbam:shared_mlp=true"] * 2
+    assert rows[2]["block_parameters"] > rows[1]["block_parameters"]
     with pytest.raises(UserError, match="none of the modules"):
         ablate(axis, runs.settings("base"), own(), Silent())
+    with pytest.raises(UserError, match="sets reduction already"):
+        ablate(axis, runs.settings("se:reduction=4"), own(), Silent())
 
 
 def test_a_block_that_fails_leaves_the_rest(runs: Runs, plugin: Make) -> None:
@@ -100,7 +103,9 @@ def test_a_block_that_fails_leaves_the_rest(runs: Runs, plugin: Make) -> None:
     rows = rows_of(ablation)
     assert rows[0]["accuracy_mean"] is not None
     assert rows[2]["accuracy_mean"] is None
-    assert "bad with init glorot failed" in to_markdown(ablation)
+    assert "bad-block: bad: build failed" in to_markdown(ablation)
+    assert ablation.shares_folds, "a row without folds says nothing of the others"
+    assert rows[1]["difference_folds_mean"] is not None
 
 
 def test_tables_and_data_are_written(runs: Runs, tmp_path: Path) -> None:
@@ -125,6 +130,53 @@ def test_tables_and_data_are_written(runs: Runs, tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_refused(name: str, values: str | None, message: str) -> None:
     with pytest.raises(UserError, match=message):
         choose_axis(name, values)
+
+
+def test_two_words_for_one_value_are_refused(runs: Runs) -> None:
+    axis = choose_axis("guidance", "on,yes")
+    with pytest.raises(UserError, match="two of them mean the same"):
+        ablate(axis, runs.settings("base"), own(), Silent())
+
+
+def test_what_collapsed_has_no_interval(runs: Runs) -> None:
+    ablation = ablate(
+        AXES["init"], runs.settings("base", epochs=1, learning_rate=1e-9), own(), Silent()
+    )
+    text = to_markdown(ablation)
+    assert "predicts a single class" in text
+    assert "Chance: 33.3 %" in text
+
+
+def test_times_outlive_a_module_that_fails(runs: Runs, plugin: Make) -> None:
+    source = HEAD.format(forward="return x", build="raise OSError('busy')", name="bad")
+    catalogue = own(plugin("bad-block", source))
+    first, folder = runs("base,bad", catalogue=catalogue, timing="keep")
+    assert first.modules[0].speed is not None
+    text = (folder / "record.json").read_bytes()
+    for timing in ("keep", "skip"):
+        again, _ = runs("base,bad", catalogue=catalogue, timing=timing)
+        assert again == first
+        assert (folder / "record.json").read_bytes() == text
+
+
+def test_a_lost_file_of_predictions_is_written_again(runs: Runs) -> None:
+    first, folder = runs("base", timing="keep")
+    path = folder / "predictions.parquet"
+    whole = path.read_bytes()
+    for damage in (path.unlink, lambda: path.write_bytes(b"junk")):
+        damage()
+        again, _ = runs("base", timing="keep")
+        assert path.read_bytes() == whole
+        assert again.modules[0].folds == first.modules[0].folds
+
+
+def test_fresh_does_each_job_once(runs: Runs, count_jobs: list[str]) -> None:
+    settings = runs.settings("base", timing="keep", fresh=True)
+    run(settings, own(), Silent())
+    run(replace(settings, timing="skip"), own(), Silent())
+    assert len(count_jobs) == 2
+    run(runs.settings("base", fresh=True), own(), Silent())
+    assert len(count_jobs) == 4
 
 
 def test_a_kept_run_is_not_timed_again(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

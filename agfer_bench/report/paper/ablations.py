@@ -17,7 +17,7 @@ def ablation_section(study: Study) -> Section:
     """The further comparisons that the user asked for."""
     return Section(
         title="What the paper does not tell apart",
-        text=() if study.ablations else (_NOT_RUN,),
+        text=study.refused or (() if study.ablations else (_NOT_RUN,)),
         items=tuple(_table(ablation) for ablation in study.ablations),
     )
 

@@ -40,6 +40,8 @@ def _class_table(part: str, name: str, counts: pd.DataFrame, known: DataSet) -> 
             measured = _cell(counts, emotion, stage)
             printed = _printed(known, emotion, stage)
             difference = None if printed is None else measured - printed
+            if stage == "photographs" and emotion != _TOTAL and _withheld(known):
+                difference = None
             cells += [count(measured), count(printed), signed(difference, 0)]
             data.append(
                 {
@@ -78,13 +80,19 @@ def _printed(known: DataSet, emotion: str, stage: str) -> int | None:
     return (known.before if before else known.after).get(emotion)
 
 
+def _withheld(known: DataSet) -> set[str]:
+    """Classes without a printed count before cropping, whose images the other counts hold."""
+    return set(known.after) - set(known.before)
+
+
 def _notes(known: DataSet) -> tuple[str, ...]:
     notes = ["A count has no deviation, so none can lie within it."]
-    if set(known.after) - set(known.before):
-        missing = ", ".join(sorted(set(known.after) - set(known.before)))
+    if _withheld(known):
+        missing = ", ".join(sorted(_withheld(known)))
         notes.append(
-            f"The paper gives no original count (N/A) of {missing}: its frames are taken out of "
-            "the other emotions' sequences."
+            f"The paper gives no original count (N/A) of {missing}: its printed originals still "
+            "hold the frames that become it, ours do not. Before cropping only the totals are "
+            "compared."
         )
     added = sum(known.before.values())
     if added != known.before_total:
@@ -125,7 +133,10 @@ def _loss_table(sets: list[tuple[str, pd.DataFrame, DataSet]]) -> Table:
             measured=spread([] if lost is None else [lost]), published=Value(mean=known.loss)
         )
         add(name, "lost in all", read - _cell(counts, _TOTAL, "kept"), compared)
-        compared = Comparison(measured=spread(_shares(counts)), published=known.share)
+        # The mean is 100 over the number of classes, so that it always agrees.
+        compared = Comparison(
+            measured=spread(_shares(counts)), published=known.share, comparable=False
+        )
         add(name, "share of a class", None, compared)
     names = " and ".join(known.name for _, _, known in sets)
     return Table(
@@ -137,7 +148,8 @@ def _loss_table(sets: list[tuple[str, pd.DataFrame, DataSet]]) -> Table:
         notes=(
             "Losses are per cent of the photographs before cropping. Share of a class: mean ± "
             "sample standard deviation (SD) over the classes, per cent of the images kept; the "
-            "mean is 100 over the number of classes, whatever the images.",
+            "mean is 100 over the number of classes, whatever the images. * Only the deviations "
+            "can be compared.",
         ),
         data=_frame(data),
     )

@@ -109,7 +109,8 @@ def _times(record: RunRecord) -> Table:
         rows=tuple(rows),
         notes=(
             f"Published times are of another machine ({published().machine}), without a "
-            "deviation: the differences tell of machines first.",
+            "deviation, and of the whole network at 224 × 224 pixels, 100 epochs: the differences "
+            f"tell of machines first{_smaller(record)}.",
             f"Measured on {record.environment.device_name}. Hz: 1000 / median latency of one "
             "image, fp32, all networks timed in turn. Training: mean of the folds' summed epochs, "
             "± sample standard deviation (SD) over folds; validation is not in it. Peak memory: "
@@ -117,6 +118,15 @@ def _times(record: RunRecord) -> Table:
         ),
         data=frame.astype({"peak_memory_bytes": "Int64"}),
     )
+
+
+def _smaller(record: RunRecord) -> str:
+    """Say how the network or its training departs from the paper's, where it does."""
+    protocol = record.protocol
+    words = [f"{protocol.width:g} of the width"] if protocol.width != 1 else []
+    words += [f"{protocol.image_size} pixels"] if protocol.image_size != 224 else []
+    words += [f"{protocol.epochs} epochs"] if protocol.epochs != 100 else []
+    return f", and of another network and training (here {', '.join(words)})" if words else ""
 
 
 def _sizes(record: RunRecord) -> Table:
@@ -192,7 +202,11 @@ def _cbam_over_agfer(record: RunRecord, cbam: ModuleRecord, agfer: ModuleRecord)
         ("rate, Hz", _single(_less(one.hz, other.hz)), _gap(known.efficiency.hz), 1),
         ("training, min", _single(minutes), _gap(known.efficiency.training_minutes), 2),
     ]
-    compared = [(name, Comparison(measured=m, published=p), digits) for name, m, p, digits in lines]
+    # The printed deviation is no deviation of differences, so nothing lies within it.
+    compared = [
+        (name, Comparison(measured=m, published=p, comparable=p.sd is None), digits)
+        for name, m, p, digits in lines
+    ]
     return Table(
         name="cbam-over-agfer",
         title="Section 4: CBAM less AGFER",
@@ -200,7 +214,8 @@ def _cbam_over_agfer(record: RunRecord, cbam: ModuleRecord, agfer: ModuleRecord)
         rows=tuple((name, *each.cells(digits)) for name, each, digits in compared),
         notes=(
             f"Accuracy: taken fold by fold; ± is the sample standard deviation (SD) of the "
-            f"{record.protocol.folds} differences. What the paper's ± is of, it does not say.",
+            f"{record.protocol.folds} differences. * The printed ± is what the two networks' "
+            "printed deviations differ by, not a deviation of differences: not comparable.",
             "Parameters: per cent of AGFER's network. The paper does not state its reduction R; "
             "docs/protocol.md compares its number with R = 16. Published layers, rate and training "
             "time: differences of the printed numbers; rate and time are of another machine.",

@@ -21,9 +21,6 @@ class StudyRun:
 
     record: RunRecord
     """Its record."""
-    predictions: pd.DataFrame
-    """A row for each judged image: module, fold, set (`validation` or `test`), image, subject,
-    group, true, predicted, and p_<emotion> for each class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +63,8 @@ class Study:
 
     ablations: tuple[Ablation, ...] = ()
     """Further comparisons that the user asked for."""
+    refused: tuple[str, ...] = ()
+    """Which of them could not be made, and why."""
 
     @property
     def main(self) -> RunRecord:
