@@ -119,7 +119,7 @@ def read_sequences(
 
 
 def read_portraits(
-    place: Place, *, persons: int = 24, width: int = 280, height: int = 350, seed: int = 0
+    place: Place, *, persons: int = 18, width: int = 280, height: int = 350, seed: int = 0
 ) -> FaceTable:
     """Draw small portraits, or find them drawn, and read them as FACES.
 
