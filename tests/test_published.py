@@ -1,0 +1,41 @@
+"""What the project publishes follows from the records that it publishes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from agfer_bench.report.ablation import Ablation, Cell, rows_of, to_markdown
+from agfer_bench.run.ablation import AXES
+from agfer_bench.run.store import load_run
+
+PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
+
+
+def _leakage() -> tuple[Ablation, Path]:
+    folder = PUBLISHED / "ablation-split-synthetic-cpu"
+    names = json.loads((folder / "ablation.json").read_text())["runs"]
+    runs = [(load_run(folder / name), name) for name in names]
+    cells = []
+    for number, module in enumerate(runs[0][0].modules):
+        for value, (record, name) in zip(AXES["split"].values, runs, strict=True):
+            frame = pd.read_parquet(folder / name / "predictions.parquet")
+            mine = frame[(frame["set"] == "validation") & (frame["module"] == module.label)]
+            found = record.modules[number]
+            cells.append(Cell(name=module.label, value=value, module=found, predictions=mine))
+    return Ablation(axis=AXES["split"], runs=tuple(runs), cells=tuple(cells), notes=()), folder
+
+
+def test_the_leakage_table_is_that_of_its_records() -> None:
+    ablation, folder = _leakage()
+    assert to_markdown(ablation) == (folder / "table.md").read_text(encoding="utf-8")
+
+
+def test_image_folds_stand_above_subject_folds() -> None:
+    ablation, _ = _leakage()
+    rows = [row for row in rows_of(ablation) if row["split"] == "image"]
+    assert len(rows) == 4
+    assert all(row["drawn_faces"] for row in rows)
+    assert all(row["difference_subjects_low"] > 0 for row in rows)
