@@ -17,6 +17,7 @@ from agfer_bench_synthetic.drawing import draw_share
 from agfer_bench_synthetic.layouts import Faces, OuluCasia
 
 from agfer_bench import DRAWN_MARKER, Place
+from tests.plugins.synthetic.conftest import READERS
 
 Places = Callable[..., Place]
 Tree = Callable[[Path], dict[str, bytes]]
@@ -42,13 +43,19 @@ def at(places: Places, folder: Path, workers: int = 2) -> Place:
 
 
 def test_oulu_casia_has_80_subjects_with_six_sequences(place: Places, tmp_path: Path) -> None:
-    draw_oulu_casia(at(place, tmp_path / "set"), frames=1, width=64, height=48)
+    draw_oulu_casia(at(place, tmp_path / "set"), frames=2, neutral_frames=1, width=64, height=48)
     found = [SEQUENCE.fullmatch(name) for name in names_in(tmp_path / "set")]
     assert all(found)
     parts = [match.groups() for match in found if match]
-    assert Counter(subject for subject, _, _ in parts) == {f"P{n:03d}": 6 for n in range(1, 81)}
-    assert set(Counter(emotion for _, emotion, _ in parts).values()) == {80}
-    assert {frame for _, _, frame in parts} == {"000"}
+    assert Counter(subject for subject, _, _ in parts) == {f"P{n:03d}": 12 for n in range(1, 81)}
+    assert set(Counter(emotion for _, emotion, _ in parts).values()) == {160}
+    assert Counter(frame for _, _, frame in parts) == {"000": 480, "001": 480}
+    read = READERS["oulu-casia"](at(place, tmp_path / "set"), neutral_frames=1)
+    assert len({image.sequence for image in read.images}) == 480
+    assert Counter(image.emotion for image in read.images) == {"neutral": 480} | dict.fromkeys(
+        ("anger", "disgust", "fear", "happiness", "sadness", "surprise"), 80
+    )
+    assert read.notes == ()
 
 
 def test_faces_has_171_persons_with_twelve_portraits(place: Places, tmp_path: Path) -> None:
@@ -67,6 +74,13 @@ def test_faces_has_171_persons_with_twelve_portraits(place: Places, tmp_path: Pa
     assert Counter(group for _, group, _ in people) == {"y": 58, "m": 56, "o": 57}
     sexes = Counter((group, sex) for _, group, sex in people)
     assert all(abs(sexes[group, "f"] - sexes[group, "m"]) <= 1 for group in "ymo")
+    read = READERS["faces"](at(place, tmp_path / "set"))
+    assert Counter(image.emotion for image in read.images) == dict.fromkeys(
+        ("anger", "disgust", "fear", "happiness", "neutral", "sadness"), 342
+    )
+    ages = Counter(image.age_group for image in read.images)
+    assert ages == {"young": 58 * 12, "middle": 56 * 12, "old": 57 * 12}
+    assert read.notes == ()
 
 
 @pytest.mark.parametrize("persons", [3, 6, 7])
