@@ -302,6 +302,13 @@ class RunRecord(Record):
         """Whether any of the faces are drawn."""
         return self.data.drawn or (self.test is not None and self.test.drawn)
 
+    @property
+    def absent_classes(self) -> tuple[str, ...]:
+        """Classes of training that the second data set lacks; none where there is no second set."""
+        if self.test is None:
+            return ()
+        return tuple(name for name in self.data.classes if name not in self.test.classes)
+
     @model_validator(mode="after")
     def _confusions_fit_the_classes(self) -> Self:
         if len(self.data.classes) < 2:

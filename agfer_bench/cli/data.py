@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agfer_bench.cli import options as o
-from agfer_bench.cli.console import ProgressBars, show, show_json, warn
+from agfer_bench.cli.console import ProgressBars, show, show_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +26,7 @@ def list_datasets(as_json: o.JsonOption = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from agfer_bench.catalogue import load_catalogue
-
-    catalogue = load_catalogue()
-    for problem in catalogue.problems:
-        warn(str(problem))
+    catalogue = o.catalogue_with_notes()
     described: list[dict[str, Any]] = [
         {
             "name": entry.spec.name,
@@ -109,12 +105,9 @@ def synthesise_datasets(
     as_json: o.JsonOption = False,
 ) -> None:
     """Draw faces into files, in the folders and names of real databases."""
-    from agfer_bench.catalogue import load_catalogue
     from agfer_bench.faces.synthesise import choose, synthesise
 
-    catalogue = load_catalogue()
-    for problem in catalogue.problems:
-        warn(str(problem))
+    catalogue = o.catalogue_with_notes()
     drawings = choose(catalogue.datasets, sets or ())
     with ProgressBars() as bars:
         drawn = synthesise(

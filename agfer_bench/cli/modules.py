@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from agfer_bench.cli.console import show, show_json, warn
-from agfer_bench.cli.options import JsonOption
+from agfer_bench.cli.console import show, show_json
+from agfer_bench.cli.options import JsonOption, catalogue_with_notes
 from agfer_bench.errors import PluginError
 
 if TYPE_CHECKING:
-    from agfer_bench.catalogue import Catalogue, Entry
+    from agfer_bench.catalogue import Entry
     from agfer_bench.specs import AttentionSpec
 
 CLASSES = 7
@@ -40,7 +40,7 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List attention blocks, or show one: `agfer-bench modules NAME`."""
     if ctx.invoked_subcommand is not None:
         return
-    catalogue = _load()
+    catalogue = catalogue_with_notes()
     described = [_describe(entry) for entry in catalogue.modules.values()]
     if as_json:
         problems = [str(problem) for problem in catalogue.problems]
@@ -68,7 +68,7 @@ def show_module(
     """Show one attention block."""
     from rich.text import Text
 
-    catalogue = _load()
+    catalogue = catalogue_with_notes()
     (chosen,) = catalogue.choose_modules(name.replace(",", " "))
     described = _describe(chosen.entry, chosen.values)
     if as_json:
@@ -92,15 +92,6 @@ def show_module(
                 + ("" if option["value"] == option["default"] else " (set)")
             )
         )
-
-
-def _load() -> Catalogue:
-    from agfer_bench.catalogue import load_catalogue
-
-    catalogue = load_catalogue()
-    for problem in catalogue.problems:
-        warn(str(problem))
-    return catalogue
 
 
 def _parameters(described: dict[str, Any]) -> str:

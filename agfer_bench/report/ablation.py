@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from rich.text import Text
 from agfer_bench.paired import CONFIDENCE, fold_differences, subject_difference
 from agfer_bench.records import ModuleRecord, RunRecord
 from agfer_bench.report.numbers import number, percent, signed
-from agfer_bench.report.rows import DRAWN_NOTICE, remarks, title
+from agfer_bench.report.rows import DRAWN_NOTICE, mean_and_sd, remarks_of, title
 from agfer_bench.report.table import markdown_table
 
 
@@ -100,18 +99,11 @@ def _row(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, Any]:
         "drawn_faces": ablation.runs[0][0].drawn,
         "error": module.error or "",
     }
-    row |= _spread("accuracy", module.accuracies if trained else ())
-    row |= _spread("test_accuracy", tested if trained else ())
+    row |= mean_and_sd("accuracy", module.accuracies if trained else ())
+    row |= mean_and_sd("test_accuracy", tested if trained else ())
     row["block_parameters"] = module.size.block_parameters if module.size else None
     row["hz"] = module.speed.hz if module.speed else None
     return row | _differences(ablation, cell, reference)
-
-
-def _spread(name: str, values: Sequence[float]) -> dict[str, float | None]:
-    return {
-        f"{name}_mean": statistics.mean(values) if values else None,
-        f"{name}_sd": statistics.stdev(values) if len(values) > 1 else None,
-    }
 
 
 def _differences(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, Any]:
@@ -170,14 +162,9 @@ def notes_of(ablation: Ablation) -> list[str]:
         f"{100 * CONFIDENCE:.0f} % interval over subjects. It covers other people, not other seeds."
     )
     lines += ablation.notes
-    found = [remarks(record) for record, _ in ablation.runs]
-    everywhere = [line for line in found[0] if all(line in lines for lines in found)]
-    lines += everywhere
-    for value, more in zip(ablation.axis.values, found, strict=False):
-        lines += [
-            f"{ablation.axis.name} {value}: {line}" for line in more if line not in everywhere
-        ]
-    return lines
+    named = [f"{ablation.axis.name} {value}" for value in ablation.axis.values]
+    records = [record for record, _ in ablation.runs]
+    return lines + remarks_of(list(zip(named, records, strict=False)))
 
 
 def title_of(ablation: Ablation) -> str:

@@ -64,16 +64,14 @@ def _accuracy(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
     recalls = np.array([fold.recalls for fold in folds])
     row: dict[str, Any] = {
         "folds": len(folds),
-        "accuracy_mean": _mean(accuracies),
-        "accuracy_sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        **mean_and_sd("accuracy", accuracies),
         "train_accuracy_mean": _mean(train),
         "masked_accuracy_mean": _mean(masked),
         "overfit": module.overfit if module and folds else None,
     }
     for number, name in enumerate(record.data.classes):
         seen = [float(v) for v in recalls[:, number] if np.isfinite(v)] if len(recalls) else []
-        row[f"recall_{name}_mean"] = _mean(seen)
-        row[f"recall_{name}_sd"] = statistics.stdev(seen) if len(seen) > 1 else None
+        row |= mean_and_sd(f"recall_{name}", seen)
     return row
 
 
@@ -82,14 +80,9 @@ def _test(folds: Sequence[FoldRecord], record: RunRecord) -> dict[str, Any]:
     if record.test is None:
         return {}
     whole = [accuracy for fold in folds if (accuracy := fold.test_accuracy) is not None]
-    row: dict[str, Any] = {
-        "test_accuracy_mean": _mean(whole),
-        "test_accuracy_sd": statistics.stdev(whole) if len(whole) > 1 else None,
-    }
+    row: dict[str, Any] = mean_and_sd("test_accuracy", whole)
     for group in record.test.groups:
-        values = [fold.test_accuracies[group] for fold in folds]
-        row[f"test_{group}_mean"] = _mean(values)
-        row[f"test_{group}_sd"] = statistics.stdev(values) if len(values) > 1 else None
+        row |= mean_and_sd(f"test_{group}", [fold.test_accuracies[group] for fold in folds])
     row["test_absent_share"] = absent_share(folds, record)
     return row
 
@@ -100,8 +93,16 @@ def absent_share(folds: Sequence[FoldRecord], record: RunRecord) -> float | None
         return None
     matrices = [m for fold in folds for m in (fold.test_confusions or {}).values()]
     total = np.asarray(matrices, dtype=np.int64).sum(axis=0)
-    absent = [name not in record.test.classes for name in record.data.classes]
+    absent = [name in record.absent_classes for name in record.data.classes]
     return float(total[:, absent].sum() / total.sum())
+
+
+def mean_and_sd(name: str, values: Sequence[float]) -> dict[str, float | None]:
+    """Return two columns, mean and sample standard deviation; None where there are too few."""
+    return {
+        f"{name}_mean": _mean(values),
+        f"{name}_sd": statistics.stdev(values) if len(values) > 1 else None,
+    }
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -118,14 +119,9 @@ def notes(record: RunRecord) -> list[str]:
     data, protocol = record.data, record.protocol
     chance = 100 / len(data.classes)
     lines = [DRAWN_NOTICE] if record.drawn else []
-    kept, read = sum(data.images_kept.values()), sum(data.images_read.values())
-    lost = "; ".join(f"{reason} {n}" for reason, n in data.excluded.items())
+    images, lost = _left_out(data)
     who = f" of {data.subjects} subjects" if data.subjects else ""
-    lines.append(
-        f"{kept} of {read} images{who}"
-        + (f" (left out: {lost})" if lost else "")
-        + f", {len(data.classes)} classes, chance {chance:.1f} %."
-    )
+    lines.append(f"{images}{who}{lost}, {len(data.classes)} classes, chance {chance:.1f} %.")
     lines.append(
         f"Accuracy: mean per-class recall after the last epoch; ± is the sample standard deviation "
         f"(SD) over {protocol.folds} folds, not an interval, and no test of differences."
@@ -172,15 +168,28 @@ def remarks(record: RunRecord) -> list[str]:
     return lines + list(record.problems)
 
 
+def remarks_of(runs: Sequence[tuple[str, RunRecord]]) -> list[str]:
+    """Say what is odd about several runs: first of all of them, then of each by its name."""
+    found = [(name, remarks(record)) for name, record in runs]
+    everywhere = [line for line in found[0][1] if all(line in lines for _, lines in found)]
+    own = [f"{name}: {line}" for name, lines in found for line in lines if line not in everywhere]
+    return everywhere + own
+
+
+def _left_out(data: DataRecord) -> tuple[str, str]:
+    """Return `kept of read images`, and what was left out in brackets."""
+    kept, read = sum(data.images_kept.values()), sum(data.images_read.values())
+    lost = "; ".join(f"{reason} {n}" for reason, n in data.excluded.items())
+    return f"{kept} of {read} images", f" (left out: {lost})" if lost else ""
+
+
 def _test_notes(test: DataRecord) -> list[str]:
     """Say what the cross-database test was made on."""
-    kept, read = sum(test.images_kept.values()), sum(test.images_read.values())
-    lost = "; ".join(f"{reason} {n}" for reason, n in test.excluded.items())
+    images, lost = _left_out(test)
     chance = 100 / len(test.classes)
     return [
-        f"Cross-database test: {kept} of {read} images of {test.name}"
-        + (f" (left out: {lost})" if lost else "")
-        + f", {len(test.classes)} classes (an even guess among them {chance:.1f} %), "
+        f"Cross-database test: {images} of {test.name}{lost}, {len(test.classes)} classes "
+        f"(an even guess among them {chance:.1f} %), "
         "all judged by the network of every fold. "
         "Over all: per fold the mean of the age groups.",
         *(f"{test.name}: {note}" for note in test.notes),

@@ -63,7 +63,7 @@ def _test_columns(record: RunRecord) -> list[str]:
     test = record.test
     if test is None:
         return []
-    absent = [name for name in record.data.classes if name not in test.classes]
+    absent = record.absent_classes
     columns = ["Module", "Accuracy %", *test.groups]
     return columns + ([f"Called {' or '.join(absent)} %"] if absent else [])
 

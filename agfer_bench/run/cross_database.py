@@ -17,7 +17,7 @@ from agfer_bench.errors import UserError
 from agfer_bench.faces.crop_cache import CropSet
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import ALL_AGES, UNKNOWN_AGE, DataRecord
-from agfer_bench.run.data import FaceData, Source, load_data
+from agfer_bench.run.data import FaceData, Source, excluded_of, load_data
 from agfer_bench.run.reporter import Reporter
 
 _AGE_GROUPS = ("young", "middle", "old")
@@ -64,7 +64,7 @@ def load_test_set(
             "name another set"
         )
     known = {name: number for number, name in enumerate(training.record.classes)}
-    names = [data.record.classes[label] for label in data.labels]
+    names = data.crops.table["emotion"].tolist()
     labels = np.asarray([known.get(name, -1) for name in names], dtype=np.int64)
     indices = np.flatnonzero(labels >= 0)
     if len(indices) == 0:
@@ -82,7 +82,7 @@ def load_test_set(
             "classes": classes,
             "images_read": {name: data.record.images_read[name] for name in classes},
             "images_kept": {name: data.record.images_kept[name] for name in classes},
-            "excluded": _excluded(data, classes),
+            "excluded": excluded_of(data.crops, classes),
             "groups": {name: found[name] for name in _order(found) if name != ALL_AGES},
             "notes": (
                 *data.record.notes,
@@ -104,13 +104,6 @@ def load_test_set(
         subjects=data.subjects,
         record=record,
     )
-
-
-def _excluded(data: FaceData, classes: tuple[str, ...]) -> dict[str, int]:
-    """Count the images of some classes that were left out, per reason."""
-    table = data.crops.excluded
-    reasons = Counter(table.loc[table["emotion"].isin(classes), "reason"])
-    return {str(reason): int(number) for reason, number in sorted(reasons.items())}
 
 
 def _same_people(training: FaceData, data: FaceData) -> list[str]:

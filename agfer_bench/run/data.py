@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,13 @@ class FaceData:
     """What a run keeps of the data."""
 
 
+def excluded_of(crops: CropSet, classes: Collection[str]) -> dict[str, int]:
+    """Count the images of some classes that gave no crop, per reason."""
+    table = crops.excluded
+    reasons = Counter(table.loc[table["emotion"].isin(classes), "reason"])
+    return {str(reason): int(number) for reason, number in sorted(reasons.items())}
+
+
 def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceData:
     """Read and crop a data set, or take the crops from the cache.
 
@@ -99,7 +106,7 @@ def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceDat
         classes=classes,
         images_read={name: read[name] for name in EMOTIONS if read[name]},
         images_kept={name: kept[name] for name in EMOTIONS if read[name]},
-        excluded={str(k): int(v) for k, v in sorted(Counter(crops.excluded["reason"]).items())},
+        excluded=excluded_of(crops, classes=EMOTIONS),
         subjects=len(known) or None,
         notes=(*table.notes, *gone),
     )

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agfer_bench.records import FoldRecord, ModuleRecord
+from agfer_bench.records import ALL_AGES, FoldRecord, ModuleRecord
 from agfer_bench.report.numbers import count
 from agfer_bench.report.paper.document import Section, Table
 from agfer_bench.report.paper.measured import (
-    ALL,
     COMPARED,
     NONE,
     Comparison,
-    absent_classes,
     complete_folds,
     spread,
     summed,
@@ -24,7 +22,7 @@ from agfer_bench.report.paper.measured import (
 from agfer_bench.report.paper.published import Value, published
 from agfer_bench.report.paper.study import Study
 
-_NAMES = {"young": "Young", "middle": "Middle-aged", "old": "Old", ALL: "All ages"}
+_NAMES = {"young": "Young", "middle": "Middle-aged", "old": "Old", ALL_AGES: "All ages"}
 
 
 def age_section(study: Study) -> Section:
@@ -33,7 +31,7 @@ def age_section(study: Study) -> Section:
     if study.main.test is None:
         return Section(title=title, text=("No second data set was given.",))
     tables = [_age_table(study)]
-    if absent_classes(study.main):
+    if study.main.absent_classes:
         tables.append(_absent_table(study))
     return Section(title=title, items=tuple(tables))
 
@@ -47,7 +45,7 @@ def _age_table(study: Study) -> Table:
             compared = _of_group(folds, group, known.groups.get(group, {}).get(module.label))
             rows.append((module.label, _NAMES.get(group, group), *compared.cells()))
             data.append({"module": module.label, "age_group": group} | compared.data())
-        if groups == [ALL]:
+        if groups == [ALL_AGES]:
             continue
         overall = Comparison(
             measured=spread([_overall(fold) for fold in folds], 100),
@@ -77,7 +75,7 @@ def _groups(study: Study) -> list[str]:
         for fold in module.folds
         for group in fold.test_confusions or {}
     ]
-    return list(dict.fromkeys([*known, *found])) or [ALL]
+    return list(dict.fromkeys([*known, *found])) or [ALL_AGES]
 
 
 def _of_group(folds: tuple[FoldRecord, ...], group: str, value: Value | None) -> Comparison:
@@ -101,7 +99,7 @@ def _notes(study: Study, overall: Mapping[str, Value]) -> tuple[str, ...]:
         "Accuracy: mean recall over the classes that it has; ± is the sample standard deviation "
         f"(SD) over {protocol.folds} folds."
     ]
-    if _groups(study) != [ALL]:
+    if _groups(study) != [ALL_AGES]:
         notes.append(
             "Mean: in each fold the mean of the age groups, each counting alike; then mean ± SD "
             "over folds."
@@ -120,7 +118,7 @@ def _absent_table(study: Study) -> Table:
     rows, data = [], []
     classes = study.main.data.classes
     for module in study.main.modules:
-        for name in absent_classes(study.main):
+        for name in study.main.absent_classes:
             predicted, images = _absent(module, study, classes.index(name))
             share = 100 * predicted / images if predicted is not None and images else None
             cells = (count(predicted), count(images), NONE if share is None else f"{share:.2f}")

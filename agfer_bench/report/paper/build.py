@@ -15,7 +15,7 @@ from agfer_bench.report.paper.emotions import emotion_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
-from agfer_bench.report.rows import DRAWN_NOTICE, remarks
+from agfer_bench.report.rows import DRAWN_NOTICE, remarks_of
 
 _SHORT_NOTICE = "Drawn faces: tells nothing about people."
 
@@ -99,13 +99,8 @@ def _notes(study: Study) -> tuple[str, ...]:
         "deviation. A dash stands where nothing was measured or published.",
         f"Modules are compared with the published columns by their labels: {_matched(study)}.",
     ]
-    found = [remarks(run.record) for run in study.runs]
-    everywhere = [line for line in found[0] if all(line in lines for lines in found)]
-    notes += everywhere
-    for run, lines in zip(study.runs, found, strict=True):
-        stride = run.record.protocol.stride
-        notes += [f"Stride {stride}: {line}" for line in lines if line not in everywhere]
-    return tuple(notes)
+    runs = [(f"Stride {run.record.protocol.stride}", run.record) for run in study.runs]
+    return (*notes, *remarks_of(runs))
 
 
 def _matched(study: Study) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agfer_bench.records import Confusion, FoldRecord
 from agfer_bench.report.paper.document import Picture, Plate, Section, slug
 from agfer_bench.report.paper.draw_confusion import draw_confusion
-from agfer_bench.report.paper.measured import absent_classes, complete_folds, summed
+from agfer_bench.report.paper.measured import complete_folds, summed
 from agfer_bench.report.paper.study import Study
 
 Matrix = NDArray[np.int64]
@@ -34,7 +34,7 @@ def confusion_section(study: Study) -> Section:
     text: tuple[str, ...] = ("No second data set was given: there is no figure 9.",)
     if study.main.test is not None:
         text = ()
-        absent = absent_classes(study.main)
+        absent = study.main.absent_classes
         empty = f" The set has no images of {', '.join(absent)}: empty row." if absent else ""
         plates.append(
             _plate(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from agfer_bench.protocol import load_preset
 from agfer_bench.records import ModuleRecord, RunRecord
 from agfer_bench.report.numbers import count, number, quantity
 from agfer_bench.report.paper.comparisons import paired
@@ -60,7 +61,7 @@ def _times_of(module: ModuleRecord, record: RunRecord) -> _Times:
 
 
 def _times(record: RunRecord) -> Table:
-    known = published().efficiency
+    known, paper = published().efficiency, load_preset("paper")
     rows, data = [], []
     for module in record.modules:
         times = _times_of(module, record)
@@ -109,7 +110,8 @@ def _times(record: RunRecord) -> Table:
         rows=tuple(rows),
         notes=(
             f"Published times are of another machine ({published().machine}), without a "
-            "deviation, and of the whole network at 224 × 224 pixels, 100 epochs: the differences "
+            f"deviation, and of the whole network at {paper.image_size} × {paper.image_size} "
+            f"pixels, {paper.epochs} epochs: the differences "
             f"tell of machines first{_smaller(record)}.",
             f"Measured on {record.environment.device_name}. Hz: 1000 / median latency of one "
             "image, fp32, all networks timed in turn. Training: mean of the folds' summed epochs, "
@@ -122,10 +124,16 @@ def _times(record: RunRecord) -> Table:
 
 def _smaller(record: RunRecord) -> str:
     """Say how the network or its training departs from the paper's, where it does."""
-    protocol = record.protocol
-    words = [f"{protocol.width:g} of the width"] if protocol.width != 1 else []
-    words += [f"{protocol.image_size} pixels"] if protocol.image_size != 224 else []
-    words += [f"{protocol.epochs} epochs"] if protocol.epochs != 100 else []
+    protocol, paper = record.protocol, load_preset("paper")
+    words = [
+        text
+        for text, same in (
+            (f"{protocol.width:g} of the width", protocol.width == paper.width),
+            (f"{protocol.image_size} pixels", protocol.image_size == paper.image_size),
+            (f"{protocol.epochs} epochs", protocol.epochs == paper.epochs),
+        )
+        if not same
+    ]
     return f", and of another network and training (here {', '.join(words)})" if words else ""
 
 

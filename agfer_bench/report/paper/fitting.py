@@ -85,7 +85,7 @@ def fitting_section(study: Study) -> Section:
         text += ("No learning curves were recorded (curve_every=0).",)
         return Section(title="Speed of fitting", text=text)
     return Section(
-        title="Speed of fitting", text=text, items=(_plate(record, points), _table(record))
+        title="Speed of fitting", text=text, items=(_plate(record, points), _table(record, points))
     )
 
 
@@ -154,8 +154,7 @@ def _plate(record: RunRecord, points: list[Point]) -> Plate:
     )
 
 
-def _table(record: RunRecord) -> Table:
-    points = curve_points(record)
+def _table(record: RunRecord, points: list[Point]) -> Table:
     highest = max(point.accuracy for point in points)
     thresholds = [one for one in THRESHOLDS if one <= highest]
     rows, data = [], []

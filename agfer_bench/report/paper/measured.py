@@ -19,9 +19,6 @@ from agfer_bench.report.paper.published import Value
 NONE = "–"
 """Stands for a number that is not there."""
 
-ALL = "all"
-"""The group of test images where the set knows no age groups."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
@@ -70,13 +67,6 @@ def summed(confusions: Iterable[Sequence[Sequence[int]]]) -> NDArray[np.int64] |
     """Add confusion matrices up; None for none."""
     matrices = [np.asarray(confusion, dtype=np.int64) for confusion in confusions]
     return sum(matrices[1:], start=matrices[0]) if matrices else None
-
-
-def absent_classes(record: RunRecord) -> tuple[str, ...]:
-    """Classes of training that the second data set lacks."""
-    if record.test is None:
-        return ()
-    return tuple(name for name in record.data.classes if name not in record.test.classes)
 
 
 @dataclass(frozen=True, kw_only=True)

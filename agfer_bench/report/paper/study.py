@@ -74,5 +74,4 @@ class Study:
     @property
     def drawn(self) -> bool:
         """Whether any of the faces are drawn."""
-        test = self.main.test
-        return self.main.data.drawn or (test is not None and test.drawn)
+        return self.main.drawn
