@@ -96,8 +96,12 @@ class Protocol(BaseModel):
     """Momentum of SGD; AdamW ignores it."""
     weight_decay: float = Field(default=1e-4, ge=0)
     """L2 factor on weights, not on biases (SGD: added to the gradient; AdamW: decoupled)."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic of training and validation: fp32, or bf16 where autocast uses it."""
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    """Arithmetic of training and validation: fp32 (the reference), products rounded to TF32 (CUDA
+    GPUs), or bf16 where autocast uses it; weights and loss stay fp32."""
+    augmentation: Literal["none", "flip"] = "none"
+    """What is done to training images: nothing, or half of them are mirrored, drawn anew each
+    epoch."""
     curve_every: int = Field(default=1, ge=0)
     """Epochs from one point of the learning curve to the next; 0 draws none. A point is a pass
     over the validation fold; it chooses nothing and moves no other number."""

@@ -24,6 +24,13 @@ OVERFIT_POINTS = 5.0
 MemoryFormat = Literal["channels_last", "contiguous"]
 """How feature maps lie in memory."""
 
+Execution = Literal["eager", "compile", "graph"]
+"""How passes are executed: one operation at a time, compiled (`torch.compile`), or as a captured
+CUDA graph."""
+
+Residence = Literal["mapped", "resident", "streamed"]
+"""Where crops lie while training: in a memory map, in the GPU's memory, or read ahead of it."""
+
 
 ALL_AGES: Final = "all"
 """Stands for the age group where a data set knows none."""
@@ -96,6 +103,17 @@ class FoldRecord(Record):
     """Order of the training images over all epochs: equal for all modules of a fold."""
     split_sha256: str
     """Names of the validation images: equal for all modules of a fold."""
+    micro_batch: int | None = None
+    """Most images of one pass, where batches were split; gradients of the parts are added up. None
+    where each batch was one pass."""
+    micro_batch_reason: str | None = None
+    """Why batches were split, where that was not asked for."""
+    execution: Execution = "eager"
+    """How the passes of training were executed."""
+    execution_fallback: str | None = None
+    """Why they were not executed as was wanted; None where they were."""
+    residence: Residence = "mapped"
+    """Where the crops lay."""
     test_confusions: Annotated[dict[str, Confusion], Field(min_length=1)] | None = None
     """Image counts on the second data set, which had no part in training, per age group: rows are
     true classes, columns predicted ones, over the classes of training. `all` where the set knows

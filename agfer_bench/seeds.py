@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -48,29 +47,11 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-@contextmanager
-def deterministic(device: torch.device) -> Iterator[None]:
-    """Choose deterministic kernels on CUDA where they exist; CPU kernels are deterministic."""
-    if device.type != "cuda":
-        yield
-        return
-    # Without this cuBLAS is not deterministic; it is read when the first handle is made.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled()
-    warns = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        with true_fp32(device, deterministic=True):
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warns)
-
-
-def true_fp32(device: torch.device, *, deterministic: bool = False) -> AbstractContextManager[None]:
+def true_fp32(device: torch.device) -> AbstractContextManager[None]:
     """Keep cuDNN from rounding fp32 convolutions to TF32, which torch allows it by default."""
     if device.type != "cuda":
         return nullcontext()
     context: AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=deterministic, allow_tf32=False
+        enabled=True, benchmark=False, deterministic=False, allow_tf32=False
     )
     return context

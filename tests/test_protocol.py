@@ -38,6 +38,7 @@ def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
         "guidance": False, "alpha": 0.5, "mask": "sha256:0", "class_weights": False, "epochs": 1,
         "batch_size": 2, "shuffle": "once", "drop_last": True, "optimiser": "sgd",
         "learning_rate": 1.0, "momentum": 0.1, "weight_decay": 0.5, "precision": "bf16", "seed": 1,
+        "augmentation": "flip",
     }  # fmt: skip
     assert set(other) == set(Protocol.model_fields) - {"preset", "speed", "curve_every"}
     prints = {quick.with_settings({name: value}).fingerprint for name, value in other.items()}

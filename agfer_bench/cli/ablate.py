@@ -39,6 +39,8 @@ def ablate(
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
     threads: o.ThreadsOption = None,
+    execution: o.ExecutionOption = o.Execution.auto,
+    micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
@@ -73,6 +75,8 @@ def ablate(
         workers=workers,
         device=device,
         threads=threads,
+        execution=execution,
+        micro_batch=micro_batch,
         out=out,
         fresh=fresh,
     )

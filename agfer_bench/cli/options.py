@@ -40,6 +40,15 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Execution(StrEnum):
+    """How passes of training are executed."""
+
+    auto = "auto"
+    eager = "eager"
+    compile = "compile"
+    graph = "graph"
+
+
 DataOption = Annotated[
     str | None,
     typer.Option(
@@ -145,6 +154,22 @@ ThreadsOption = Annotated[
         min=1, help="Threads of torch on the CPU. Default: torch's.", rich_help_panel=MACHINE
     ),
 ]
+ExecutionOption = Annotated[
+    Execution,
+    typer.Option(
+        help="How training is executed; `auto` takes what pays on the device.",
+        rich_help_panel=MACHINE,
+    ),
+]
+MicroBatchOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Most images of one pass: larger batches are split, their gradients added up. "
+        "Default: whole batches, halved where memory runs out.",
+        rich_help_panel=MACHINE,
+    ),
+]
 OUT = Path("results")
 OutOption = Annotated[Path, typer.Option(help="Where jobs and runs are kept.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do again what is done already.")]
@@ -247,6 +272,8 @@ def build_settings(
     workers: int | None,
     device: Device,
     threads: int | None,
+    execution: Execution,
+    micro_batch: int | None,
     out: Path,
     fresh: bool,
 ) -> RunSettings:
@@ -271,6 +298,8 @@ def build_settings(
     from agfer_bench.run.runner import RunSettings
 
     where = choose_device(device)
+    if execution is Execution.graph and where.type != "cuda":
+        raise UserError("--execution graph: CUDA graphs need a CUDA GPU; use --execution auto")
     protocol, pixels = guidance_mask(protocol, mask)
     if threads is not None:
         torch.set_num_threads(threads)
@@ -281,6 +310,8 @@ def build_settings(
         protocol=protocol,
         mask=pixels,
         device=where,
+        execution=execution.value,
+        micro_batch=micro_batch,
         out=out,
         fresh=fresh,
     )

@@ -43,6 +43,8 @@ def paper(
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
     threads: o.ThreadsOption = None,
+    execution: o.ExecutionOption = o.Execution.auto,
+    micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
@@ -83,6 +85,8 @@ def paper(
         workers=workers,
         device=device,
         threads=threads,
+        execution=execution,
+        micro_batch=micro_batch,
         out=out,
         fresh=fresh,
     )

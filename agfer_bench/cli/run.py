@@ -15,6 +15,7 @@ class Precision(StrEnum):
     """Arithmetic of training and validation."""
 
     fp32 = "fp32"
+    tf32 = "tf32"
     bf16 = "bf16"
 
 
@@ -57,6 +58,8 @@ def run(
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
     threads: o.ThreadsOption = None,
+    execution: o.ExecutionOption = o.Execution.auto,
+    micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
@@ -92,6 +95,8 @@ def run(
         workers=workers,
         device=device,
         threads=threads,
+        execution=execution,
+        micro_batch=micro_batch,
         out=out,
         fresh=fresh,
     )

@@ -158,6 +158,7 @@ def remarks(record: RunRecord) -> list[str]:
             lines.append(
                 f"{module.label} predicts a single class in fold {', '.join(map(str, stuck))}."
             )
+        lines += _execution_notes(module)
         if module.memory_format == "contiguous":
             lines.append(
                 f"{module.label} runs on contiguous maps, slower than channels last, "
@@ -166,6 +167,19 @@ def remarks(record: RunRecord) -> list[str]:
         if module.error:
             lines.append(f"{module.label} failed: {module.error}")
     return lines + list(record.problems)
+
+
+def _execution_notes(module: ModuleRecord) -> list[str]:
+    """Say where training was not executed as the others' was."""
+    folds = module.folds
+    split = {(f.micro_batch, f.micro_batch_reason) for f in folds if f.micro_batch_reason}
+    lines = [
+        f"{module.label} was trained in parts of at most {size} images a pass ({reason}); their "
+        "gradients add up to the batch's, and only a batch normalisation would notice."
+        for size, reason in sorted(split, key=str)
+    ]
+    fallbacks = sorted({f.execution_fallback for f in folds if f.execution_fallback})
+    return lines + [f"{module.label} was trained eagerly: {reason}" for reason in fallbacks]
 
 
 def remarks_of(runs: Sequence[tuple[str, RunRecord]]) -> list[str]:

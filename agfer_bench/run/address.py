@@ -27,6 +27,7 @@ from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.records import DataRecord, MemoryFormat
 from agfer_bench.run.environment import device_name
 from agfer_bench.specs import AttentionSpec
+from agfer_bench.training.execution import Wanted
 
 _HARNESS = (
     "faces/folds.py",
@@ -36,6 +37,7 @@ _HARNESS = (
     "run/data.py",
     "network",
     "run/job.py",
+    "run/predictions.py",
     "seeds.py",
     "training",
 )
@@ -55,6 +57,8 @@ def job_address(
     test: DataRecord | None,
     device: torch.device,
     memory_format: MemoryFormat,
+    execution: Wanted,
+    micro_batch: int | None,
 ) -> Address:
     """Return the address of one module trained on one fold."""
     entry = chosen.entry
@@ -76,6 +80,8 @@ def job_address(
         "torch": str(torch.__version__),
         "timm": str(timm.__version__),
         "memory_format": memory_format,
+        "execution": execution,
+        "micro_batch": micro_batch,
         "threads": torch.get_num_threads() if device.type == "cpu" else 0,
         "fold": fold.number,
         # The division itself, since scikit-learn's way of drawing it may change.

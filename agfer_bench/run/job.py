@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,20 +13,24 @@ from numpy.typing import NDArray
 
 from agfer_bench.accuracy import confusion_matrix, mean_recall
 from agfer_bench.catalogue import Chosen
+from agfer_bench.errors import describe
 from agfer_bench.faces.folds import Fold, names_sha256
-from agfer_bench.network.build import build_network
+from agfer_bench.measure.size import multiply_accumulates
+from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.host import Host
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import ALL_AGES, Confusion, FoldRecord, MemoryFormat
+from agfer_bench.records import ALL_AGES, Confusion, Execution, FoldRecord, MemoryFormat
 from agfer_bench.run.cross_database import TestSet
-from agfer_bench.seeds import derive_seed, deterministic, generator, seeded
+from agfer_bench.run.predictions import Predictions
+from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec
-from agfer_bench.training.batches import BatchOrder, Images, Normaliser, channel_statistics
+from agfer_bench.training.arithmetic import arithmetic
+from agfer_bench.training.batches import BatchOrder, Normaliser, channel_statistics
+from agfer_bench.training.execution import Wanted, choose
+from agfer_bench.training.images import Images
+from agfer_bench.training.limits import DeviceLost, is_lost, is_out_of_memory, release
 from agfer_bench.training.loop import fit, predict
 from agfer_bench.training.loss import as_tensor, class_weights
-
-VALIDATION, TEST = "validation", "test"
-"""What a row of the predictions is from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +63,17 @@ class Job:
     """How the network's maps lie in memory."""
     key: str
     """SHA-256 of the job's address."""
+    execution: Wanted = "auto"
+    """How passes are to be executed."""
+    micro_batch: int | None = None
+    """Most images of one pass; None for the whole batch, or as many as memory takes."""
 
 
 def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecord, pd.DataFrame]:
     """Train and judge; neither prints nor changes global state.
 
-    The second data set is opened only when training is over.
+    The second data set is opened only when training is over. A job that runs out of memory starts
+    again with its batches in smaller parts.
 
     Returns:
         The fold's record, and a row for each image of the validation fold and of the second data
@@ -74,15 +83,31 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
     Raises:
         PluginError: The block cannot be built.
         TrainingError: The loss or the outputs are not finite.
+        DeviceLost: The GPU does not answer any more.
     """
+    size, reason = job.micro_batch, None
+    while True:
+        try:
+            return _attempt(job, on_epoch, size, reason)
+        except Exception as error:
+            if is_lost(job.device):
+                raise DeviceLost(f"the GPU was lost: {describe(error)}") from error
+            whole = size or min(job.protocol.batch_size, len(job.fold.train))
+            if whole < 2 or not is_out_of_memory(error):
+                raise
+            size, reason = whole // 2, f"out of memory with {whole} images a pass"
+        release(job.device)  # not above: there the exception still holds the tensors
+
+
+def _attempt(
+    job: Job, on_epoch: Callable[[int, float], None], micro_batch: int | None, reason: str | None
+) -> tuple[FoldRecord, pd.DataFrame]:
     protocol, fold = job.protocol, job.fold
     seed = protocol.seed
     mean, std = channel_statistics(job.pixels_NHWC, fold.train)
-    images = Images(
-        pixels_NHWC=job.pixels_NHWC,
-        labels_N=job.labels_N,
-        normalise=Normaliser(mean=mean, std=std, scheme=protocol.normalisation),
-        device=job.device,
+    normalise = Normaliser(mean=mean, std=std, scheme=protocol.normalisation)
+    images = Images.on(
+        job.device, pixels_NHWC=job.pixels_NHWC, labels_N=job.labels_N, normalise=normalise
     )
     weights = None
     if protocol.class_weights:
@@ -98,40 +123,54 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
     )
     start_weights = host_weights_sha256(network.host)
     network.to(job.device)
+    execution = _execution(job, network)
+
+    def judge(indices: NDArray[np.int64], of: Images = images) -> NDArray[np.float32]:
+        return predict(network, of, indices, protocol, micro_batch)
+
     with (
-        deterministic(job.device),
+        arithmetic(protocol.precision, job.device),
         seeded(job.device, derive_seed(seed, "training", fold.number)),
     ):
-        history, peak = fit(
+        done = fit(
             network,
             images,
             order,
             protocol,
             as_tensor(weights, job.device),
             on_epoch,
-            lambda: mean_recall(
-                _matrix(job, fold.validation, predict(network, images, fold.validation, protocol))
-            ),
+            lambda: mean_recall(_matrix(job, fold.validation, judge(fold.validation))),
+            execution=execution,
+            micro_batch=micro_batch,
         )
-        probabilities = predict(network, images, fold.validation, protocol)
-        train = predict(network, images, fold.train, protocol)
+        probabilities = judge(fold.validation)
+        train = judge(fold.train)
         masked = None
         if network.guidance is not None:
             network.guidance.always = True
-            masked = predict(network, images, fold.validation, protocol)
+            masked = judge(fold.validation)
             network.guidance.always = False
-        parts = [_predictions(job, probabilities)]
+        table = Predictions(module=job.chosen.label, fold=fold.number, classes=job.classes)
+        parts = [
+            table.of_validation(
+                fold.validation,
+                probabilities,
+                names=job.names,
+                subjects=job.subjects,
+                labels_N=job.labels_N,
+            )
+        ]
         test_confusions = None
         if job.test is not None:
-            test_images = Images(
+            test_images = Images.on(
+                job.device,
                 pixels_NHWC=job.test.pixels_NHWC,
                 labels_N=job.test.labels_N,
-                normalise=images.normalise,
-                device=job.device,
+                normalise=normalise,
             )
-            found = predict(network, test_images, job.test.indices, protocol)
+            found = judge(job.test.indices, test_images)
             test_confusions = _test_confusions(job.test, found, len(job.classes))
-            parts.append(_test_predictions(job, job.test, found))
+            parts.append(table.of_test(job.test, found))
     record = FoldRecord(
         fold=fold.number,
         job=job.key,
@@ -143,15 +182,28 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
         class_weights=weights,
         channel_mean=mean,
         channel_std=std,
-        history=history,
-        peak_memory_bytes=peak,
+        history=done.history,
+        peak_memory_bytes=done.peak_memory_bytes,
         peak_memory_method="cuda-allocator" if job.device.type == "cuda" else "tensor-tracker",
         host_weights_sha256=start_weights,
         batch_order_sha256=order.sha256,
         split_sha256=names_sha256(job.names, fold.validation),
+        micro_batch=micro_batch,
+        micro_batch_reason=reason,
+        execution=done.prepared.execution,
+        execution_fallback=done.prepared.fallback,
+        residence=images.residence,
         test_confusions=test_confusions,
     )
     return record, pd.concat(parts, ignore_index=True)
+
+
+def _execution(job: Job, network: Network) -> Execution:
+    """Decide how passes are executed; operations are counted only where that depends on them."""
+    if job.execution != "auto" or job.device.type == "cpu":
+        return choose(job.execution, job.device, 0, 0)
+    macs = multiply_accumulates(network, job.protocol.image_size)
+    return choose("auto", job.device, macs, job.protocol.batch_size)
 
 
 def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
@@ -167,6 +219,9 @@ def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
         shuffle=protocol.shuffle,
         drop_last=protocol.drop_last,
         generator=generator(protocol.seed, "order", fold.number),
+        flips=generator(protocol.seed, "flips", fold.number)
+        if protocol.augmentation == "flip"
+        else None,
     )
 
 
@@ -206,44 +261,3 @@ def _test_confusions(
         group: _plain(confusion_matrix(true[groups == group], predicted[groups == group], classes))
         for group in test.record.groups or (ALL_AGES,)
     }
-
-
-def _predictions(job: Job, probabilities: NDArray[np.float32]) -> pd.DataFrame:
-    indices = job.fold.validation
-    labels = job.labels_N[indices]
-    images = {
-        "set": VALIDATION,
-        "image": [job.names[index] for index in indices],
-        "subject": [job.subjects[index] for index in indices],
-        "group": None,
-    }
-    return _frame(job, images, labels, probabilities)
-
-
-def _test_predictions(job: Job, test: TestSet, probabilities: NDArray[np.float32]) -> pd.DataFrame:
-    images = {
-        "set": TEST,
-        "image": [test.names[index] for index in test.indices],
-        "subject": [test.subjects[index] for index in test.indices],
-        "group": [test.groups[index] for index in test.indices],
-    }
-    return _frame(job, images, test.labels_N[test.indices], probabilities)
-
-
-def _frame(
-    job: Job,
-    images: Mapping[str, object],
-    labels: NDArray[np.int64],
-    probabilities: NDArray[np.float32],
-) -> pd.DataFrame:
-    classes = np.asarray(job.classes)
-    columns: dict[str, object] = {
-        "module": job.chosen.label,
-        "fold": job.fold.number,
-        **images,
-        "true": classes[labels],
-        "predicted": classes[probabilities.argmax(axis=1)],
-    }
-    columns |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(job.classes)}
-    # Texts that are missing throughout would otherwise differ in type from frame to frame.
-    return pd.DataFrame(columns).astype(dict.fromkeys(("subject", "group"), "string"))

@@ -37,6 +37,8 @@ from agfer_bench.run.row import Row
 from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
 from agfer_bench.seeds import derive_seed
 from agfer_bench.specs import AttentionSpec
+from agfer_bench.training.arithmetic import check_precision
+from agfer_bench.training.execution import Wanted
 
 BASE = "base"
 ERRORS = "errors.log"
@@ -64,6 +66,10 @@ class RunSettings:
     """Where to train and to time."""
     out: Path
     """Where jobs and runs are kept."""
+    execution: Wanted = "auto"
+    """How the passes of training are executed; `auto` takes what pays on the device."""
+    micro_batch: int | None = None
+    """Most images of one pass of training; None for whole batches, or as many as memory takes."""
     fresh: bool = False
     """Whether jobs that are done are done again."""
     done: set[str] = field(default_factory=set, compare=False)
@@ -86,6 +92,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
         UserError: The data, the folds or the output folder are at fault.
     """
     protocol = settings.protocol
+    check_precision(protocol.precision, settings.device)
     store = Store(settings.out)
     store.probe()
     rows = [Row(chosen=chosen) for chosen in settings.modules]
@@ -236,6 +243,8 @@ def _jobs(
                 test=test.record if test else None,
                 device=settings.device,
                 memory_format=row.memory_format,
+                execution=settings.execution,
+                micro_batch=settings.micro_batch,
             )
             job = Job(
                 chosen=row.chosen,
@@ -251,6 +260,8 @@ def _jobs(
                 device=settings.device,
                 memory_format=row.memory_format,
                 key=job_key(address),
+                execution=settings.execution,
+                micro_batch=settings.micro_batch,
             )
             yield row, job, address
 

@@ -1,6 +1,6 @@
-"""Batches: which images, in which order, as which numbers.
+"""Which images in which order, and the numbers that normalise them.
 
-Shapes in names: B batch, C channels (red, green, blue), H height, W width, N images.
+Shapes in names: N images, H height, W width, C channels (red, green, blue).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,10 @@ from torch import Tensor
 from agfer_bench.errors import UserError
 
 Statistics = tuple[float, float, float]
+
+_CACHED = 2**21
+"""Bytes of pixels that are counted at once: what stays in a core's cache is counted 5 times faster
+than all at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +35,17 @@ class Normaliser:
     scheme: Literal["zero-centre", "standardise"]
     """Subtract the mean (the paper's, by MATLAB's default), or also divide by the deviation."""
 
-    def __call__(self, pixels_BHWC: Tensor) -> Tensor:
-        """Normalise uint8 (B, H, W, 3) to float32 (B, 3, H, W)."""
-        x_BCHW = pixels_BHWC.permute(0, 3, 1, 2).float()
-        x_BCHW -= x_BCHW.new_tensor(self.mean).view(1, 3, 1, 1)
-        if self.scheme == "standardise":
-            x_BCHW /= x_BCHW.new_tensor(self.std).clamp(min=1.0).view(1, 3, 1, 1)
-        return x_BCHW
+    def constants(self, device: torch.device) -> tuple[Tensor, Tensor | None]:
+        """Return what is subtracted and what is divided by, (1, 3, 1, 1) float32 on a device.
+
+        A deviation below one grey level is taken as one: a constant channel stays finite.
+        """
+        shape = (1, 3, 1, 1)
+        mean = torch.tensor(self.mean, dtype=torch.float32, device=device).view(shape)
+        if self.scheme == "zero-centre":
+            return mean, None
+        std = torch.tensor(self.std, dtype=torch.float32, device=device).view(shape)
+        return mean, std.clamp(min=1.0)
 
 
 def channel_statistics(
@@ -48,10 +56,11 @@ def channel_statistics(
     Counting the 256 values keeps sums whole numbers, so the result does not depend on the order.
     """
     counts = np.zeros((3, 256), dtype=np.int64)
-    for start in range(0, len(indices), 256):
-        part = pixels_NHWC[indices[start : start + 256]]
+    few = max(1, _CACHED // pixels_NHWC[0].nbytes)
+    for start in range(0, len(indices), few):
+        part = pixels_NHWC[indices[start : start + few]].reshape(-1, 3)
         for channel in range(3):
-            counts[channel] += np.bincount(part[..., channel].ravel(), minlength=256)
+            counts[channel] += np.bincount(part[:, channel], minlength=256)
     values = np.arange(256)
     mean = counts @ values / counts.sum(axis=1)
     variance = counts @ values**2 / counts.sum(axis=1) - mean**2
@@ -72,6 +81,8 @@ class BatchOrder:
     """Image indices in the order of each epoch, incomplete last batch already dropped."""
     batch_size: int
     """Images a batch; the last one of an epoch may be smaller, or larger by one."""
+    flips: tuple[NDArray[np.bool_], ...] = ()
+    """Which images of each epoch, in its order, are mirrored; empty without augmentation."""
 
     @classmethod
     def draw(
@@ -83,8 +94,18 @@ class BatchOrder:
         shuffle: Literal["once", "every-epoch"],
         drop_last: bool,
         generator: torch.Generator,
+        flips: torch.Generator | None = None,
     ) -> BatchOrder:
         """Draw the order for a whole training.
+
+        Args:
+            indices: Images of the training fold.
+            epochs: Number of epochs.
+            batch_size: Images a batch.
+            shuffle: One order for all epochs, or one for each.
+            drop_last: Whether an incomplete last batch is dropped.
+            generator: Draws the order.
+            flips: Draws which images are mirrored, anew each epoch; None mirrors none.
 
         Raises:
             UserError: The incomplete batch is dropped and nothing remains.
@@ -101,22 +122,28 @@ class BatchOrder:
             shuffled: NDArray[np.int64] = indices[order]
             return shuffled[:kept]
 
-        if shuffle == "once":
-            return cls(epochs=(permuted(),) * epochs, batch_size=batch_size)
-        return cls(epochs=tuple(permuted() for _ in range(epochs)), batch_size=batch_size)
+        orders = [permuted()] * epochs if shuffle == "once" else [permuted() for _ in range(epochs)]
+        mirrored: tuple[NDArray[np.bool_], ...] = ()
+        if flips is not None:
+            mirrored = tuple((torch.rand(kept, generator=flips) < 0.5).numpy() for _ in orders)
+        return cls(epochs=tuple(orders), batch_size=batch_size, flips=mirrored)
 
-    def batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the image indices of each batch of an epoch.
+    def spans(self, epoch: int) -> list[slice]:
+        """Return where each batch of an epoch lies in its order.
 
         A last batch of a single image joins the one before: blocks with batch normalisation cannot
         be trained on one image.
         """
-        order = self.epochs[epoch]
-        starts = list(range(0, len(order), self.batch_size))
-        if len(starts) > 1 and len(order) - starts[-1] == 1:
+        images = len(self.epochs[epoch])
+        starts = list(range(0, images, self.batch_size))
+        if len(starts) > 1 and images - starts[-1] == 1:
             starts.pop()
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-            yield order[start:end]
+        return [slice(*ends) for ends in zip(starts, [*starts[1:], images], strict=True)]
+
+    def batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the image indices of each batch of an epoch."""
+        for span in self.spans(epoch):
+            yield self.epochs[epoch][span]
 
     @property
     def sha256(self) -> str:
@@ -124,25 +151,6 @@ class BatchOrder:
         digest = hashlib.sha256(str(self.batch_size).encode())
         for order in self.epochs:
             digest.update(order.astype("<i8").tobytes())
+        for mirrored in self.flips:
+            digest.update(mirrored.tobytes())
         return digest.hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Images:
-    """The crops and their labels, handed out as batches on a device."""
-
-    pixels_NHWC: NDArray[np.uint8]
-    """(N, H, W, 3) crops, usually a memory map."""
-    labels_N: NDArray[np.int64]
-    """(N,) classes."""
-    normalise: Normaliser
-    """From pixels to input."""
-    device: torch.device
-    """Where batches go."""
-
-    def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Return float32 (B, 3, H, W) inputs and (B,) classes."""
-        pixels: Any = self.pixels_NHWC[indices]
-        x_BCHW = self.normalise(torch.from_numpy(pixels).to(self.device))
-        y_B = torch.from_numpy(self.labels_N[indices]).to(self.device)
-        return x_BCHW, y_B

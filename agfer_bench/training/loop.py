@@ -7,29 +7,40 @@ Shapes in names: B batch, C channels, H height, W width, M classes, N images.
 
 from __future__ import annotations
 
-import gc
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agfer_bench.measure.memory import TensorTracker
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import EpochRecord
-from agfer_bench.training.batches import BatchOrder, Images
+from agfer_bench.records import EpochRecord, Execution
+from agfer_bench.training.arithmetic import autocast
+from agfer_bench.training.batches import BatchOrder
+from agfer_bench.training.execution import Prepared, prepare
+from agfer_bench.training.images import Batch, Images
 from agfer_bench.training.loss import weighted_cross_entropy
-
-_TRACKED_STEPS = 2
-"""Steps whose memory is counted on the CPU: the optimiser's state appears in the first."""
+from agfer_bench.training.meter import MemoryMeter
 
 
 class TrainingError(Exception):
     """Training cannot go on; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What a training leaves beside the network."""
+
+    history: tuple[EpochRecord, ...]
+    """A record for each epoch."""
+    peak_memory_bytes: int
+    """Most bytes of tensors."""
+    prepared: Prepared
+    """How the passes were executed."""
 
 
 def fit(
@@ -40,8 +51,13 @@ def fit(
     weights_M: Tensor | None,
     on_epoch: Callable[[int, float], None],
     judge: Callable[[], float] | None = None,
-) -> tuple[tuple[EpochRecord, ...], int]:
+    *,
+    execution: Execution = "eager",
+    micro_batch: int | None = None,
+) -> Fit:
     """Train a network for all epochs of the protocol; the last one counts.
+
+    Within an epoch nothing waits for the device.
 
     Args:
         network: Guidance and host, on the images' device; changed in place.
@@ -51,30 +67,31 @@ def fit(
         weights_M: Class weights (equation 2), or None.
         on_epoch: Called after each epoch with its number, from 0, and its mean loss.
         judge: Gives the accuracy of the network as it stands, for the learning curve.
-
-    Returns:
-        A record for each epoch, and the peak memory in bytes.
+        execution: How passes are executed; eager ones stand in for what fails.
+        micro_batch: Most images of one pass; gradients of a batch's parts are added up. None: all.
 
     Raises:
         TrainingError: The loss of an epoch is not finite.
     """
     optimiser = make_optimiser(network, protocol)
-    memory = _MemoryMeter(network, images.device)
+    memory = MemoryMeter(network, images.device)
+    prepared, size = _prepare(network, images, order, protocol, execution, micro_batch)
     history = []
     for epoch in range(protocol.epochs):
         network.train()
         started = time.perf_counter()
         total = torch.zeros((), device=images.device)
-        for indices in order.batches(epoch):
+        for x_BCHW, y_B in images.epoch(order, epoch):
             with memory.step():
-                x_BCHW, y_B = images.batch(indices)
-                with autocast(protocol, images.device):
-                    logits_BM = network(x_BCHW)
-                loss = weighted_cross_entropy(logits_BM, y_B, weights_M)
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                for x, y in _parts(x_BCHW, y_B, micro_batch):
+                    forward = prepared.forward if len(y) == size else network
+                    with autocast(protocol.precision, images.device):
+                        logits_BM = forward(x)
+                    loss = weighted_cross_entropy(logits_BM, y, weights_M, len(y_B))
+                    loss.backward()
+                    total += loss.detach() * len(y_B)
                 optimiser.step()
-                total += loss.detach() * len(indices)
         mean = float(total) / len(order.epochs[epoch])  # waits for the device
         if not math.isfinite(mean):
             raise TrainingError(f"the loss became {mean} in epoch {epoch + 1}")
@@ -85,7 +102,29 @@ def fit(
                 accuracy = judge()
         history.append(EpochRecord(loss=mean, seconds=seconds, validation_accuracy=accuracy))
         on_epoch(epoch, mean)
-    return tuple(history), memory.peak_bytes()
+    return Fit(history=tuple(history), peak_memory_bytes=memory.peak_bytes(), prepared=prepared)
+
+
+def _prepare(
+    network: nn.Module,
+    images: Images,
+    order: BatchOrder,
+    protocol: Protocol,
+    execution: Execution,
+    micro_batch: int | None,
+) -> tuple[Prepared, int]:
+    """Prepare the passes for the size that most of them have, and return that size."""
+    network.train()
+    first = order.epochs[0][order.spans(0)[0]]
+    x_BCHW, y_B = next(images.batches(first, len(first)))
+    x, y = next(_parts(x_BCHW, y_B, micro_batch))
+    return prepare(network, x, execution, protocol.precision), len(y)
+
+
+def _parts(x_BCHW: Tensor, y_B: Tensor, micro_batch: int | None) -> Iterator[Batch]:
+    """Yield a batch in parts of nearly equal size, none larger than `micro_batch`."""
+    count = 1 if micro_batch is None else math.ceil(len(y_B) / micro_batch)
+    yield from zip(x_BCHW.tensor_split(count), y_B.tensor_split(count), strict=True)
 
 
 def _on_curve(epoch: int, protocol: Protocol) -> bool:
@@ -113,7 +152,11 @@ def make_optimiser(network: nn.Module, protocol: Protocol) -> torch.optim.Optimi
 
 
 def predict(
-    network: nn.Module, images: Images, indices: NDArray[np.int64], protocol: Protocol
+    network: nn.Module,
+    images: Images,
+    indices: NDArray[np.int64],
+    protocol: Protocol,
+    micro_batch: int | None = None,
 ) -> NDArray[np.float32]:
     """Predict class probabilities in evaluation mode.
 
@@ -126,47 +169,11 @@ def predict(
     network.eval()
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(indices), protocol.batch_size):
-            x_BCHW, _ = images.batch(indices[start : start + protocol.batch_size])
-            with autocast(protocol, images.device):
+        for x_BCHW, _ in images.batches(indices, micro_batch or protocol.batch_size):
+            with autocast(protocol.precision, images.device):
                 logits_BM = network(x_BCHW)
-            parts.append(torch.softmax(logits_BM.float(), dim=1).cpu())
-    probabilities: NDArray[np.float32] = torch.cat(parts).numpy()
+            parts.append(torch.softmax(logits_BM.float(), dim=1))
+    probabilities: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     if not np.isfinite(probabilities).all():
         raise TrainingError("the trained network's outputs are not finite")
     return probabilities
-
-
-def autocast(protocol: Protocol, device: torch.device) -> AbstractContextManager[object]:
-    """Return the arithmetic that the protocol asks for."""
-    if protocol.precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
-
-
-class _MemoryMeter:
-    """Measures the training's peak memory at little cost.
-
-    CUDA's allocator keeps the peak by itself. On the CPU the first steps are tracked.
-    """
-
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self._device = device
-        self._tracker: TensorTracker | None = None
-        self._left = _TRACKED_STEPS
-        if device.type == "cuda":
-            gc.collect()  # a network in a reference cycle may still hold the last job's memory
-            torch.cuda.reset_peak_memory_stats(device)
-        else:
-            self._tracker = TensorTracker([*network.parameters(), *network.buffers()])
-
-    def step(self) -> AbstractContextManager[object]:
-        if self._tracker is None or self._left == 0:
-            return nullcontext()
-        self._left -= 1
-        return self._tracker
-
-    def peak_bytes(self) -> int:
-        if self._tracker is not None:
-            return self._tracker.peak_bytes
-        return torch.cuda.max_memory_allocated(self._device)

@@ -26,14 +26,23 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> tuple[float, ...]:
     return tuple(float(weight) for weight in len(labels) / (classes * counts))
 
 
-def weighted_cross_entropy(logits_BM: Tensor, y_B: Tensor, weights_M: Tensor | None) -> Tensor:
+def weighted_cross_entropy(
+    logits_BM: Tensor, y_B: Tensor, weights_M: Tensor | None, images: int | None = None
+) -> Tensor:
     """Weighted cross-entropy, summed and divided by the number of images.
 
     That is MATLAB's definition. torch's own mean divides by the sum of the batch's weights, which
     would make a batch's gradient depend on which classes it happens to hold.
+
+    Args:
+        logits_BM: (B, M) outputs of the network.
+        y_B: (B,) classes.
+        weights_M: (M,) class weights, or None.
+        images: Images of the whole batch, where these are a part of it: the losses of its parts
+            then add up to its own. None: B.
     """
     total = functional.cross_entropy(logits_BM.float(), y_B, weight=weights_M, reduction="sum")
-    return total / len(y_B)
+    return total / (images or len(y_B))
 
 
 def as_tensor(weights: tuple[float, ...] | None, device: torch.device) -> Tensor | None:

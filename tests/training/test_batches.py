@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agfer_bench.errors import UserError
 from agfer_bench.seeds import generator
-from agfer_bench.training.batches import BatchOrder, Images, Normaliser, channel_statistics
+from agfer_bench.training.batches import BatchOrder, Normaliser, channel_statistics
+from agfer_bench.training.images import Images
 from agfer_bench.training.loss import class_weights, weighted_cross_entropy
 
 
@@ -77,19 +78,21 @@ def test_statistics_see_the_training_fold_alone() -> None:
 
 def test_normalisation_by_hand() -> None:
     pixels = np.array([[[[10, 20, 30], [20, 20, 30]]]], dtype=np.uint8)
-    images = Images(
-        pixels_NHWC=pixels,
-        labels_N=np.array([2]),
-        normalise=Normaliser(mean=(15.0, 20.0, 25.0), std=(5.0, 0.0, 2.0), scheme="standardise"),
-        device=torch.device("cpu"),
-    )
-    x, y = images.batch(np.array([0]))
+    standardise = Normaliser(mean=(15.0, 20.0, 25.0), std=(5.0, 0.0, 2.0), scheme="standardise")
+    x, y = _first(pixels, standardise)
     assert x.shape == (1, 3, 1, 2)
     # A deviation under one grey level is taken as one: a constant channel stays finite.
     assert x[0, :, 0].tolist() == [[-1.0, 1.0], [0.0, 0.0], [2.5, 2.5]]
     assert y.tolist() == [2]
     centre = Normaliser(mean=(15.0, 20.0, 25.0), std=(5.0, 1.0, 2.0), scheme="zero-centre")
-    assert centre(torch.from_numpy(pixels))[0, :, 0].tolist() == [[-5, 5], [0, 0], [5, 5]]
+    assert _first(pixels, centre)[0][0, :, 0].tolist() == [[-5, 5], [0, 0], [5, 5]]
+
+
+def _first(pixels: np.ndarray, normalise: Normaliser) -> tuple[torch.Tensor, torch.Tensor]:
+    images = Images.on(
+        torch.device("cpu"), pixels_NHWC=pixels, labels_N=np.array([2]), normalise=normalise
+    )
+    return next(images.batches(np.array([0]), 1))
 
 
 def test_equation_2_by_hand() -> None:

@@ -1,0 +1,67 @@
+"""The arithmetic that a protocol asks for: fp32, TF32 or bf16, by deterministic kernels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
+
+import torch
+
+from agfer_bench.errors import UserError
+
+Precision = Literal["fp32", "tf32", "bf16"]
+
+
+def check_precision(precision: Precision, device: torch.device) -> None:
+    """Find out before any data are read whether a device has the arithmetic.
+
+    Raises:
+        UserError: It does not. Another arithmetic in its place would be another protocol.
+    """
+    if precision == "tf32" and device.type != "cuda":
+        raise UserError("precision tf32 is arithmetic of CUDA GPUs; use --precision fp32 or bf16")
+    if precision == "bf16" and device.type == "cuda" and not _has_bf16(device):
+        name = torch.cuda.get_device_name(device)
+        raise UserError(f"{name} has no bf16 arithmetic; use --precision fp32")
+
+
+def _has_bf16(device: torch.device) -> bool:
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context of a forward pass. Weights stay fp32; bf16 is used where it is safe."""
+    if precision != "bf16":
+        return nullcontext()
+    # Kept casts would be those of one step when the pass is captured in a CUDA graph.
+    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=device.type != "cuda")
+
+
+@contextmanager
+def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Choose deterministic kernels on CUDA where they exist, and TF32 only where it is asked for.
+
+    torch lets cuDNN round fp32 convolutions to TF32 by default: then "fp32" would not be fp32. CPU
+    kernels are deterministic.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    # Without this cuBLAS is not deterministic; it is read when the first handle is made.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    matmul = torch.get_float32_matmul_precision()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=precision == "tf32"
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        torch.use_deterministic_algorithms(before, warn_only=warns)
