@@ -67,7 +67,11 @@ def test_parts_that_are_asked_for_are_another_job_with_the_same_losses(
 
 def test_mirrored_images_and_bf16_move_the_numbers(runs: Runs) -> None:
     losses = {}
-    settings = {"plain": ("seed", 0), "flip": ("augmentation", "flip"), "bf16": ("precision", "bf16")}
+    settings = {
+        "plain": ("seed", 0),
+        "flip": ("augmentation", "flip"),
+        "bf16": ("precision", "bf16"),
+    }
     for name, (setting, value) in settings.items():
         changes: dict[str, Any] = {setting: value}
         record, _ = runs("base", out=name, **changes)
