@@ -38,5 +38,6 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: An
     device = choose_device(config.getoption("--device"))
     machine_info.pop("node", None)
     machine_info["device"] = device_name(device)
+    machine_info["kind"] = device.type
     machine_info["threads"] = torch.get_num_threads()
     machine_info["torch"] = str(torch.__version__)
