@@ -139,10 +139,21 @@ MaskOption = Annotated[
 DeviceOption = Annotated[
     Device, typer.Option(help="Where to train and to time.", rich_help_panel=MACHINE)
 ]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Trainings side by side, each in a process of its own.",
+        rich_help_panel=MACHINE,
+    ),
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Threads of torch on the CPU. Default: torch's.", rich_help_panel=MACHINE
+        min=1,
+        help="Threads of torch on the CPU, for each training. Default: torch's; with --jobs on the "
+        "CPU, the cores divided by it.",
+        rich_help_panel=MACHINE,
     ),
 ]
 OUT = Path("results")
@@ -246,6 +257,7 @@ def build_settings(
     cache: Path | None,
     workers: int | None,
     device: Device,
+    jobs: int,
     threads: int | None,
     out: Path,
     fresh: bool,
@@ -272,6 +284,8 @@ def build_settings(
 
     where = choose_device(device)
     protocol, pixels = guidance_mask(protocol, mask)
+    if threads is None and jobs > 1 and where.type == "cpu":
+        threads = max(1, cores() // jobs)
     if threads is not None:
         torch.set_num_threads(threads)
     return RunSettings(
@@ -283,6 +297,7 @@ def build_settings(
         device=where,
         out=out,
         fresh=fresh,
+        jobs=jobs,
     )
 
 
