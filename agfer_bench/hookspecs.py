@@ -28,8 +28,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def attention_modules() -> Sequence[AttentionSpec]:
     """Return the attention blocks this plugin offers.
 
-    Called once, before any data is read. Return specs, not modules: the harness builds a
-    fresh block for every slot of every fold.
+    Called once, before any data is read, and once in each process that trains for `--jobs`. Return
+    specs, not modules: the harness builds a fresh block for every slot of every fold.
     """
     raise AssertionError("a hook specification is never called")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.run.support import install
+
 ROOT = Path(__file__).resolve().parents[1]
 
 BLOCK = """
@@ -34,16 +36,6 @@ def attention_modules():
 """
 
 
-def _install(site: Path, name: str, source: str) -> None:
-    """Put a distribution where an installer would: a module, its metadata, its entry point."""
-    module = name.replace("-", "_")
-    (site / f"{module}.py").write_text(source)
-    info = site / f"{module}-0.7.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.7\n")
-    (info / "entry_points.txt").write_text(f"[agfer_bench]\nblock = {module}\n")
-
-
 def _command(
     path: str, *arguments: object, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -63,12 +55,12 @@ def _command(
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = tmp_path_factory.mktemp("site")
     good = {"forward": "return x * self.scale", "build": "return Block()"}
-    _install(site, "my-block", BLOCK.format(name="mine", **good))
-    _install(site, "bad-import", "raise RuntimeError('wrong platform')")
+    install(site, "my-block", BLOCK.format(name="mine", **good))
+    install(site, "bad-import", "raise RuntimeError('wrong platform')")
     bad_build = good | {"build": "raise RuntimeError('no licence')"}
-    _install(site, "bad-build", BLOCK.format(name="badbuild", **bad_build))
+    install(site, "bad-build", BLOCK.format(name="badbuild", **bad_build))
     bad_forward = good | {"forward": "raise RuntimeError('no kernel')"}
-    _install(site, "bad-forward", BLOCK.format(name="badforward", **bad_forward))
+    install(site, "bad-forward", BLOCK.format(name="badforward", **bad_forward))
     return site
 
 

@@ -148,10 +148,21 @@ MaskOption = Annotated[
 DeviceOption = Annotated[
     Device, typer.Option(help="Where to train and to time.", rich_help_panel=MACHINE)
 ]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Trainings side by side, each in a process of its own.",
+        rich_help_panel=MACHINE,
+    ),
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Threads of torch on the CPU. Default: torch's.", rich_help_panel=MACHINE
+        min=1,
+        help="Threads of torch on the CPU, for each training. Default: torch's; with --jobs on the "
+        "CPU, the cores divided by it.",
+        rich_help_panel=MACHINE,
     ),
 ]
 ExecutionOption = Annotated[
@@ -271,6 +282,7 @@ def build_settings(
     cache: Path | None,
     workers: int | None,
     device: Device,
+    jobs: int,
     threads: int | None,
     execution: Execution,
     micro_batch: int | None,
@@ -301,6 +313,8 @@ def build_settings(
     if execution is Execution.graph and where.type != "cuda":
         raise UserError("--execution graph: CUDA graphs need a CUDA GPU; use --execution auto")
     protocol, pixels = guidance_mask(protocol, mask)
+    if threads is None and jobs > 1 and where.type == "cpu":
+        threads = max(1, cores() // jobs)
     if threads is not None:
         torch.set_num_threads(threads)
     return RunSettings(
@@ -314,6 +328,7 @@ def build_settings(
         micro_batch=micro_batch,
         out=out,
         fresh=fresh,
+        jobs=jobs,
     )
 
 

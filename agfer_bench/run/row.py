@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from agfer_bench.catalogue import Chosen
-from agfer_bench.errors import PluginError, describe
 from agfer_bench.records import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord, SpeedRecord
 from agfer_bench.run.address import package_sha256
+from agfer_bench.run.outcome import Failure
 from agfer_bench.specs import AttentionSpec
 
 
@@ -35,14 +34,14 @@ class Row:
     trace: str = ""
     """Its traceback."""
 
-    def fail(self, where: str, error: BaseException) -> None:
+    def fail(self, where: str, error: BaseException | Failure) -> None:
         """Keep the first thing that went wrong."""
         if self.error is None:
+            failure = error if isinstance(error, Failure) else Failure.of(error)
             owner = self.chosen.entry.distribution
-            text = describe(error)
-            named = text if isinstance(error, PluginError) else f"{owner}: {text}"
+            named = failure.text if failure.named else f"{owner}: {failure.text}"
             self.error = f"{where}: {named}" if where else named
-            self.trace = "".join(traceback.format_exception(error))
+            self.trace = failure.trace
 
     def record(self) -> ModuleRecord:
         """Return what a run keeps of the row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,22 +19,20 @@ from agfer_bench.faces.folds import Fold, make_folds
 from agfer_bench.files import replacing, write_text
 from agfer_bench.network.build import host_shape, try_block
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import (
-    JobRecord,
-    RunRecord,
-)
+from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
-from agfer_bench.run.address import Address, job_address, job_key
+from agfer_bench.run.address import job_address, job_key
 from agfer_bench.run.cost import measure_costs
 from agfer_bench.run.cross_database import TestSet, load_test_set
 from agfer_bench.run.data import FaceData, Source, load_data
 from agfer_bench.run.environment import describe_environment
-from agfer_bench.run.job import Job, batch_order, run_job
+from agfer_bench.run.job import Job, batch_order
 from agfer_bench.run.kept import keep_costs, same_run
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
 from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
+from agfer_bench.run.train_all import Task, train_all
 from agfer_bench.seeds import derive_seed
 from agfer_bench.specs import AttentionSpec
 from agfer_bench.training.arithmetic import check_precision
@@ -72,6 +70,9 @@ class RunSettings:
     """Most images of one pass of training; None for whole batches, or as many as memory takes."""
     fresh: bool = False
     """Whether jobs that are done are done again."""
+    jobs: int = 1
+    """Trainings side by side. With more than one, each runs in a process of its own with as many
+    threads of torch as this one has; a script then needs `if __name__ == "__main__":`."""
     done: set[str] = field(default_factory=set, compare=False)
     """Keys of the jobs done by this command, which `fresh` does not do once more."""
     timing: Timing = "measure"
@@ -111,7 +112,14 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     )
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
-    _train(rows, folds, data, test, settings, store, reporter)
+    train_all(
+        list(_tasks(rows, folds, data, test, settings)),
+        jobs=settings.jobs,
+        fresh=settings.fresh,
+        done=settings.done,
+        store=store,
+        reporter=reporter,
+    )
 
     def record() -> RunRecord:
         return RunRecord(
@@ -166,70 +174,13 @@ def _try_blocks(rows: list[Row], protocol: Protocol) -> None:
             row.fail("", error)
 
 
-def _train(
+def _tasks(
     rows: list[Row],
     folds: list[Fold],
     data: FaceData,
     test: TestSet | None,
     settings: RunSettings,
-    store: Store,
-    reporter: Reporter,
-) -> None:
-    """Run every job, or take it from the store."""
-    epochs = settings.protocol.epochs
-    total = len(rows) * len(folds) * epochs
-    done = 0
-    for row, job, address in _jobs(rows, folds, data, test, settings):
-        if row.error is None:
-            detail = f"{row.chosen.label}, fold {job.fold.number + 1} of {len(folds)}"
-            reporter.progress("training", done, total, detail)
-
-            def on_epoch(epoch: int, loss: float, before: int = done, what: str = detail) -> None:
-                reporter.progress("training", before + epoch + 1, total, f"{what}, loss {loss:.3f}")
-
-            _do(
-                job,
-                row,
-                address,
-                None
-                if settings.fresh and job.key not in settings.done
-                else store.load_job(job.key),
-                store,
-                on_epoch,
-            )
-            settings.done.add(job.key)
-        done += epochs
-    reporter.progress("training", total, total)
-
-
-def _do(
-    job: Job,
-    row: Row,
-    address: Address,
-    kept: tuple[JobRecord, pd.DataFrame] | None,
-    store: Store,
-    on_epoch: Callable[[int, float], None],
-) -> None:
-    """Run one job and keep it, or use the one that is kept."""
-    if kept is None:
-        try:
-            fold, predictions = run_job(job, on_epoch)
-        except (Exception, SystemExit) as error:
-            row.fail(f"fold {job.fold.number + 1}", error)
-            return
-        kept = JobRecord(address=address, fold=fold), predictions
-        store.save_job(*kept)
-    row.folds.append(kept[0].fold)
-    row.predictions.append(kept[1])
-
-
-def _jobs(
-    rows: list[Row],
-    folds: list[Fold],
-    data: FaceData,
-    test: TestSet | None,
-    settings: RunSettings,
-) -> Iterator[tuple[Row, Job, Address]]:
+) -> Iterator[Task]:
     """Yield the jobs fold by fold, all modules of a fold in turn, with their addresses."""
     for fold in folds:
         for row in rows:
@@ -263,7 +214,7 @@ def _jobs(
                 execution=settings.execution,
                 micro_batch=settings.micro_batch,
             )
-            yield row, job, address
+            yield Task(row=row, job=job, address=address)
 
 
 def _write(record: RunRecord, rows: list[Row], folder: Path) -> None:

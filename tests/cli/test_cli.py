@@ -254,7 +254,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agfer_bench.run.runner.run_job", interrupt)
+    monkeypatch.setattr("agfer_bench.run.outcome.run_job", interrupt)
     assert command.run(blobs, "--modules", "base") == 130
     assert "the same command goes on from there" in command.err
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.run import runner
+from agfer_bench.run import outcome
 from agfer_bench.run.job import run_job
 from tests.run.support import Runs
 
@@ -27,5 +27,5 @@ def count_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append(job.chosen.label)
         return real(job, on_epoch)
 
-    monkeypatch.setattr(runner, "run_job", counting)
+    monkeypatch.setattr(outcome, "run_job", counting)
     return done

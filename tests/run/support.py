@@ -68,6 +68,7 @@ class Runs:
         test: Path | None = None,
         out: str = "out",
         fresh: bool = False,
+        jobs: int = 1,
         timing: Timing = "measure",
         **changes: Any,
     ) -> RunSettings:
@@ -93,6 +94,7 @@ class Runs:
             device=torch.device("cpu"),
             out=self.folder / out,
             fresh=fresh,
+            jobs=jobs,
             timing=timing,
         )
 
@@ -118,3 +120,13 @@ def without_times(record: RunRecord) -> dict[str, Any]:
             for epoch in fold["history"]:
                 del epoch["seconds"]
     return content
+
+
+def install(site: Path, name: str, source: str) -> None:
+    """Put a distribution where an installer would: a module, its metadata, its entry point."""
+    module = name.replace("-", "_")
+    (site / f"{module}.py").write_text(source)
+    info = site / f"{module}-0.7.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.7\n")
+    (info / "entry_points.txt").write_text(f"[agfer_bench]\nblock = {module}\n")

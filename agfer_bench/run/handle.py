@@ -1,0 +1,125 @@
+"""A training process as the one that started it sees it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+
+from agfer_bench.errors import UserError
+from agfer_bench.run.job import Job
+from agfer_bench.run.parcel import pack
+from agfer_bench.run.worker import Message, Terms, serve
+
+_PATIENCE = 10.0
+"""Seconds that a process is given to end by itself."""
+
+
+class Handle:
+    """A process, the job it has, and the line to it.
+
+    Args:
+        terms: What it shares with this process.
+        job: Its first job, sent once it is ready.
+    """
+
+    def __init__(self, terms: Terms, job: Job) -> None:
+        # Spawned, since CUDA does not survive a fork; no daemon, which could start no process.
+        context = get_context("spawn")
+        self._line, self._far_end = context.Pipe()
+        self._process = context.Process(target=serve, args=(self._far_end, terms))
+        self.job: Job | None = job
+        """What it does; None where it is free."""
+        self.ready = False
+        """Whether it came up."""
+        self.deaf = False
+        """Whether nothing can be heard of it any more."""
+
+    def start(self) -> None:
+        """Start the process.
+
+        Raises:
+            UserError: The system allows no more.
+        """
+        try:
+            with _interrupts_held():
+                self._process.start()
+        except OSError as error:
+            raise UserError(
+                f"a training process could not start ({error}): use fewer --jobs"
+            ) from error
+        self._far_end.close()  # only the process itself keeps it open: its end is then heard
+
+    def begin(self) -> bool:
+        """Send the job; tell whether the process was there to take it."""
+        assert self.job is not None
+        self.ready = True
+        try:
+            self._line.send_bytes(pack(self.job))
+        except OSError:
+            return False
+        return True
+
+    def ends(self) -> Sequence[Connection | int]:
+        """What to wait for."""
+        return self._line, self._process.sentinel
+
+    def receive(self) -> Message | None:
+        """Return the next thing it sent; None where there is none."""
+        try:
+            message: Message | None = self._line.recv() if self._line.poll() else None
+        except (EOFError, OSError):
+            self.deaf = True
+            return None
+        return message
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._process.exitcode is not None
+
+    def dismiss(self) -> None:
+        """Tell the process that there is nothing more to do."""
+        self._line.close()
+
+    def wait(self) -> None:
+        """Give the process time to end."""
+        self._process.join(_PATIENCE)
+
+    def kill(self) -> None:
+        """End the process at once, whatever it does."""
+        if self._process.pid is not None:
+            self._process.kill()
+        self._line.close()
+
+    def cause(self) -> str:
+        """Say how the process ended."""
+        code = self._process.exitcode
+        if code is None or code >= 0:
+            return f"exit code {code}"
+        if code == -signal.SIGKILL:
+            return "signal SIGKILL; if memory ran out, use fewer --jobs"
+        return f"signal {_signal(-code)}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, for good in processes started meanwhile.
+
+    A terminal sends it to all processes: this one decides, the others would print tracebacks.
+    """
+    resource_tracker.ensure_running()  # when it starts it lets interrupts through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,56 @@
+"""What becomes of a job: numbers and predictions, or a failure as text."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from agfer_bench.errors import PluginError, describe
+from agfer_bench.records import FoldRecord
+from agfer_bench.run.job import Job, run_job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A job that ended well."""
+
+    fold: FoldRecord
+    """The numbers."""
+    predictions: pd.DataFrame
+    """A row for each image that was judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What went wrong, as text: exceptions of strangers may not travel between processes."""
+
+    text: str
+    """One line."""
+    named: bool
+    """Whether the line names the distribution at fault."""
+    trace: str
+    """The traceback."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Put an exception into words."""
+        return cls(
+            text=describe(error),
+            named=isinstance(error, PluginError),
+            trace="".join(traceback.format_exception(error)),
+        )
+
+
+Outcome = Done | Failure
+
+
+def attempt(job: Job, on_epoch: Callable[[int, float], None]) -> Outcome:
+    """Run a job; what a stranger's block raises is a failure of this job alone."""
+    try:
+        fold, predictions = run_job(job, on_epoch)
+    except (Exception, SystemExit) as error:
+        return Failure.of(error)
+    return Done(fold=fold, predictions=predictions)
