@@ -11,6 +11,7 @@ import pandas as pd
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.records import FoldRecord
 from agfer_bench.run.job import Job, run_job
+from agfer_bench.training.limits import DeviceLost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Failure:
     """Whether the line names the distribution at fault."""
     trace: str
     """The traceback."""
+    lost: bool = False
+    """Whether the GPU does not answer this process any more."""
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
@@ -41,6 +44,7 @@ class Failure:
             text=describe(error),
             named=isinstance(error, PluginError),
             trace="".join(traceback.format_exception(error)),
+            lost=isinstance(error, DeviceLost),
         )
 
 

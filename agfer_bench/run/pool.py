@@ -118,8 +118,9 @@ class Pool:
         self._retire(handle)
         if not handle.ready:
             raise UserError(
-                f"a training process could not start ({handle.cause()}): use fewer --jobs; a "
-                'script of your own that trains side by side needs `if __name__ == "__main__":`'
+                f"a training process could not start ({handle.cause()}): use fewer --jobs, or see "
+                "whether the GPU is there; a script of your own that trains side by side needs "
+                '`if __name__ == "__main__":`'
             )
         text = f"the training process died ({handle.cause()})"
         self._end(handle, Failure(text=text, named=False, trace=f"{text}\n"))

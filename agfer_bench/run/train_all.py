@@ -65,19 +65,28 @@ def train_all(
     """
     work = _Work(tasks, fresh, done, store, reporter)
     found = {task.row.chosen.label: is_installed(task.row.chosen.entry) for task in tasks}
-    away = [task for task in tasks if jobs > 1 and found[task.row.chosen.label]]
-    here = [task for task in tasks if task not in away]
-    if away:
-        terms = _terms(away[0].job.device)
-        Pool(jobs, terms, work.epoch, work.end).run(work.to_do(away))
+    movable = [task for task in tasks if found[task.row.chosen.label]]
+    here = tasks
+    if jobs > 1:
+        _side_by_side(movable, jobs, work)
+        here = [task for task in tasks if task not in movable]
     noted: set[str] = set()
     for job in work.to_do(here):
         label = job.chosen.label
         if jobs > 1 and label not in noted:
             noted.add(label)
             reporter.note(f"{label} is of no installed distribution: trained one job at a time")
-        work.end(job, attempt(job, partial(work.epoch, job)))
+        outcome = attempt(job, partial(work.epoch, job))
+        work.end(job, outcome)
+        if isinstance(outcome, Failure) and outcome.lost:  # no kernel runs in this process any more
+            reporter.note(f"{label}: {outcome.text}; processes of their own train what is left")
+            _side_by_side(movable, jobs, work)
     work.settle()
+
+
+def _side_by_side(tasks: Sequence[Task], jobs: int, work: _Work) -> None:
+    if tasks:
+        Pool(jobs, _terms(tasks[0].job.device), work.epoch, work.end).run(work.to_do(tasks))
 
 
 def _terms(device: torch.device) -> Terms:

@@ -16,6 +16,7 @@ import torch
 
 from agfer_bench.catalogue import load_catalogue
 from agfer_bench.records import RunRecord
+from agfer_bench.run import job
 from agfer_bench.run.address import package_sha256
 from agfer_bench.run.handle import Handle
 from agfer_bench.run.reporter import Silent
@@ -225,3 +226,27 @@ def test_a_script_without_a_guard_is_told_so(blobs: Path, tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "UserError: a training process could not start (exit code 1)" in done.stderr
     assert 'needs `if __name__ == "__main__":`' in done.stderr
+
+
+def test_what_is_left_when_the_gpu_is_lost_is_trained_elsewhere(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some faults leave a GPU useless to this process: a row fails, and no other one with it."""
+    real = job._attempt
+
+    def faulty(one: job.Job, *rest: Any) -> Any:
+        if one.chosen.label == "se":
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        return real(one, *rest)
+
+    monkeypatch.setattr(job, "_attempt", faulty)
+    monkeypatch.setattr(job, "is_lost", lambda device: True)
+    record, _ = runs("base,se,agfer", timing="skip")
+    base, se, agfer = record.modules
+    assert se.error is not None
+    assert se.error.startswith(
+        "fold 1: agfer-bench: DeviceLost: the GPU was lost: RuntimeError: CU"
+    )
+    for module in (base, agfer):
+        assert module.error is None
+        assert [fold.fold for fold in module.folds] == [0, 1]
