@@ -221,7 +221,7 @@ class DataRecord(Record):
     """Images left out, per reason."""
     subjects: int | None
     """Number of subjects; None where they are not known."""
-    groups: dict[str, int] = {}
+    groups: dict[str, int] = Field(default_factory=dict)
     """Images per age group after cropping; empty where the set knows none."""
     notes: tuple[str, ...]
     """What the reader of the data set left out or found odd."""

@@ -74,9 +74,7 @@ class CameraRecord(Record):
             return None
         steps = (self.decode_ms, self.crop_ms, times.infer_ms)
         return statistics.median(
-            sum(frame)
-            for repeat in zip(*steps, strict=True)
-            for frame in zip(*repeat, strict=True)
+            sum(frame) for repeat in zip(*steps, strict=True) for frame in zip(*repeat, strict=True)
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -93,10 +94,7 @@ class CudaClock:
             call()
             event.record()
         events[-1].synchronize()
-        return tuple(
-            float(before.elapsed_time(after))
-            for before, after in zip(events, events[1:], strict=False)
-        )
+        return tuple(float(before.elapsed_time(after)) for before, after in pairwise(events))
 
     def survive(self, error: BaseException) -> None:
         """Go on, unless the error has broken the process's hold on the GPU."""

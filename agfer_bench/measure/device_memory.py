@@ -8,6 +8,12 @@ from pathlib import Path
 
 import torch
 
+_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 _MEMINFO = Path("/proc/meminfo")
 
 
@@ -16,9 +22,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     # torch's CPU allocator raises a bare RuntimeError, as do cuDNN and cuBLAS.
-    words = ("can't allocate memory", "not enough memory", "CUDNN_STATUS_ALLOC_FAILED")
-    words += ("CUBLAS_STATUS_ALLOC_FAILED",)
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
 
 
 def release_memory() -> None:

@@ -24,6 +24,7 @@ _FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "contiguous": torch.contiguous_format,
 }
 
+
 @dataclass(frozen=True, kw_only=True)
 class Way:
     """How a network is run."""
@@ -107,5 +108,6 @@ class Recast:
     ) -> tuple[nn.Module, nn.Module]:
         if dtype == torch.float32 and memory_format == "channels_last":
             return stages, head
-        copied = copy.deepcopy(stages).to(dtype=dtype, memory_format=_FORMATS[memory_format])
+        copied = copy.deepcopy(stages).to(dtype)
+        copied.to(memory_format=_FORMATS[memory_format])
         return copied, (head if dtype == torch.float32 else copy.deepcopy(head).to(dtype))

@@ -29,6 +29,8 @@ class Batched:
     """Returns a pass through the network for a batch of so many images."""
     bytes_per_image: int = 0
     """Memory that one image's maps take; 0 where it is not known."""
+    sizes: tuple[int, ...] | None = None
+    """Batch sizes to try; None for all until throughput falls."""
     settings: Callable[[], AbstractContextManager[None]] = nullcontext
     """Puts torch's global settings in place for it."""
 
@@ -63,7 +65,7 @@ class Search(Generic[KeyT]):
         clock: That of their device.
         seconds: Least time at each batch size.
         free_bytes: Tells the free memory of the device; None where it cannot.
-        on_turn: Called before each turn with the network.
+        on_turn: Called before each turn with the network and the batch size.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Search(Generic[KeyT]):
         *,
         seconds: float,
         free_bytes: Callable[[], int | None],
-        on_turn: Callable[[KeyT], None] = lambda _: None,
+        on_turn: Callable[[KeyT, int], None] = lambda _key, _size: None,
     ) -> None:
         self.found = {key: Throughput() for key in contenders}
         """Of each network that did not fail."""
@@ -108,14 +110,14 @@ class Search(Generic[KeyT]):
             times = self._clock.queued(call, passes)
             rates.setdefault(key, []).append(1000 * size * passes / sum(times))
 
-        for key in [key for key, one in self.found.items() if one.end is None]:
-            if self._fits(key, size):
+        for key in [key for key in self.found if self._runs(key)]:
+            if self._is_asked_for(key, size) and self._fits(key, size):
                 self._guarded(key, size, start)
         for turn in range(ROUNDS):
             for key in rotated([key for key in calls if self._runs(key)], turn):
                 self._guarded(key, size, take_turn)
         for key in [key for key in calls if self._runs(key)]:
-            self._judge(self.found[key], size, statistics.median(rates[key]))
+            self._judge(key, size, statistics.median(rates[key]))
         calls.clear()
         release_memory()
 
@@ -123,7 +125,7 @@ class Search(Generic[KeyT]):
         return key in self.found and self.found[key].end is None
 
     def _guarded(self, key: KeyT, size: int, work: Callable[[KeyT], None]) -> None:
-        self._on_turn(key)
+        self._on_turn(key, size)
         try:
             with self._contenders[key].settings():
                 work(key)
@@ -144,8 +146,13 @@ class Search(Generic[KeyT]):
         self.found[key].end = f"batch {size} would not fit into memory"
         return False
 
-    @staticmethod
-    def _judge(one: Throughput, size: int, rate: float) -> None:
+    def _is_asked_for(self, key: KeyT, size: int) -> bool:
+        sizes = self._contenders[key].sizes
+        return sizes is None or size in sizes
+
+    def _judge(self, key: KeyT, size: int, rate: float) -> None:
+        one = self.found[key]
         one.points[size] = rate
-        if rate < FALL * max(one.points.values()):
+        fell = rate < FALL * max(one.points.values())
+        if fell and self._contenders[key].sizes is None:
             one.end = f"throughput fell at batch {size}"

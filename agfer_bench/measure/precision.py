@@ -24,7 +24,7 @@ _CPU_BF16 = ("amx_bf16", "avx512_bf16", "bf16", "arm_bf16", "sve_bf16")
 def native_bf16(device: torch.device) -> bool:
     """Tell whether a device multiplies bf16 in hardware; elsewhere it is emulated and slow."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name) for name in _CPU_BF16)
 

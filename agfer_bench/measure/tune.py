@@ -94,7 +94,7 @@ class Tuner:
         Raises:
             Exception: Whatever converting, compiling, capturing or running it raises.
         """
-        copied = like[0].network if like else self.recast(network, way)
+        copied = like[0].network if like else self._in_type(network, way)
         compiled = is_compiled(way.execution)
         known = [one.forward for one in like or [] if is_compiled(one.way.execution) == compiled]
         ready = Ready(
@@ -104,6 +104,12 @@ class Tuner:
             settings=tuned_settings(way.precision, self.device),
         )
         return replace(ready, largest_difference=self._difference(network, ready))
+
+    def _in_type(self, network: Network, way: Way) -> Network:
+        """Return a copy in another type and layout, or the network itself where it is that."""
+        if way.precision != "bf16" and way.memory_format == network.memory_format:
+            return network
+        return self.recast(network, way)
 
     def _difference(self, network: Network, ready: Ready) -> float:
         """Largest absolute difference of class probabilities to eager fp32."""

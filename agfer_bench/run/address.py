@@ -41,6 +41,9 @@ _HARNESS = (
 )
 """Code of the harness that moves a trained network's numbers."""
 
+_MEASURE = ("measure", "run/cost.py", "run/timing")
+"""Code of the harness that measures sizes and times."""
+
 Address = dict[str, JsonValue]
 
 
@@ -158,7 +161,7 @@ def harness_sha256() -> str:
 def measure_sha256() -> str:
     """Hash the harness's code that measures sizes and times."""
     root = Path(agfer_bench.__file__).parent
-    parts = [*_files(root / "measure"), root / "run" / "cost.py"]
+    parts = [file for part in _MEASURE for file in _files(root / part)]
     return _hash_files(parts, root)
 
 

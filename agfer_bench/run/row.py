@@ -9,9 +9,10 @@ import pandas as pd
 
 from agfer_bench.catalogue import Chosen
 from agfer_bench.errors import PluginError, describe
-from agfer_bench.records import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord, SpeedRecord
+from agfer_bench.records import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord
 from agfer_bench.run.address import package_sha256
 from agfer_bench.specs import AttentionSpec
+from agfer_bench.timings import SpeedRecord
 
 
 @dataclass(kw_only=True)
@@ -37,12 +38,16 @@ class Row:
 
     def fail(self, where: str, error: BaseException) -> None:
         """Keep the first thing that went wrong."""
+        owner = self.chosen.entry.distribution
+        text = describe(error)
+        named = text if isinstance(error, PluginError) else f"{owner}: {text}"
+        self.strike_out(where, named, "".join(traceback.format_exception(error)))
+
+    def strike_out(self, where: str, named: str, trace: str) -> None:
+        """Keep the first thing that went wrong, as a line that names the distribution."""
         if self.error is None:
-            owner = self.chosen.entry.distribution
-            text = describe(error)
-            named = text if isinstance(error, PluginError) else f"{owner}: {text}"
             self.error = f"{where}: {named}" if where else named
-            self.trace = "".join(traceback.format_exception(error))
+            self.trace = trace
 
     def record(self) -> ModuleRecord:
         """Return what a run keeps of the row."""
