@@ -26,6 +26,14 @@ Precision = Literal["fp32", "tf32", "bf16"]
 Execution = Literal["eager", "graph", "compile", "compile-graph"]
 """As written, recorded into a CUDA graph, by `torch.compile`, or both of these."""
 
+EXECUTION_NAMES: Final[dict[Execution, str]] = {
+    "eager": "as written",
+    "graph": "CUDA graph",
+    "compile": "torch.compile",
+    "compile-graph": "torch.compile in a CUDA graph",
+}
+"""Executions as people read them."""
+
 Times = Annotated[tuple[float, ...], Field(min_length=1)]
 """Milliseconds, one or more."""
 

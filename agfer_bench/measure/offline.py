@@ -15,10 +15,11 @@ from agfer_bench.measure.single_stream import KeyT, rotated
 ROUNDS = 3
 """Rounds at each batch size; throughput is the median over them."""
 FALL = 0.9
-"""A batch size with less than this share of the best throughput ends the search."""
+"""Two batch sizes in a row with less than this share of the best throughput end the search."""
 MOST_OF_MEMORY = 0.8
 """Share of the free memory that a batch may be expected to take."""
 _MOST_PASSES = 1000
+_PARTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,7 @@ class Search(Generic[KeyT]):
             one.end = one.end or f"batch {sizes[-1]} is the largest tried"
 
     def _at(self, size: int) -> None:
+        wanted_ms = 1000 * self._seconds / ROUNDS
         calls: dict[KeyT, tuple[Call, int]] = {}
         rates: dict[KeyT, list[float]] = {}
 
@@ -102,13 +104,15 @@ class Search(Generic[KeyT]):
             call = self._contenders[key].bind(size)
             call()  # slow: kernels are chosen, memory is asked for
             once = max(self._clock.queued(call, 1)[0], 1e-3)
-            wanted = 1000 * self._seconds / ROUNDS / once
-            calls[key] = call, max(1, min(_MOST_PASSES, round(wanted)))
+            calls[key] = call, max(1, min(_MOST_PASSES, round(wanted_ms / once)))
 
         def take_turn(key: KeyT) -> None:
             call, passes = calls[key]
-            times = self._clock.queued(call, passes)
-            rates.setdefault(key, []).append(1000 * size * passes / sum(times))
+            times: list[float] = []
+            # In parts: the pass that `passes` was reckoned from may have been a lucky one.
+            while not times or (len(times) < passes and sum(times) < wanted_ms):
+                times += self._clock.queued(call, -(-passes // _PARTS))
+            rates.setdefault(key, []).append(1000 * size * len(times) / sum(times))
 
         for key in [key for key in self.found if self._runs(key)]:
             if self._is_asked_for(key, size) and self._fits(key, size):
@@ -153,6 +157,7 @@ class Search(Generic[KeyT]):
     def _judge(self, key: KeyT, size: int, rate: float) -> None:
         one = self.found[key]
         one.points[size] = rate
-        fell = rate < FALL * max(one.points.values())
+        last = list(one.points.values())[-2:]
+        fell = all(known < FALL * max(one.points.values()) for known in last)
         if fell and self._contenders[key].sizes is None:
             one.end = f"throughput fell at batch {size}"

@@ -22,7 +22,7 @@ from agfer_bench.measure.modes import Ready, Recast, Way, eager_fp32, random_bat
 from agfer_bench.measure.precision import native_bf16, supports_tf32, tuned_settings
 from agfer_bench.network.build import Network
 from agfer_bench.record import MemoryFormat
-from agfer_bench.timings import Execution, Precision, Trial
+from agfer_bench.timings import EXECUTION_NAMES, Precision, Trial
 
 _COMPARED = 4
 """Random images over which class probabilities are compared."""
@@ -173,15 +173,6 @@ def ladder(network: Network, device: torch.device) -> tuple[list[Way], str | Non
 def _words(way: Way) -> str:
     layout = "channels last" if way.memory_format == "channels_last" else way.memory_format
     return f"{way.precision}, {layout}, {EXECUTION_NAMES[way.execution]}"
-
-
-EXECUTION_NAMES: dict[Execution, str] = {
-    "eager": "as written",
-    "graph": "CUDA graph",
-    "compile": "torch.compile",
-    "compile-graph": "torch.compile in a CUDA graph",
-}
-"""Executions as people read them."""
 
 
 def _trial(way: Way, *, median_ms: float | None = None, error: str | None = None) -> Trial:

@@ -153,8 +153,8 @@ class _Work:
         """Find the modules that a process died of.
 
         One that hung tells by itself. Else each module is tried beside base in a process of its
-        own; if all of these live, the module at hand when it died is to blame, and if there was
-        none, all are.
+        own. If all of these live, the module at hand when it died is to blame. If none lives, not
+        even base alone, or none was at hand, all are.
         """
         owners = {module.label: module.distribution for module in job.modules}
 
@@ -164,19 +164,17 @@ class _Work:
 
         if death.hung and death.label in owners:
             return {death.label: failure(death.label, death)}
-        if len(owners) > 1 and not death.hung:
+        if BASE in owners and len(owners) > 1 and not death.hung:
             found = {}
-            for label in owners:
+            for label in (label for label in owners if label != BASE):
                 how = self._probe(job, label)
-                if how is not None and label == BASE:
-                    break  # the host itself: no module can be told from it
                 if how is not None:
                     found[label] = failure(label, how)
-            else:
-                if found:
-                    return found
-                if death.label in owners and death.label != BASE:
-                    return {death.label: failure(death.label, death)}
+            all_of_them = len(found) == len(owners) - 1
+            if found and not (all_of_them and self._probe(job, BASE)):
+                return found
+            if not found and death.label in owners and death.label != BASE:
+                return {death.label: failure(death.label, death)}
         return {label: failure(label, death) for label in owners}
 
     def _probe(self, job: RepeatJob, label: str) -> ProcessDied | None:
