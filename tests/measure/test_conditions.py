@@ -36,7 +36,7 @@ def _driver(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[list[str]]:
         asked.append(command)
         return answer(command)
 
-    monkeypatch.setattr(conditions.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda _: SimpleNamespace(uuid="1234-abcd")
     )
