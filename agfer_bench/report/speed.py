@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -19,14 +20,17 @@ from agfer_bench.report.table import FULL_WIDTH, markdown_table
 from agfer_bench.speed_run import SpeedRun
 
 Row = dict[str, Any]
+Write = Callable[[Row], str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
     title: str
     """What stands above."""
-    columns: dict[str, Callable[[Row], str]]
+    columns: dict[str, Write]
     """How each column is written, after module and mode."""
+    narrow: tuple[tuple[str, ...], ...]
+    """The columns of the tables that stand for it where it is too wide."""
     shown: Callable[[Row], bool] = lambda _: True
     """Which rows are in it."""
 
@@ -34,22 +38,35 @@ class _Part:
 def to_rich(record: SpeedRun, width: int = FULL_WIDTH) -> RenderableType:
     """Return tables and notes for a terminal of `width` columns.
 
-    On a narrow terminal the first table leaves out what others tell.
+    A table that is too wide is shown in parts.
     """
-    tables = []
+    tables: list[Table] = []
     for part, rows in _parts(record):
-        columns = part.columns
-        if width < FULL_WIDTH:
-            columns = {name: c for name, c in columns.items() if name not in _WIDE_ONLY}
-        table = Table(title=part.title, title_justify="left")
-        for position, name in enumerate(("Module", "Mode", *columns)):
-            table.add_column(Text(name), justify="left" if position < 2 else "right", no_wrap=True)
-        for row in rows:
-            cells = [row["module"], row["mode"], *(write(row) for write in columns.values())]
-            table.add_row(*map(Text, cells), style="red" if row["error"] else None)
-        tables.append(table)
+        whole = _table(part.title, part.columns, rows)
+        if _columns_taken(whole) <= width:
+            tables.append(whole)
+            continue
+        for position, names in enumerate(part.narrow):
+            columns = {name: part.columns[name] for name in names}
+            tables.append(_table(None if position else part.title, columns, rows))
     lines = [Text(line, style="dim") for line in notes(record)]
     return Group(Text(title(record), style="bold"), *tables, *lines)
+
+
+def _table(title: str | None, columns: dict[str, Write], rows: Sequence[Row]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for position, name in enumerate(("Module", "Mode", *columns)):
+        table.add_column(Text(name), justify="left" if position < 2 else "right", no_wrap=True)
+    for row in rows:
+        cells = [row["module"], row["mode"], *(write(row) for write in columns.values())]
+        # Labels hold what users typed: as Text, brackets in them are no markup.
+        table.add_row(*map(Text, cells), style="red" if row["error"] else None)
+    return table
+
+
+def _columns_taken(table: Table) -> int:
+    console = Console(width=1000)
+    return Measurement.get(console, console.options, table).maximum
 
 
 def to_markdown(record: SpeedRun) -> str:
@@ -84,11 +101,11 @@ def _parts(record: SpeedRun) -> list[tuple[_Part, Sequence[Row]]]:
     return [(part, found) for part, found in chosen if found]
 
 
-def _times(name: str, digits: int = 2) -> Callable[[Row], str]:
+def _times(name: str, digits: int = 2) -> Write:
     return lambda row: number(row[name], digits)
 
 
-def _rate(name: str) -> Callable[[Row], str]:
+def _rate(name: str) -> Write:
     return lambda row: number(row[name], 0 if (row[name] or 0) >= 100 else 1)
 
 
@@ -102,7 +119,7 @@ def _way(row: Row) -> str:
     return ", ".join(words) + (" *" if row["fallback"] else "")
 
 
-def _less(name: str, digits: int = 3) -> Callable[[Row], str]:
+def _less(name: str, digits: int = 3) -> Write:
     def write(row: Row) -> str:
         value = row[name]
         return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
@@ -110,7 +127,7 @@ def _less(name: str, digits: int = 3) -> Callable[[Row], str]:
     return write
 
 
-def _interval(low: str, high: str) -> Callable[[Row], str]:
+def _interval(low: str, high: str) -> Write:
     def write(row: Row) -> str:
         if row[low] is None or row[high] is None:
             return "–"
@@ -119,7 +136,7 @@ def _interval(low: str, high: str) -> Callable[[Row], str]:
     return write
 
 
-def _more(name: str, unit: str = "") -> Callable[[Row], str]:
+def _more(name: str, unit: str = "") -> Write:
     def write(row: Row) -> str:
         value = row[name]
         if value is None:
@@ -129,9 +146,6 @@ def _more(name: str, unit: str = "") -> Callable[[Row], str]:
 
     return write
 
-
-_WIDE_ONLY = {"Run as", "× 25 Hz", "Range over repeats"}
-"""Columns for which a narrow terminal has no room."""
 
 _PARTS = (
     _Part(
@@ -147,6 +161,10 @@ _PARTS = (
             "× base": _times("latency_ratio_to_base"),
             "Repeats within": lambda row: _share(row["repeatability"]),
         },
+        narrow=(
+            ("Median ms", "p95 ms", "p99 ms", "× base"),
+            ("Hz", "× 25 Hz", "× 30 Hz", "Repeats within"),
+        ),
     ),
     _Part(
         title="Offline: best throughput over batch sizes",
@@ -156,6 +174,7 @@ _PARTS = (
             "× base": _times("throughput_ratio_to_base"),
             "Search ended": lambda row: row["offline_end"] or "–",
         },
+        narrow=(("Best batch", "Images/s", "× base"),),
         shown=lambda row: row["offline_end"] is not None,
     ),
     _Part(
@@ -168,6 +187,10 @@ _PARTS = (
             "Δ MACs": _more("marginal_macs"),
             "Δ params": _more("marginal_parameters"),
         },
+        narrow=(
+            ("Δ ms", "95 % interval", "Δ memory"),
+            ("Range over repeats", "Δ MACs", "Δ params"),
+        ),
         shown=lambda row: row["marginal_ms"] is not None,
     ),
     _Part(
@@ -179,6 +202,7 @@ _PARTS = (
             "Total ms": _times("camera_total_ms"),
             "Hz": _rate("camera_hz"),
         },
+        narrow=(("Decode ms", "Detect, crop ms"), ("Infer ms", "Total ms", "Hz")),
         shown=lambda row: row["camera_total_ms"] is not None,
     ),
 )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from pathlib import Path
 from typing import IO, Any
 
 from agfer_bench.run.timing.job import RepeatJob, RepeatResult
@@ -60,7 +61,7 @@ def _environment() -> dict[str, str]:
 
     What training sets for cuBLAS is left out: a repeat after training is then as one without.
     """
-    path = os.pathsep.join(part for part in sys.path if part)
+    path = os.pathsep.join(part or str(Path.cwd()) for part in sys.path)
     kept = {k: v for k, v in os.environ.items() if k != "CUBLAS_WORKSPACE_CONFIG"}
     return kept | {"PYTHONPATH": path}
 
