@@ -26,12 +26,20 @@ class SpeedProtocol(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    repeats: int = Field(default=3, ge=1)
+    """Times that everything is measured."""
+    fresh: bool = True
+    """Whether each repeat runs in a process of its own. Without, blocks that no installed plugin
+    offers can be timed, and a crash takes everything with it."""
     warmup: int = Field(default=10, ge=0)
-    """Untimed passes of each network before the first round."""
-    rounds: int = Field(default=30, ge=2)
-    """Rounds; each times every network in turn, so that drift hits all alike."""
+    """Least untimed passes of each network before the first round; more follow until times have
+    settled. 0 does without any."""
+    rounds: int = Field(default=10, ge=2)
+    """Least rounds a repeat; each times every network in turn, so that drift hits all alike."""
     passes: int = Field(default=5, ge=1)
     """Timed passes of one image by each network in each round."""
+    seconds: float = Field(default=0.25, ge=0, le=3600)
+    """Least time that each network's passes take together in each repeat: rounds are added."""
 
 
 _MOVES_NOTHING = {"preset", "speed", "curve_every"}

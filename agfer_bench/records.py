@@ -7,30 +7,30 @@ confusion matrices and times, so that no number can disagree with its source.
 from __future__ import annotations
 
 import statistics
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from agfer_bench.accuracy import mean_recall, recall, single_class
+from agfer_bench.migrate import migrate_run
 from agfer_bench.protocol import Protocol
+from agfer_bench.record import MemoryFormat as MemoryFormat
+from agfer_bench.record import Record as Record
+from agfer_bench.timings import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
+RUN_SCHEMA_VERSION: Final = 2
+
+BASE: Final = "base"
+"""Label of the row that the others are compared with: the host without a block."""
 
 OVERFIT_POINTS = 5.0
 """A gap of this many points between training and validation accuracy counts as over-fit."""
 
-MemoryFormat = Literal["channels_last", "contiguous"]
-"""How feature maps lie in memory."""
-
-Execution = Literal["eager", "compile", "graph"]
-"""How passes are executed: one operation at a time, compiled (`torch.compile`), or as a captured
-CUDA graph."""
-
 Residence = Literal["mapped", "resident", "streamed"]
 """Where crops lie while training: in a memory map, in the GPU's memory, or read ahead of it."""
-
 
 ALL_AGES: Final = "all"
 """Stands for the age group where a data set knows none."""
@@ -48,12 +48,6 @@ def _square(counts: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
 
 Confusion = Annotated[tuple[tuple[int, ...], ...], Field(min_length=2), AfterValidator(_square)]
 """Image counts: rows are true classes, columns predicted ones."""
-
-
-class Record(BaseModel):
-    """A frozen record without unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EpochRecord(Record):
@@ -173,33 +167,6 @@ class SizeRecord(Record):
     """Layers in the paper's count; None where a block cannot be traced."""
 
 
-class SpeedRecord(Record):
-    """Inference of single images, all networks of the run timed side by side."""
-
-    rounds_ms: tuple[Annotated[tuple[float, ...], Field(min_length=1)], ...] = Field(min_length=1)
-    """Every timed pass in milliseconds: one inner tuple a round."""
-    ratio_to_base: float | None
-    """Median over rounds of this network's median time over base's in the same round."""
-
-    @property
-    def median_ms(self) -> float:
-        """Median latency of one image, in milliseconds."""
-        return statistics.median(self._all())
-
-    @property
-    def p95_ms(self) -> float:
-        """95th percentile of the latency of one image, in milliseconds."""
-        return float(np.percentile(self._all(), 95))
-
-    @property
-    def hz(self) -> float:
-        """Images a second: 1000 / median latency."""
-        return 1000 / self.median_ms
-
-    def _all(self) -> list[float]:
-        return [time for times in self.rounds_ms for time in times]
-
-
 class ModuleRecord(Record):
     """One row: an attention block with its options, over all folds."""
 
@@ -268,7 +235,7 @@ class DataRecord(Record):
     """Images left out, per reason."""
     subjects: int | None
     """Number of subjects; None where they are not known."""
-    groups: dict[str, int] = {}
+    groups: dict[str, int] = Field(default_factory=dict)
     """Images per age group after cropping; empty where the set knows none."""
     notes: tuple[str, ...]
     """What the reader of the data set left out or found odd."""
@@ -298,8 +265,8 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    """Version of this layout."""
+    schema_version: Literal[2] = RUN_SCHEMA_VERSION
+    """Version of this layout; records of version 1 are read as well."""
     protocol: Protocol
     """Every setting."""
     data: DataRecord
@@ -312,8 +279,20 @@ class RunRecord(Record):
     """The rows, base first."""
     problems: tuple[str, ...]
     """What went wrong around plugins, each line naming a distribution."""
+    conditions: tuple[ConditionsRecord, ...] = ()
+    """Clocks, load and the like around each repeat of the timing; empty where nothing was timed."""
     finished: str
     """When the run ended: ISO 8601, UTC."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, content: Any) -> Any:
+        return migrate_run(content)
+
+    @property
+    def base(self) -> ModuleRecord | None:
+        """The row that the others are compared with; None where there is none."""
+        return next((module for module in self.modules if module.label == BASE), None)
 
     @property
     def drawn(self) -> bool:

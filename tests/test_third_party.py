@@ -86,6 +86,7 @@ def test_run_names_what_fails_and_keeps_the_rest(site: Path, blobs: Path, tmp_pa
         "epochs=1",
         "batch_size=8",
         "speed.rounds=2",
+        "speed.repeats=1",
     ]
     done = _command(
         str(site),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import ablate, data, modules, paper, report, run
+from agfer_bench.cli import ablate, data, modules, paper, report, run, speed
 from agfer_bench.cli.console import fail
 from agfer_bench.errors import UserError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("paper")(paper.paper)
 app.command("ablate")(ablate.ablate)
+app.command("speed")(speed.speed)
 app.add_typer(modules.app, name="modules")
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)

@@ -13,12 +13,14 @@ from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
-    from agfer_bench.catalogue import Catalogue
+    from agfer_bench.catalogue import Catalogue, Chosen
     from agfer_bench.protocol import Protocol
     from agfer_bench.run.data import Source
     from agfer_bench.run.runner import RunSettings
+    from agfer_bench.specs import AttentionSpec
 
 DATA = "Data"
 PROTOCOL = "Protocol"
@@ -127,6 +129,12 @@ SeedOption = Annotated[
 ImageSizeOption = Annotated[
     int | None,
     typer.Option(help="Side of the crop and the input, in pixels.", rich_help_panel=PROTOCOL),
+]
+StrideOption = Annotated[
+    int | None, typer.Option(help="Overall stride, 16 or 32.", rich_help_panel=PROTOCOL)
+]
+WidthOption = Annotated[
+    float | None, typer.Option(help="Factor on the host's width.", rich_help_panel=PROTOCOL)
 ]
 MODULES = "agfer,se,cbam"
 ModulesOption = Annotated[
@@ -294,31 +302,22 @@ def build_settings(
     Raises:
         UserError: Something is unknown, missing or contradicts something else.
     """
-    chosen = catalogue.choose_modules(modules)
-    if all(one.label != "base" for one in chosen):
-        chosen = [*catalogue.choose_modules("base"), *chosen]
-    chosen.sort(key=lambda one: one.label != "base")
+    chosen = choose_modules(catalogue, modules)
     source, second = build_sources(
         catalogue, data, test, cascades=cascades, cache=cache, workers=workers
     )
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
+    check_out(out)
 
-    import torch
-
-    from agfer_bench.run.environment import choose_device
     from agfer_bench.run.runner import RunSettings
 
-    where = choose_device(device)
+    where = prepare_device(device, threads)
+    if threads is None and jobs > 1 and where.type == "cpu":
+        prepare_device(device, max(1, cores() // jobs))
     if execution is Execution.graph and where.type != "cuda":
         raise UserError("--execution graph: CUDA graphs need a CUDA GPU; use --execution auto")
     protocol, pixels = guidance_mask(protocol, mask)
-    if threads is None and jobs > 1 and where.type == "cpu":
-        threads = max(1, cores() // jobs)
-    if threads is not None:
-        torch.set_num_threads(threads)
     return RunSettings(
-        modules=tuple(chosen),
+        modules=chosen,
         source=source,
         test=second,
         protocol=protocol,
@@ -330,6 +329,44 @@ def build_settings(
         fresh=fresh,
         jobs=jobs,
     )
+
+
+def choose_modules(catalogue: Catalogue, text: str) -> tuple[Chosen[AttentionSpec], ...]:
+    """Resolve `--modules`; `base` is added and comes first.
+
+    Raises:
+        UserError: Something is unknown or malformed.
+    """
+    chosen = catalogue.choose_modules(text)
+    if all(one.label != "base" for one in chosen):
+        chosen = [*catalogue.choose_modules("base"), *chosen]
+    return tuple(sorted(chosen, key=lambda one: one.label != "base"))
+
+
+def check_out(out: Path) -> None:
+    """Find out before any work whether `--out` is a folder.
+
+    Raises:
+        UserError: It is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
+
+
+def prepare_device(device: Device, threads: int | None) -> torch.device:
+    """Choose the device and set the number of threads.
+
+    Raises:
+        UserError: CUDA is asked for and not there.
+    """
+    import torch
+
+    from agfer_bench.run.environment import choose_device
+
+    where = choose_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return where
 
 
 def build_protocol(

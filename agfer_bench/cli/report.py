@@ -9,6 +9,7 @@ import typer
 
 from agfer_bench.cli.console import output, show, show_json
 from agfer_bench.cli.options import JsonOption
+from agfer_bench.errors import UserError
 
 
 def report(
@@ -16,11 +17,22 @@ def report(
     as_json: JsonOption = False,
     svg: Annotated[Path | None, typer.Option(help="Draw the tables into this SVG file.")] = None,
 ) -> None:
-    """Show the table of a run that is done."""
+    """Show the tables of a run or a speed comparison that is done."""
     from agfer_bench.files import write_text
     from agfer_bench.report.table import to_json, to_rich, to_svg
-    from agfer_bench.run.store import load_run
+    from agfer_bench.run.store import is_speed, load_run, load_speed
 
+    if is_speed(folder):
+        from agfer_bench.report import speed
+
+        speeds = load_speed(folder)
+        if svg is not None:
+            raise UserError("--svg draws runs with training alone; leave it out")
+        if as_json:
+            show_json(speed.to_json(speeds))
+        else:
+            show(speed.to_rich(speeds, output().width))
+        return
     record = load_run(folder)
     if svg is not None:
         write_text(svg, to_svg(record))

@@ -35,12 +35,8 @@ def run(
         float | None, typer.Option(help="Constant learning rate.", rich_help_panel=o.PROTOCOL)
     ] = None,
     image_size: o.ImageSizeOption = None,
-    stride: Annotated[
-        int | None, typer.Option(help="Overall stride, 16 or 32.", rich_help_panel=o.PROTOCOL)
-    ] = None,
-    width: Annotated[
-        float | None, typer.Option(help="Factor on the host's width.", rich_help_panel=o.PROTOCOL)
-    ] = None,
+    stride: o.StrideOption = None,
+    width: o.WidthOption = None,
     guidance: Annotated[
         bool | None,
         typer.Option(

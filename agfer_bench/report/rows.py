@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agfer_bench.marginal import ratio
 from agfer_bench.records import OVERFIT_POINTS, DataRecord, FoldRecord, ModuleRecord, RunRecord
 
 DRAWN_NOTICE = (
@@ -43,7 +44,7 @@ def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
         "latency_median_ms": speed.median_ms if speed else None,
         "latency_p95_ms": speed.p95_ms if speed else None,
         "hz": speed.hz if speed else None,
-        "latency_ratio_to_base": speed.ratio_to_base if speed else None,
+        "latency_ratio_to_base": _ratio_to_base(module, record),
     }
     folds = module.folds if trained else ()
     row |= _test(folds, record)
@@ -54,6 +55,13 @@ def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
         "distribution": module.distribution,
         "version": module.version,
     }
+
+
+def _ratio_to_base(module: ModuleRecord, record: RunRecord) -> float | None:
+    base = record.base
+    own = module.speed.eager if module.speed else None
+    other = base.speed.eager if base and base.speed else None
+    return ratio(own, other) if own and other else None
 
 
 def _accuracy(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
@@ -128,11 +136,27 @@ def notes(record: RunRecord) -> list[str]:
     )
     lines.append(
         f"Gap: training less validation accuracy in points; ! marks {OVERFIT_POINTS:.0f} or more "
-        "(the paper's over-fit criterion). Latency: one image, fp32, median of "
-        f"{protocol.speed.rounds * protocol.speed.passes} passes in "
-        f"{protocol.speed.rounds} interleaved rounds. Train s: mean per fold, when it was trained."
+        f"(the paper's over-fit criterion). Latency: one image, fp32{_passes(record)}. "
+        "Train s: mean per fold, when it was trained."
     )
     return lines + remarks(record)
+
+
+def _passes(record: RunRecord) -> str:
+    """Say over how many passes latencies are medians, and how far repeats differ."""
+    modes = [one for m in record.modules if m.speed and (one := m.speed.eager) is not None]
+    if not modes:
+        return ""
+    rounds = [times for repeat in modes[0].stream for times in repeat.rounds_ms]
+    text = f", median of {sum(map(len, rounds))} passes in {len(rounds)} interleaved rounds"
+    spreads = [value for mode in modes if (value := mode.repeatability) is not None]
+    if not spreads:
+        return text
+    where = "fresh processes" if record.protocol.speed.fresh else "repeats"
+    return (
+        f"{text} of {len(modes[0].stream)} {where}, whose medians lie within "
+        f"{100 * max(spreads):.1f} % of each other"
+    )
 
 
 def remarks(record: RunRecord) -> list[str]:

@@ -16,10 +16,10 @@ from agfer_bench.errors import UserError
 from agfer_bench.files import write_text
 from agfer_bench.options import nearest
 from agfer_bench.protocol import fingerprint
-from agfer_bench.records import ModuleRecord, RunRecord
+from agfer_bench.records import BASE, ModuleRecord, RunRecord
 from agfer_bench.report.ablation import Ablation, Axis, Cell, frame_of, to_markdown
 from agfer_bench.run.reporter import Reporter, Under
-from agfer_bench.run.runner import BASE, RunSettings, Timing, run
+from agfer_bench.run.runner import RunSettings, Timing, run
 from agfer_bench.run.store import PREDICTIONS
 from agfer_bench.specs import AttentionSpec
 

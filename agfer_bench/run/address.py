@@ -27,7 +27,7 @@ from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.records import DataRecord, MemoryFormat
 from agfer_bench.run.environment import device_name
 from agfer_bench.specs import AttentionSpec
-from agfer_bench.training.execution import Wanted
+from agfer_bench.training.execution import Choice
 
 _HARNESS = (
     "faces/folds.py",
@@ -43,6 +43,9 @@ _HARNESS = (
 )
 """Code of the harness that moves a trained network's numbers."""
 
+_MEASURE = ("measure", "run/cost.py", "run/timing")
+"""Code of the harness that measures sizes and times."""
+
 Address = dict[str, JsonValue]
 
 
@@ -57,7 +60,7 @@ def job_address(
     test: DataRecord | None,
     device: torch.device,
     memory_format: MemoryFormat,
-    execution: Wanted,
+    execution: Choice,
     micro_batch: int | None,
 ) -> Address:
     """Return the address of one module trained on one fold."""
@@ -164,7 +167,7 @@ def harness_sha256() -> str:
 def measure_sha256() -> str:
     """Hash the harness's code that measures sizes and times."""
     root = Path(agfer_bench.__file__).parent
-    parts = [*_files(root / "measure"), root / "run" / "cost.py"]
+    parts = [file for part in _MEASURE for file in _files(root / part)]
     return _hash_files(parts, root)
 
 

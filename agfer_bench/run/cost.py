@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from agfer_bench.measure.device_memory import release_memory
 from agfer_bench.measure.size import measure_size
-from agfer_bench.measure.speed import measure_speed
-from agfer_bench.network.build import Network, build_network
+from agfer_bench.network.build import CPU
 from agfer_bench.protocol import Protocol
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
+from agfer_bench.run.timing.job import RepeatJob, TimedModule, Wanted
+from agfer_bench.run.timing.networks import SharedHost
+from agfer_bench.run.timing.repeats import Measured, measure_speed
 
 
 def measure_costs(
@@ -21,63 +23,65 @@ def measure_costs(
     protocol: Protocol,
     *,
     classes: int,
-    mask: NDArray[np.bool_],
     device: torch.device,
-    base: str,
-    timed: bool,
+    wanted: Wanted | None,
     reporter: Reporter,
-) -> None:
+) -> Measured:
     """Measure size and speed of the networks that trained, all timed side by side.
 
     Args:
         rows: Filled in; those that failed before are passed over.
         protocol: Every setting.
         classes: Number of classes.
-        mask: (H, W) guidance mask.
         device: Where to time.
-        base: Label of the row that ratios are taken to.
-        timed: Whether speed is measured as well.
-        reporter: Hears of each round.
+        wanted: What to measure beside the sizes; None for nothing.
+        reporter: Hears of progress.
+
+    Returns:
+        What was measured beside the rows: conditions and the like.
     """
-    networks: dict[str, Network] = {}
-    by_label = {row.chosen.label: row for row in rows if row.error is None}
-    for label, row in by_label.items():
-        try:
-            network = build_network(
-                row.chosen,
-                protocol,
-                classes=classes,
-                mask=mask,
-                fold=0,
-                memory_format=row.memory_format,
-            )
-            row.size = measure_size(network, protocol)
-            _share_host(network, networks)
-            networks[label] = network.to(device)
-        except (Exception, SystemExit) as error:
-            row.fail("measuring its size", error)
-    if not timed:
-        return
-    speeds, failures = measure_speed(
-        networks,
-        protocol.image_size,
-        protocol.speed,
-        device,
-        base=base,
-        on_round=lambda done: reporter.progress("timing", done + 1, protocol.speed.rounds),
+    hosts = SharedHost(protocol, classes, CPU)
+    for row in rows:
+        if row.error is None:
+            try:
+                network = hosts.build(row.chosen, row.memory_format)
+                row.size = measure_size(network, protocol)
+            except (Exception, SystemExit) as error:
+                row.fail("measuring its size", error)
+    del hosts
+    alive = {row.chosen.label: row for row in rows if row.error is None}
+    if wanted is None or not alive:
+        return Measured(speeds={}, failures={})
+    release_memory()  # a process of its own cannot use what this one keeps
+    job = RepeatJob(
+        number=0,
+        modules=tuple(_timed(row) for row in alive.values()),
+        protocol=protocol,
+        classes=classes,
+        device=_kind(device),
+        threads=torch.get_num_threads(),
+        wanted=wanted,
     )
-    for label, speed in speeds.items():
-        by_label[label].speed = speed
-    for label, failure in failures.items():
-        by_label[label].fail("timing", failure)
+    blocks = {label: row.chosen for label, row in alive.items()}
+    measured = measure_speed(job, blocks, reporter)
+    reporter.progress("timing", 1, 1)
+    for label, speed in measured.speeds.items():
+        alive[label].speed = speed
+    for label, failure in measured.failures.items():
+        alive[label].strike_out(failure.where, failure.text, failure.trace)
+    return measured
 
 
-def _share_host(network: Network, networks: dict[str, Network]) -> None:
-    """Let a network use the host layers of one that is there, with the same memory format.
+def _timed(row: Row) -> TimedModule:
+    entry = row.chosen.entry
+    return TimedModule(
+        label=row.chosen.label,
+        name=entry.spec.name,
+        options=row.chosen.values,
+        distribution=entry.distribution,
+        memory_format=row.memory_format,
+    )
 
-    Times do not depend on the weights' values, and ten hosts of 1.8 GB need not be in memory.
-    """
-    for other in networks.values():
-        if other.memory_format == network.memory_format:
-            network.host.stages, network.host.head = other.host.stages, other.host.head
-            return
+
+def _kind(device: torch.device) -> Literal["cpu", "cuda"]:
+    return "cuda" if device.type == "cuda" else "cpu"

@@ -15,20 +15,22 @@ from agfer_bench.accuracy import confusion_matrix, mean_recall
 from agfer_bench.catalogue import Chosen
 from agfer_bench.errors import describe
 from agfer_bench.faces.folds import Fold, names_sha256
+from agfer_bench.measure.device_memory import is_out_of_memory, release_memory
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.host import Host
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import ALL_AGES, Confusion, Execution, FoldRecord, MemoryFormat
+from agfer_bench.records import ALL_AGES, Confusion, FoldRecord, MemoryFormat
 from agfer_bench.run.cross_database import TestSet
 from agfer_bench.run.predictions import Predictions
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec
+from agfer_bench.timings import Execution
 from agfer_bench.training.arithmetic import arithmetic
 from agfer_bench.training.batches import BatchOrder, Normaliser, channel_statistics
-from agfer_bench.training.execution import Wanted, choose
+from agfer_bench.training.execution import Choice, choose
 from agfer_bench.training.images import Images
-from agfer_bench.training.limits import DeviceLost, is_lost, is_out_of_memory, release
+from agfer_bench.training.limits import DeviceLost, is_lost
 from agfer_bench.training.loop import fit, predict
 from agfer_bench.training.loss import as_tensor, class_weights
 
@@ -63,7 +65,7 @@ class Job:
     """How the network's maps lie in memory."""
     key: str
     """SHA-256 of the job's address."""
-    execution: Wanted = "auto"
+    execution: Choice = "auto"
     """How passes are to be executed."""
     micro_batch: int | None = None
     """Most images of one pass; None for the whole batch, or as many as memory takes."""
@@ -96,7 +98,7 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
             if whole < 2 or not is_out_of_memory(error):
                 raise
             size, reason = whole // 2, f"out of memory with {whole} images a pass"
-        release(job.device)  # not above: there the exception still holds the tensors
+        release_memory()  # not above: there the exception still holds the tensors
 
 
 def _attempt(

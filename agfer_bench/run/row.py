@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from agfer_bench.catalogue import Chosen
-from agfer_bench.records import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord, SpeedRecord
+from agfer_bench.records import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord
 from agfer_bench.run.address import package_sha256
 from agfer_bench.run.outcome import Failure
 from agfer_bench.specs import AttentionSpec
+from agfer_bench.timings import SpeedRecord
 
 
 @dataclass(kw_only=True)
@@ -36,12 +37,16 @@ class Row:
 
     def fail(self, where: str, error: BaseException | Failure) -> None:
         """Keep the first thing that went wrong."""
+        failure = error if isinstance(error, Failure) else Failure.of(error)
+        owner = self.chosen.entry.distribution
+        named = failure.text if failure.named else f"{owner}: {failure.text}"
+        self.strike_out(where, named, failure.trace)
+
+    def strike_out(self, where: str, named: str, trace: str) -> None:
+        """Keep the first thing that went wrong, as a line that names the distribution."""
         if self.error is None:
-            failure = error if isinstance(error, Failure) else Failure.of(error)
-            owner = self.chosen.entry.distribution
-            named = failure.text if failure.named else f"{owner}: {failure.text}"
             self.error = f"{where}: {named}" if where else named
-            self.trace = failure.trace
+            self.trace = trace
 
     def record(self) -> ModuleRecord:
         """Return what a run keeps of the row."""

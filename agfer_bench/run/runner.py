@@ -32,13 +32,14 @@ from agfer_bench.run.kept import keep_costs, same_run
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
 from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
+from agfer_bench.run.timing.job import Wanted
 from agfer_bench.run.train_all import Task, train_all
 from agfer_bench.seeds import derive_seed
 from agfer_bench.specs import AttentionSpec
+from agfer_bench.timings import ConditionsRecord
 from agfer_bench.training.arithmetic import check_precision
-from agfer_bench.training.execution import Wanted
+from agfer_bench.training.execution import Choice
 
-BASE = "base"
 ERRORS = "errors.log"
 _TRIAL_CLASSES = 7
 
@@ -64,7 +65,7 @@ class RunSettings:
     """Where to train and to time."""
     out: Path
     """Where jobs and runs are kept."""
-    execution: Wanted = "auto"
+    execution: Choice = "auto"
     """How the passes of training are executed; `auto` takes what pays on the device."""
     micro_batch: int | None = None
     """Most images of one pass of training; None for whole batches, or as many as memory takes."""
@@ -121,6 +122,8 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
         reporter=reporter,
     )
 
+    conditions: tuple[ConditionsRecord, ...] = ()
+
     def record() -> RunRecord:
         return RunRecord(
             protocol=protocol,
@@ -129,6 +132,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
             environment=describe_environment(settings.device),
             modules=tuple(row.record() for row in rows),
             problems=tuple(str(problem) for problem in catalogue.problems),
+            conditions=conditions,
             finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
 
@@ -136,17 +140,18 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     before = None if settings.timing == "measure" else store.find_run(folder)
     if before is not None:
         keep_costs(rows, before)
+        conditions = before.conditions
     if _lacks_costs(rows, settings.timing):
-        measure_costs(
+        timed = settings.timing != "skip"
+        measured = measure_costs(
             rows,
             protocol,
             classes=len(data.record.classes),
-            mask=settings.mask,
             device=settings.device,
-            base=BASE,
-            timed=settings.timing != "skip",
+            wanted=Wanted() if timed else None,
             reporter=reporter,
         )
+        conditions = measured.conditions if timed else conditions
     result = record()
     if before is not None and same_run(before, result):
         return before, folder

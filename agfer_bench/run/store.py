@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import uuid
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
@@ -15,6 +17,9 @@ from agfer_bench.files import writing
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records import JobRecord, RunRecord
 from agfer_bench.run.address import measure_sha256
+from agfer_bench.speed_run import SpeedRun
+
+RecordT = TypeVar("RecordT", RunRecord, SpeedRun)
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
@@ -113,7 +118,7 @@ class Store:
         return self.out / "jobs" / key
 
 
-def dump(record: RunRecord | JobRecord) -> str:
+def dump(record: RunRecord | JobRecord | SpeedRun) -> str:
     """Write a record as JSON text."""
     return record.model_dump_json(indent=1) + "\n"
 
@@ -127,9 +132,28 @@ def load_run(folder: Path) -> RunRecord:
     Raises:
         UserError: There is no record, or it is not one that this version can read.
     """
+    return _load(folder, RunRecord)
+
+
+def load_speed(folder: Path) -> SpeedRun:
+    """Read the record of a speed comparison; arguments and errors as `load_run`."""
+    return _load(folder, SpeedRun)
+
+
+def is_speed(folder: Path) -> bool:
+    """Tell whether a folder, or a `record.json`, is of a speed comparison."""
     path = folder / RECORD if folder.is_dir() else folder
     try:
-        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == "speed"
+
+
+def _load(folder: Path, kind: type[RecordT]) -> RecordT:
+    path = folder / RECORD if folder.is_dir() else folder
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; name the folder of a run") from None
     except ValidationError as error:

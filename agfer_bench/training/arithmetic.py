@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
 
 import torch
 
 from agfer_bench.errors import UserError
-
-Precision = Literal["fp32", "tf32", "bf16"]
+from agfer_bench.measure.precision import native_bf16
+from agfer_bench.timings import Precision
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
@@ -22,14 +21,9 @@ def check_precision(precision: Precision, device: torch.device) -> None:
     """
     if precision == "tf32" and device.type != "cuda":
         raise UserError("precision tf32 is arithmetic of CUDA GPUs; use --precision fp32 or bf16")
-    if precision == "bf16" and device.type == "cuda" and not _has_bf16(device):
+    if precision == "bf16" and device.type == "cuda" and not native_bf16(device):
         name = torch.cuda.get_device_name(device)
         raise UserError(f"{name} has no bf16 arithmetic; use --precision fp32")
-
-
-def _has_bf16(device: torch.device) -> bool:
-    with torch.cuda.device(device):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:

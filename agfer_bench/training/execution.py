@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench.errors import describe
-from agfer_bench.records import Execution
-from agfer_bench.training.arithmetic import Precision, autocast
+from agfer_bench.timings import Execution, Precision
+from agfer_bench.training.arithmetic import autocast
 
-Wanted = Literal["auto", "eager", "compile", "graph"]
+Choice = Literal["auto", "eager", "compile", "graph"]
+"""What the user may ask for; `auto` is what pays."""
 
 _SMALL_STEP = 1e12
 """Multiply-accumulates of a step below which a GPU waits for Python rather than Python for it: a
@@ -40,7 +41,7 @@ class Prepared:
     """Why it does not run as was wanted; None where it does."""
 
 
-def choose(wanted: Wanted, device: torch.device, macs: int, batch_size: int) -> Execution:
+def choose(wanted: Choice, device: torch.device, macs: int, batch_size: int) -> Execution:
     """Turn `auto` into what pays on a device.
 
     Args:
@@ -125,4 +126,7 @@ def _graphed(
     return graphed  # type: ignore[no-any-return]
 
 
-_MAKE = {"compile": _compiled, "graph": _graphed}
+_MAKE: dict[Execution, Callable[..., Callable[[Tensor], Tensor]]] = {
+    "compile": _compiled,
+    "graph": _graphed,
+}

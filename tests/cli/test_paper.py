@@ -18,6 +18,7 @@ TINY = (
     *("--preset", "quick", "--set", "crop=none", "--set", "image_size=32", "--set", "folds=2"),
     *("--set", "epochs=2", "--set", "batch_size=8", "--set", "speed.warmup=1"),
     *("--set", "speed.rounds=2", "--set", "speed.passes=1"),
+    *("--set", "speed.repeats=1", "--set", "speed.fresh=false", "--set", "speed.seconds=0"),
 )
 
 

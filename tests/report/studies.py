@@ -17,9 +17,9 @@ from agfer_bench.records import (
     ModuleRecord,
     RunRecord,
     SizeRecord,
-    SpeedRecord,
 )
 from agfer_bench.report.paper.study import Example, Study, StudyRun
+from agfer_bench.timings import ModeRecord, SpeedRecord, StreamRepeat
 
 CLASSES = ("anger", "neutral", "surprise")
 Matrix = tuple[tuple[int, ...], ...]
@@ -64,6 +64,17 @@ def fold(
     )
 
 
+def speed(*repeats: tuple[tuple[float, ...], ...]) -> SpeedRecord:
+    """Return a record of eager fp32 with these rounds in each repeat."""
+    mode = ModeRecord(
+        precision="fp32",
+        memory_format="channels_last",
+        execution="eager",
+        stream=tuple(StreamRepeat(rounds_ms=rounds) for rounds in repeats),
+    )
+    return SpeedRecord(modes={"eager-fp32": mode})
+
+
 def module(label: str, folds: Sequence[FoldRecord], **changes: Any) -> ModuleRecord:
     values: dict[str, Any] = {
         "label": label,
@@ -76,7 +87,7 @@ def module(label: str, folds: Sequence[FoldRecord], **changes: Any) -> ModuleRec
         "source": "",
         "folds": tuple(folds),
         "size": SizeRecord(parameters=1000, block_parameters=10, macs=5000, layers=41),
-        "speed": SpeedRecord(rounds_ms=((10.0, 20.0), (20.0, 30.0)), ratio_to_base=1.0),
+        "speed": speed(((10.0, 20.0), (20.0, 30.0))),
     }
     return ModuleRecord(**{**values, **changes})
 

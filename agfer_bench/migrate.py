@@ -1,0 +1,42 @@
+"""Records of earlier versions, brought to the present layout before they are validated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def migrate_run(content: Any) -> Any:
+    """Return a run record's content in the layout of version 2.
+
+    Version 1 timed all networks once, in the process of the run, in fp32 as written. Its ratio to
+    base is dropped, since it follows from the times.
+
+    Args:
+        content: Parsed JSON, or anything else, which is left to the validation.
+    """
+    if not isinstance(content, dict) or content.get("schema_version") != 1:
+        return content
+    content = content | {"schema_version": 2}
+    if isinstance(content.get("protocol"), dict):
+        protocol = content["protocol"]
+        speed = {"repeats": 1, "fresh": False, "seconds": 0.0}
+        if isinstance(protocol.get("speed"), dict):
+            speed |= protocol["speed"]
+        content["protocol"] = protocol | {"speed": speed}
+    if isinstance(content.get("modules"), list):
+        content["modules"] = [_module(module) for module in content["modules"]]
+    return content
+
+
+def _module(module: Any) -> Any:
+    if not isinstance(module, dict) or not isinstance(module.get("speed"), dict):
+        return module
+    speed = dict(module["speed"])
+    speed.pop("ratio_to_base", None)
+    mode = {
+        "precision": "fp32",
+        "memory_format": module.get("memory_format"),
+        "execution": "eager",
+        "stream": [speed],
+    }
+    return module | {"speed": {"modes": {"eager-fp32": mode}}}

@@ -1,0 +1,134 @@
+"""What must be said beside the speed tables."""
+
+from __future__ import annotations
+
+from agfer_bench.marginal import CONFIDENCE, RESAMPLES
+from agfer_bench.report.numbers import number, quantity
+from agfer_bench.speed_run import SpeedRow, SpeedRun
+from agfer_bench.timings import EXECUTION_NAMES, TUNED, DeviceState
+
+
+def title(record: SpeedRun) -> str:
+    """Say what was measured, on what."""
+    protocol, environment = record.protocol, record.environment
+    changes = protocol.changes()
+    changed = " with " + ", ".join(f"{k}={v}" for k, v in changes.items()) if changes else ""
+    plural = "" if environment.threads == 1 else "s"
+    threads = f", {environment.threads} thread{plural}" if environment.device == "cpu" else ""
+    return (
+        f"Speed · preset {protocol.preset}{changed} · {protocol.image_size} px, {record.classes} "
+        f"classes · {environment.device_name}{threads}"
+    )
+
+
+def notes(record: SpeedRun) -> list[str]:
+    """Say what the numbers mean, and what a reader should be warned of."""
+    lines = [*_method(record), *_margins(), *_camera(record), *_device(record)]
+    for row in record.rows:
+        lines += _row(row)
+    return lines + list(record.problems)
+
+
+def _method(record: SpeedRun) -> list[str]:
+    speed = record.protocol.speed
+    where = "a fresh process" if speed.fresh else "this process"
+    repeats = max(
+        (len(m.stream) for row in record.rows if row.speed for m in row.speed.modes.values()),
+        default=0,
+    )
+    return [
+        f"Random weights, random images. {repeats} repeats, each in {where}; in a repeat all "
+        "networks take turns in rounds. Times are of all passes together, × base is the median of "
+        "the rounds' ratios, Repeats within: largest less smallest median of the repeats.",
+        "eager-fp32: 32 bits, nothing rounded to TF32, as PyTorch runs it. tuned: bf16 and "
+        "channels last where device and block allow, run in the fastest way that was found; * "
+        "marks where something better failed, see below.",
+    ]
+
+
+def _margins() -> list[str]:
+    return [
+        "Δ ms: mean over repeats of the median over rounds of the round's differences; interval: "
+        f"{100 * CONFIDENCE:.0f} % percentile bootstrap ({RESAMPLES} samples) over rounds within "
+        "repeats. It does not cover what differs between processes, nor other machines. Memory: "
+        "weights, input and maps of one image, run eagerly.",
+    ]
+
+
+def _camera(record: SpeedRun) -> list[str]:
+    camera = record.camera
+    if camera is None:
+        return []
+    drawn = " These are drawn (synthetic) faces." if camera.drawn else ""
+    lost = f"; {camera.without_face} without a face that is found are left out"
+    return [
+        f"Camera: {camera.frames} images of {camera.data}, the first {camera.width} × "
+        f"{camera.height} pixels{lost if camera.without_face else ''}. From the file's bytes to "
+        f"the label on the host; total is the median over frames of the sum.{drawn}"
+    ]
+
+
+def _device(record: SpeedRun) -> list[str]:
+    lines = []
+    if record.peak is not None:
+        peak = record.peak
+        rates = [f"fp32 {quantity(peak.fp32)}"]
+        rates += [f"tf32 {quantity(peak.tf32)}"] if peak.tf32 else []
+        rates += [f"bf16 {quantity(peak.bf16)}"] if peak.bf16 else []
+        lines.append(
+            f"The device at best, in the same process: {', '.join(rates)} floating-point "
+            f"operations a second in products of {peak.side} × {peak.side} matrices, "
+            f"{quantity(peak.bytes_per_second, 'B')}/s in copies."
+        )
+    states = [state for one in record.conditions for state in (one.before, one.after)]
+    told = [text for text in (_range(states, name, unit) for name, unit in _TOLD) if text]
+    if told:
+        lines.append(f"Around the repeats: {', '.join(told)}.")
+    reasons = sorted({reason for state in states for reason in state.throttling or ()})
+    if reasons:
+        lines.append(f"The driver held the GPU's clock down: {', '.join(reasons)}.")
+    elif any(state.throttling is not None for state in states):
+        lines.append("The driver reports no throttling.")
+    return lines
+
+
+_TOLD = (
+    ("load_average", ""),
+    ("cpu_mhz", " MHz"),
+    ("sm_mhz", " MHz (GPU)"),
+    ("temperature", " °C"),
+    ("power", " W"),
+)
+
+
+def _range(states: list[DeviceState], name: str, unit: str) -> str:
+    known = [value for state in states if (value := getattr(state, name)) is not None]
+    if not known:
+        return ""
+    digits = 1 if name == "load_average" else 0
+    text = number(min(known), digits)
+    if number(max(known), digits) != text:
+        text += f" to {number(max(known), digits)}"
+    return f"load average {text}" if name == "load_average" else f"{text}{unit}"
+
+
+def _row(row: SpeedRow) -> list[str]:
+    lines = []
+    tuned = row.speed.modes.get(TUNED) if row.speed else None
+    if tuned is not None:
+        text = f"{row.label}, tuned: {tuned.precision}, {EXECUTION_NAMES[tuned.execution]}"
+        if tuned.largest_difference is not None:
+            text += (
+                f"; class probabilities differ from eager fp32 by {tuned.largest_difference:.1e} "
+                "at most"
+            )
+        lines.append(f"{text}.")
+        if tuned.fallback:
+            lines.append(f"{row.label}, tuned: * {tuned.fallback}")
+    if row.speed and not all(
+        repeat.settled is not False for mode in row.speed.modes.values() for repeat in mode.stream
+    ):
+        lines.append(f"{row.label}: times had not settled when the warm-up ended.")
+    if row.error:
+        lines.append(f"{row.label} failed: {row.error}")
+    return lines

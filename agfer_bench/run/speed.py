@@ -1,0 +1,173 @@
+"""What modules cost, without training: `agfer-bench speed`."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from agfer_bench.catalogue import Catalogue, Chosen
+from agfer_bench.errors import PluginError
+from agfer_bench.faces.drawn import is_drawn
+from agfer_bench.faces.table import read_table
+from agfer_bench.files import write_text
+from agfer_bench.network.build import host_shape, try_block
+from agfer_bench.protocol import Protocol, fingerprint
+from agfer_bench.report.speed import frame_of, to_markdown
+from agfer_bench.run.address import measure_sha256, package_sha256
+from agfer_bench.run.cost import measure_costs
+from agfer_bench.run.data import Source
+from agfer_bench.run.environment import describe_environment
+from agfer_bench.run.reporter import Reporter
+from agfer_bench.run.row import Row
+from agfer_bench.run.store import RECORD, Store, dump
+from agfer_bench.run.timing.job import CameraFrames, Wanted
+from agfer_bench.specs import AttentionSpec, FaceTable, Place
+from agfer_bench.speed_run import SpeedRow, SpeedRun
+from agfer_bench.timings import EAGER, TUNED
+
+FRAMES = 20
+"""Images that stand for a camera's frames."""
+LARGEST_BATCH = {"cpu": 64, "cuda": 1024}
+"""Bound of the batch sizes, by kind of device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedSettings:
+    """What to measure."""
+
+    modules: tuple[Chosen[AttentionSpec], ...]
+    """The rows, base first."""
+    protocol: Protocol
+    """Every setting."""
+    classes: int
+    """Classes of the networks' last layer."""
+    device: torch.device
+    """Where to measure."""
+    compiled: bool
+    """Whether `torch.compile` is tried for the tuned mode."""
+    camera: Source | None
+    """Images that stand for a camera's frames; None leaves the way from frame to label out."""
+    out: Path
+    """Where the record is kept."""
+    largest_batch: int | None = field(default=None)
+    """Bound of the batch sizes; None for the device's."""
+
+
+def measure(
+    settings: SpeedSettings, catalogue: Catalogue, reporter: Reporter
+) -> tuple[SpeedRun, Path]:
+    """Measure size and speed of every module, and write the comparison.
+
+    Returns:
+        The record, and the folder that it was written to.
+
+    Raises:
+        UserError: The frames cannot be read, or the output folder cannot be written.
+    """
+    store = Store(settings.out)
+    store.probe()
+    rows = [Row(chosen=chosen) for chosen in settings.modules]
+    for row in rows:
+        _try_block(row, settings)
+    frames = _frames(settings.camera, reporter) if settings.camera else None
+    measured = measure_costs(
+        rows,
+        settings.protocol,
+        classes=settings.classes,
+        device=settings.device,
+        wanted=Wanted(
+            modes=(EAGER, TUNED),
+            compiled=settings.compiled,
+            largest_batch=settings.largest_batch or LARGEST_BATCH[settings.device.type],
+            memory=True,
+            frames=frames,
+            peak=True,
+        ),
+        reporter=reporter,
+    )
+    record = SpeedRun(
+        protocol=settings.protocol,
+        environment=describe_environment(settings.device),
+        classes=settings.classes,
+        rows=tuple(_row(row) for row in rows),
+        conditions=measured.conditions,
+        camera=measured.camera,
+        peak=measured.peak,
+        problems=(*(str(problem) for problem in catalogue.problems), *measured.notes),
+        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    folder = settings.out / _name(record, settings)
+    write_text(folder / "table.md", to_markdown(record))
+    write_text(folder / "table.csv", frame_of(record).to_csv(index=False))
+    traces = [f"== {row.chosen.label} ==\n{row.trace}" for row in rows if row.trace]
+    if traces:
+        write_text(folder / "errors.log", "\n".join(traces))
+    else:
+        (folder / "errors.log").unlink(missing_ok=True)
+    write_text(folder / RECORD, dump(record))
+    return record, folder
+
+
+def _try_block(row: Row, settings: SpeedSettings) -> None:
+    slots = host_shape(settings.protocol, settings.classes).slots()
+    try:
+        row.memory_format = try_block(row.chosen, slots)
+    except PluginError as error:
+        row.fail("", error)
+
+
+def _row(row: Row) -> SpeedRow:
+    entry = row.chosen.entry
+    return SpeedRow(
+        label=row.chosen.label,
+        name=entry.spec.name,
+        options=row.chosen.values,
+        distribution=entry.distribution,
+        version=entry.version,
+        package_sha256=package_sha256(entry),
+        source=entry.spec.source,
+        size=row.size,
+        speed=row.speed,
+        error=row.error,
+    )
+
+
+def _frames(source: Source, reporter: Reporter) -> CameraFrames:
+    """Choose images that stand for a camera's frames, evenly over the set."""
+    spec = source.chosen.entry.spec
+    place = Place(
+        folder=source.folder,
+        cache=source.cache,
+        workers=source.workers,
+        progress=reporter.progress,
+    )
+    table: FaceTable = read_table(source.chosen, place, source.readers)
+    count = len(table.images)
+    picked = np.unique(np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int))
+    return CameraFrames(
+        data=spec.name,
+        drawn=spec.drawn or is_drawn(table),
+        paths=tuple(table.images[index].path.absolute() for index in picked),
+        cascades=source.cascades,
+    )
+
+
+def _name(record: SpeedRun, settings: SpeedSettings) -> str:
+    """Name the folder: the same for the same comparison."""
+    content = {
+        "protocol": record.protocol.model_dump(mode="json"),
+        "classes": record.classes,
+        "modules": [
+            [row.label, row.distribution, row.version, row.package_sha256] for row in record.rows
+        ],
+        "device": record.environment.device_name,
+        "threads": record.environment.threads,
+        "compiled": settings.compiled,
+        "camera": settings.camera.chosen.label if settings.camera else None,
+        "measure": measure_sha256(),
+    }
+    return f"speed-{record.protocol.preset}-{fingerprint(content)[:10]}"

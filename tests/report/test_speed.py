@@ -1,0 +1,151 @@
+"""The speed tables: every number follows from the record, whatever the terminal's width."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from agfer_bench.protocol import load_preset
+from agfer_bench.records import EnvironmentRecord, SizeRecord
+from agfer_bench.report.speed import to_markdown, to_rich
+from agfer_bench.report.speed_notes import notes
+from agfer_bench.report.speed_rows import rows_of
+from agfer_bench.speed_run import CameraRecord, CameraTimes, PeakRecord, SpeedRow, SpeedRun
+from agfer_bench.timings import (
+    ConditionsRecord,
+    DeviceState,
+    ModeRecord,
+    OfflinePoint,
+    SpeedRecord,
+    StreamRepeat,
+)
+
+
+def _mode(ms: float, **changes: Any) -> ModeRecord:
+    values: dict[str, Any] = {
+        "precision": "fp32",
+        "memory_format": "channels_last",
+        "execution": "eager",
+        "stream": (
+            StreamRepeat(rounds_ms=((ms, ms), (ms + 0.2, ms + 0.2)), warmup=9, settled=True),
+            StreamRepeat(rounds_ms=((ms, ms), (ms + 0.1, ms + 0.1)), warmup=9, settled=True),
+        ),
+        "offline": (OfflinePoint(batch_size=4, images_per_second=(4000 / ms,)),),
+        "offline_end": "batch 4 is the largest tried",
+        "peak_memory_bytes": int(1e6 * ms),
+        "peak_memory_method": "tensor-tracker",
+    }
+    return ModeRecord(**(values | changes))
+
+
+def _row(label: str, parameters: int, *modes: ModeRecord, error: str | None = None) -> SpeedRow:
+    speed = dict(zip(("eager-fp32", "tuned"), modes, strict=False))
+    return SpeedRow(
+        label=label,
+        name=label.split(":")[0],
+        options={},
+        distribution="a-plugin",
+        version="1",
+        package_sha256="p",
+        source="",
+        size=SizeRecord(
+            parameters=parameters, block_parameters=1, macs=10 * parameters, layers=None
+        ),
+        speed=SpeedRecord(modes=speed) if speed else None,
+        error=error,
+    )
+
+
+def _record(drawn: bool = True) -> SpeedRun:
+    tuned = _mode(1.5, precision="bf16", fallback="bf16, as written: no kernel", trials=())
+    throttled = DeviceState(load_average=3.0, throttling=("hardware thermal slowdown",))
+    return SpeedRun(
+        protocol=load_preset("quick"),
+        environment=EnvironmentRecord(
+            device="cpu",
+            device_name="a processor",
+            threads=2,
+            platform="Linux",
+            python="3.11",
+            packages={},
+            revision=None,
+            dirty=None,
+        ),
+        classes=7,
+        rows=(
+            _row("base", 1000, _mode(2.0), _mode(1.0, precision="bf16")),
+            _row("cbam:reduction=8", 1500, _mode(5.0), tuned),
+            _row("bad", 1200, error="timing: a-plugin: RuntimeError: no kernel"),
+        ),
+        conditions=(
+            ConditionsRecord(
+                process="own", threads=2, before=DeviceState(load_average=1.0), after=throttled
+            ),
+        ),
+        camera=CameraRecord(
+            data="synthetic",
+            drawn=drawn,
+            width=320,
+            height=240,
+            frames=2,
+            without_face=1,
+            decode_ms=((1.0, 3.0),),
+            crop_ms=((10.0, 20.0),),
+            modules={"base": {"eager-fp32": CameraTimes(infer_ms=((2.0, 4.0),))}},
+        ),
+        peak=PeakRecord(
+            side=1024, fp32=1e11, tf32=None, bf16=1e12, copied_bytes=1, bytes_per_second=1e10
+        ),
+        problems=("plugin x: does not load",),
+        finished="2026-01-01T00:00:00+00:00",
+    )
+
+
+def test_numbers_by_hand() -> None:
+    rows = {(row["module"], row["mode"]): row for row in rows_of(_record())}
+    base, cbam = rows["base", "eager-fp32"], rows["cbam:reduction=8", "eager-fp32"]
+    assert cbam["latency_median_ms"] == pytest.approx(5.05)
+    assert cbam["times_25_hz"] == pytest.approx(1000 / 5.05 / 25)
+    assert cbam["marginal_ms"] == pytest.approx(3.0)
+    assert cbam["marginal_memory_bytes"] == 3_000_000
+    assert (cbam["marginal_macs"], cbam["marginal_parameters"]) == (5000, 500)
+    assert cbam["throughput_ratio_to_base"] == pytest.approx(2 / 5)
+    assert rows["cbam:reduction=8", "tuned"]["marginal_ms"] == pytest.approx(0.5)
+    # Frames: 1 + 10 + 2 and 3 + 20 + 4.
+    assert base["camera_total_ms"] == pytest.approx((13 + 27) / 2)
+    assert base["camera_hz"] == pytest.approx(50)
+    assert base["marginal_ms"] is None
+    bad = rows["bad", "eager-fp32"]
+    assert (bad["hz"], bad["marginal_ms"]) == (None, None)
+
+
+def test_what_must_be_said() -> None:
+    text = "\n".join(notes(_record()))
+    assert "drawn (synthetic) faces" in text
+    assert "1 without a face" in text
+    assert "cbam:reduction=8, tuned: * bf16, as written: no kernel" in text
+    assert "hardware thermal slowdown" in text
+    assert "bad failed: timing: a-plugin" in text
+    assert "plugin x" in text
+    assert "drawn (synthetic)" not in "\n".join(notes(_record(drawn=False)))
+
+
+@pytest.mark.parametrize("width", [80, 110, 145, 200])
+def test_nothing_is_cut_off_on_a_narrow_terminal(width: int) -> None:
+    console = Console(width=width, file=StringIO())
+    console.print(to_rich(_record(), width))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    tables = [line for line in text.splitlines() if line.startswith(("│", "┃"))]
+    assert not any("…" in line.replace(" … ", "") for line in tables)
+    for number in ("5.050", "+3.000", "20.00", "cbam:reduction=8", "Repeats within", "+5.0 k"):
+        assert number in text
+
+
+def test_markdown_holds_every_table() -> None:
+    text = to_markdown(_record())
+    for heading in ("Single stream", "Offline", "What the block adds", "Camera to label"):
+        assert heading in text
+    assert "bf16, eager *" in text

@@ -1,0 +1,73 @@
+"""Records of version 1 are read; junk is left to the validation."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from agfer_bench.errors import UserError
+from agfer_bench.marginal import ratio
+from agfer_bench.migrate import migrate_run
+from agfer_bench.records import RunRecord
+from agfer_bench.run.store import dump, load_run
+
+PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
+OLD = [
+    path
+    for path in sorted(PUBLISHED.rglob("record.json"))
+    if json.loads(path.read_text()).get("schema_version") == 1
+]
+
+
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.parent.name)
+def test_published_records_load(path: Path) -> None:
+    before = json.loads(path.read_text())
+    record = load_run(path)
+    assert record.schema_version == 2
+    for module, old in zip(record.modules, before["modules"], strict=True):
+        assert len(module.folds) == len(old["folds"])
+        if old["speed"] is None:
+            assert module.speed is None
+            continue
+        assert module.speed is not None
+        mode = module.speed.modes["eager-fp32"]
+        assert [list(times) for times in mode.stream[0].rounds_ms] == old["speed"]["rounds_ms"]
+        base = record.modules[0].speed
+        assert base is not None
+        assert base.eager is not None
+        assert ratio(mode, base.eager) == pytest.approx(old["speed"]["ratio_to_base"])
+        assert mode.median_ms == statistics.median(chain(*old["speed"]["rounds_ms"]))
+    speed = record.protocol.speed
+    assert (speed.repeats, speed.fresh) == (1, False)
+    assert speed.rounds == before["protocol"]["speed"]["rounds"]
+    assert RunRecord.model_validate_json(dump(record)) == record
+
+
+def test_some_published_record_is_of_version_1() -> None:
+    assert OLD
+
+
+def test_a_record_of_version_2_is_left_alone() -> None:
+    content = {"schema_version": 2, "modules": [{"speed": {"rounds_ms": []}}]}
+    assert migrate_run(content) is content
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "[]",
+        '{"schema_version": 1}',
+        '{"schema_version": 1, "protocol": 3, "modules": [1]}',
+        '{"schema_version": 1, "protocol": {"speed": 1}, "modules": [{"speed": {}}]}',
+        '{"schema_version": 3}',
+    ],
+)
+def test_junk_is_no_record(junk: str, tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(junk)
+    with pytest.raises(UserError, match="no valid run record"):
+        load_run(path)
