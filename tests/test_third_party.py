@@ -59,6 +59,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install(site, "bad-import", "raise RuntimeError('wrong platform')")
     bad_build = good | {"build": "raise RuntimeError('no licence')"}
     install(site, "bad-build", BLOCK.format(name="badbuild", **bad_build))
+    refuses = good | {"build": "raise UserError('reduction must be at least 1')"}
+    source = "from agfer_bench import UserError" + BLOCK.format(name="refuses", **refuses)
+    install(site, "refuses", source)
     bad_forward = good | {"forward": "raise RuntimeError('no kernel')"}
     install(site, "bad-forward", BLOCK.format(name="badforward", **bad_forward))
     return site
@@ -72,6 +75,7 @@ def test_modules_lists_them_and_names_the_broken_one(site: Path) -> None:
     assert listed["mine"]["parameters"] == 3
     assert listed["mine"]["options"][0]["name"] == "depth"
     assert "no licence" in listed["badbuild"]["error"]
+    assert listed["refuses"]["error"] == "refuses: refuses: reduction must be at least 1"
     assert "bad-import" in done.stderr
     assert "wrong platform" in done.stderr
     assert "Traceback" not in done.stderr

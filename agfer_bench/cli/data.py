@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agfer_bench.cli import options as o
 from agfer_bench.cli.console import ProgressBars, show, show_json
+from agfer_bench.cli.listing import datasets_listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,28 +27,14 @@ def list_datasets(as_json: o.JsonOption = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    catalogue = o.catalogue_with_notes()
-    described: list[dict[str, Any]] = [
-        {
-            "name": entry.spec.name,
-            "summary": entry.spec.summary,
-            "source": entry.spec.source,
-            "needs_folder": entry.spec.needs_folder,
-            "drawn": entry.spec.drawn,
-            "layout": entry.spec.layout,
-            "distribution": entry.distribution,
-            "version": entry.version,
-            "options": {option.name: option.default for option in entry.options},
-        }
-        for entry in catalogue.datasets.values()
-    ]
+    listing = datasets_listing()
     if as_json:
-        show_json({"datasets": described, "problems": [str(p) for p in catalogue.problems]})
+        show_json(listing)
         return
     table = Table(title="Data sets", title_justify="left")
     for column in ("--data", "What", "Distribution", "Options"):
         table.add_column(column)
-    for one in described:
+    for one in listing["datasets"]:
         usage = one["name"] + ("=FOLDER" if one["needs_folder"] else "")
         settings = ", ".join(f"{name}={value}" for name, value in one["options"].items())
         distribution = f"{one['distribution']} {one['version']}"

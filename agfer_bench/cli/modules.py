@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from agfer_bench.cli.console import show, show_json
+from agfer_bench.cli.listing import CLASSES, describe, modules_listing
 from agfer_bench.cli.options import JsonOption, catalogue_with_notes
-from agfer_bench.errors import PluginError
-
-if TYPE_CHECKING:
-    from agfer_bench.catalogue import Entry
-    from agfer_bench.specs import AttentionSpec
-
-CLASSES = 7
-"""Classes of the host in which parameters are counted: the paper's seven emotions."""
+from agfer_bench.errors import UserError
 
 
 class _Group(typer.core.TyperGroup):
@@ -40,11 +34,9 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List attention blocks, or show one: `agfer-bench modules NAME`."""
     if ctx.invoked_subcommand is not None:
         return
-    catalogue = catalogue_with_notes()
-    described = [_describe(entry) for entry in catalogue.modules.values()]
+    listing = modules_listing()
     if as_json:
-        problems = [str(problem) for problem in catalogue.problems]
-        show_json({"modules": described, "problems": problems})
+        show_json(listing)
         return
     from rich.table import Table
     from rich.text import Text
@@ -52,7 +44,7 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
     table = Table(title="Attention modules", title_justify="left")
     for column in ("Name", "What", "Source", "Distribution", "Options", "Params in VGG16"):
         table.add_column(column, justify="right" if column.startswith("Params") else "left")
-    for one in described:
+    for one in listing["modules"]:
         options = ", ".join(f"{o['name']}={o['default']}" for o in one["options"])
         cells = (one["name"], one["summary"], one["source"])
         distribution = f"{one['distribution']} {one['version']}"
@@ -68,9 +60,7 @@ def show_module(
     """Show one attention block."""
     from rich.text import Text
 
-    catalogue = catalogue_with_notes()
-    (chosen,) = catalogue.choose_modules(name.replace(",", " "))
-    described = _describe(chosen.entry, chosen.values)
+    described = _described(name.replace(",", " "))
     if as_json:
         show_json(described)
         return
@@ -94,51 +84,18 @@ def show_module(
         )
 
 
+def _described(text: str) -> dict[str, Any]:
+    from agfer_bench.options import nearest, parse_choice
+
+    choice = parse_choice(text)
+    if choice.options:
+        (chosen,) = catalogue_with_notes().choose_modules(text)
+        return describe(chosen)
+    listed: dict[str, dict[str, Any]] = {one["name"]: one for one in modules_listing()["modules"]}
+    if choice.name not in listed:
+        raise UserError(f"unknown attention module {choice.name!r}{nearest(choice.name, listed)}")
+    return listed[choice.name]
+
+
 def _parameters(described: dict[str, Any]) -> str:
     return described["error"] or f"{described['parameters']:,}"
-
-
-def _describe(entry: Entry[AttentionSpec], values: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return all that is known of a block, its parameters in the paper's host counted."""
-    from agfer_bench.catalogue import Chosen
-    from agfer_bench.measure.size import parameters
-    from agfer_bench.network.build import build_block, host_shape
-    from agfer_bench.protocol import load_preset
-
-    values = values or {option.name: option.default for option in entry.options}
-    chosen = Chosen(entry=entry, values=values)
-    slots: list[dict[str, Any]] = []
-    error = ""
-    try:
-        for slot in host_shape(load_preset("paper"), CLASSES).slots():
-            found = parameters(build_block(chosen, slot))
-            slots.append(
-                {
-                    "stage": slot.stage,
-                    "channels": slot.channels,
-                    "height": slot.height,
-                    "width": slot.width,
-                    "parameters": found,
-                }
-            )
-    except PluginError as fault:
-        error = str(fault)
-    return {
-        "name": entry.spec.name,
-        "summary": entry.spec.summary,
-        "source": entry.spec.source,
-        "distribution": entry.distribution,
-        "version": entry.version,
-        "options": [
-            {
-                "name": option.name,
-                "type": option.type_name,
-                "default": option.default,
-                "value": values[option.name],
-            }
-            for option in entry.options
-        ],
-        "slots": slots,
-        "parameters": None if error else sum(slot["parameters"] for slot in slots),
-        "error": error,
-    }

@@ -77,10 +77,11 @@ CascadesOption = Annotated[
     Path | None,
     typer.Option(help="Folder with your own cascade files, say the paper's.", rich_help_panel=DATA),
 ]
+CACHE_VARIABLE = "AGFER_BENCH_CACHE"
 CacheOption = Annotated[
     Path | None,
     typer.Option(
-        envvar="AGFER_BENCH_CACHE",
+        envvar=CACHE_VARIABLE,
         help="Where crops and drawn faces are kept. Default: the user's cache folder.",
         rich_help_panel=DATA,
     ),
@@ -202,11 +203,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def cache_folder(cache: Path | None) -> Path:
+def cache_folder(cache: Path | None = None) -> Path:
     """Return the cache folder: the user's choice, or the system's place for caches."""
     from platformdirs import user_cache_path
 
-    return cache if cache is not None else user_cache_path("agfer-bench")
+    chosen = cache or os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else user_cache_path("agfer-bench")
 
 
 DEFAULT_DATA, DEFAULT_TEST = "synthetic", "synthetic-faces"

@@ -6,9 +6,7 @@ again. Speed has no address: `run` measures it anew every time.
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +24,7 @@ from agfer_bench.faces.mask import mask_digest
 from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.records import DataRecord, MemoryFormat
 from agfer_bench.run.environment import device_name
+from agfer_bench.sources import files, sources_of
 from agfer_bench.specs import AttentionSpec
 from agfer_bench.training.execution import Choice
 
@@ -109,78 +108,30 @@ def package_sha256(entry: Entry[AttentionSpec]) -> str:
 
 @cache
 def _hash_sources(module: str) -> str:
-    start = _origin(module)
-    if start is None:
+    sources = sources_of(module)
+    if not sources:
         return "unknown"
-    root, waiting, seen = start.parent, [start], {start}
-    files: set[Path] = set()
-    while waiting:
-        found = _files(waiting.pop())
-        files.update(found)
-        if root.name in ("site-packages", "dist-packages"):
-            break  # what stands beside it there are other people's packages
-        for name in {name for file in found for name in _imported(file)}:
-            for beside in (root / name, root / f"{name}.py"):
-                if beside.exists() and beside not in seen:
-                    seen.add(beside)
-                    waiting.append(beside)
-    return _hash_files(files, root)
-
-
-def _origin(name: str) -> Path | None:
-    """Return the folder or file of the topmost package of a dotted name that is no namespace."""
-    parts = name.split(".")
-    for end in range(1, len(parts) + 1):
-        ancestor = ".".join(parts[:end])
-        origin = getattr(sys.modules.get(ancestor), "__file__", None)
-        if origin is not None:
-            path = Path(origin)
-            return path.parent if path.name == "__init__.py" else path
-    return None
-
-
-def _imported(file: Path) -> set[str]:
-    """Return the top names that a Python file imports."""
-    if file.suffix != ".py":
-        return set()
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module.split(".")[0])
-    return names
+    return _hash_files({file for path in sources for file in files(path)}, sources[0].parent)
 
 
 @cache
 def harness_sha256() -> str:
     """Hash the harness's code that moves numbers."""
     root = Path(agfer_bench.__file__).parent
-    return _hash_files([file for part in _HARNESS for file in _files(root / part)], root)
+    return _hash_files([file for part in _HARNESS for file in files(root / part)], root)
 
 
 @cache
 def measure_sha256() -> str:
     """Hash the harness's code that measures sizes and times."""
     root = Path(agfer_bench.__file__).parent
-    parts = [file for part in _MEASURE for file in _files(root / part)]
+    parts = [file for part in _MEASURE for file in files(root / part)]
     return _hash_files(parts, root)
 
 
-def _files(path: Path) -> list[Path]:
-    """Return a file, or all files below a folder, compiled ones of Python's own aside."""
-    if path.is_file():
-        return [path]
-    return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-
-
-def _hash_files(files: Iterable[Path], root: Path) -> str:
+def _hash_files(found: Iterable[Path], root: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for file in sorted(found):
         digest.update(file.relative_to(root).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -1,0 +1,139 @@
+"""What the installed plugins offer, described for lists and kept between calls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from agfer_bench.cli.console import warn
+from agfer_bench.cli.options import cache_folder
+from agfer_bench.errors import PluginError, UserError
+
+if TYPE_CHECKING:
+    from agfer_bench.catalogue import Chosen
+    from agfer_bench.specs import AttentionSpec
+
+CLASSES = 7
+"""Classes of the host in which parameters are counted: the paper's seven emotions."""
+
+Listing = dict[str, Any]
+"""`modules` or `datasets`, a description each, and `problems`: lines about what is left out."""
+
+
+def modules_listing() -> Listing:
+    """Describe all attention blocks, and warn of plugins that are left out."""
+    return _listing("modules", _modules)
+
+
+def datasets_listing() -> Listing:
+    """Describe all data sets, and warn of plugins that are left out."""
+    return _listing("datasets", _datasets)
+
+
+def _listing(what: str, make: Callable[[], Listing]) -> Listing:
+    import hashlib
+
+    from agfer_bench.installed import while_unchanged
+
+    # Each environment has a file of its own, so that several share a cache folder in peace.
+    environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
+    file = cache_folder() / "listings" / f"{what}-{environment}.json"
+    listing = while_unchanged(file, make, _lasts)
+    for problem in listing["problems"]:
+        warn(problem)
+    return listing
+
+
+def _lasts(listing: Listing) -> bool:
+    """A failure is tried again: a driver, a licence or a variable may have been missing."""
+    failed = any(one["error"] for one in listing.get("modules", ()))
+    return not (listing["problems"] or failed)
+
+
+def _modules() -> Listing:
+    from agfer_bench.catalogue import Chosen, load_catalogue
+
+    catalogue = load_catalogue()
+    modules = []
+    for entry in catalogue.modules.values():
+        defaults = {option.name: option.default for option in entry.options}
+        modules.append(describe(Chosen(entry=entry, values=defaults)))
+    return {"modules": modules, "problems": [str(problem) for problem in catalogue.problems]}
+
+
+def _datasets() -> Listing:
+    from agfer_bench.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    datasets = [
+        {
+            "name": entry.spec.name,
+            "summary": entry.spec.summary,
+            "source": entry.spec.source,
+            "needs_folder": entry.spec.needs_folder,
+            "drawn": entry.spec.drawn,
+            "layout": entry.spec.layout,
+            "distribution": entry.distribution,
+            "version": entry.version,
+            "options": {option.name: option.default for option in entry.options},
+        }
+        for entry in catalogue.datasets.values()
+    ]
+    return {"datasets": datasets, "problems": [str(problem) for problem in catalogue.problems]}
+
+
+def describe(chosen: Chosen[AttentionSpec]) -> dict[str, Any]:
+    """Return all that is known of a block, its parameters in the paper's host counted.
+
+    Raises:
+        UserError: The plugin says that a value which is not its default is wrong.
+    """
+    entry = chosen.entry
+    slots: list[dict[str, Any]] = []
+    error = ""
+    try:
+        slots = _slots(chosen)
+    except PluginError as fault:
+        error = str(fault)
+    except UserError as fault:
+        if chosen.label != entry.spec.name:
+            raise
+        error = str(PluginError(entry.distribution, f"{chosen.label}: {fault}"))
+    return {
+        "name": entry.spec.name,
+        "summary": entry.spec.summary,
+        "source": entry.spec.source,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "options": [
+            {
+                "name": option.name,
+                "type": option.type_name,
+                "default": option.default,
+                "value": chosen.values[option.name],
+            }
+            for option in entry.options
+        ],
+        "slots": slots,
+        "parameters": None if error else sum(slot["parameters"] for slot in slots),
+        "error": error,
+    }
+
+
+def _slots(chosen: Chosen[AttentionSpec]) -> list[dict[str, Any]]:
+    """Build the block for each slot of the paper's host, and count its parameters."""
+    from agfer_bench.measure.size import parameters
+    from agfer_bench.network.build import build_block, host_shape
+    from agfer_bench.protocol import load_preset
+
+    return [
+        {
+            "stage": slot.stage,
+            "channels": slot.channels,
+            "height": slot.height,
+            "width": slot.width,
+            "parameters": parameters(build_block(chosen, slot)),
+        }
+        for slot in host_shape(load_preset("paper"), CLASSES).slots()
+    ]
