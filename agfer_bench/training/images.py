@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -111,16 +110,35 @@ class Images:
                 yield self._pixels[where[span]], self._labels[where[span]]
             return
 
-        def read(span: slice) -> Tensor:
-            return self._read(indices[span])
-
+        read = self._reader(indices, spans)
         read_all = map(read, spans) if self.residence == "mapped" else ahead(read, spans)
         for span, pixels in zip(spans, read_all, strict=True):
             yield pixels.to(self.device, non_blocking=True), self._labels[where[span]]
 
-    def _read(self, indices: NDArray[np.int64]) -> Tensor:
-        pixels: Any = torch.from_numpy(self.pixels_NHWC[indices])
-        return pixels.pin_memory() if self.device.type == "cuda" else pixels  # type: ignore[no-any-return]
+    def _reader(
+        self, indices: NDArray[np.int64], spans: Sequence[slice]
+    ) -> Callable[[slice], Tensor]:
+        """Return what reads a batch from the memory map."""
+        if self.residence == "streamed":
+            pinned = self.device.type == "cuda"
+
+            def read_apart(span: slice) -> Tensor:
+                pixels: Tensor = torch.from_numpy(self.pixels_NHWC[indices[span]])
+                return pixels.pin_memory() if pinned else pixels
+
+            return read_apart
+        # One buffer for all batches: each is normalised into memory of its own before the next is
+        # read, and a new one for each would leave the heap in pieces.
+        largest = max((span.stop - span.start for span in spans), default=0)
+        buffer = np.empty((largest, *self.pixels_NHWC.shape[1:]), np.uint8)
+
+        def read(span: slice) -> Tensor:
+            chosen = indices[span]
+            part = buffer[: len(chosen)]
+            np.take(self.pixels_NHWC, chosen, axis=0, out=part, mode="clip")  # others buffer
+            return torch.from_numpy(part)
+
+        return read
 
     def _normalised(self, pixels_BHWC: Tensor) -> Tensor:
         """Turn uint8 (B, H, W, 3) into float32 (B, 3, H, W), channels last in memory."""

@@ -168,13 +168,19 @@ def predict(
         TrainingError: An output is not finite.
     """
     network.eval()
-    parts = []
+    found_NM = torch.empty(0)
+    done = 0
     with torch.inference_mode():
-        for x_BCHW, _ in images.batches(indices, micro_batch or protocol.batch_size):
+        for x_BCHW, y_B in images.batches(indices, micro_batch or protocol.batch_size):
             with autocast(protocol.precision, images.device):
                 logits_BM = network(x_BCHW)
-            parts.append(torch.softmax(logits_BM.float(), dim=1))
-    probabilities: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
+            if not done:
+                found_NM = logits_BM.new_empty(
+                    (len(indices), logits_BM.shape[1]), dtype=torch.float
+                )
+            found_NM[done : done + len(y_B)] = torch.softmax(logits_BM.float(), dim=1)
+            done += len(y_B)
+    probabilities: NDArray[np.float32] = found_NM.cpu().numpy()
     if not np.isfinite(probabilities).all():
         raise TrainingError("the trained network's outputs are not finite")
     return probabilities
