@@ -25,8 +25,8 @@ class Marginal:
     """A difference of two latencies, with an interval."""
 
     estimate_ms: float
-    """First less second, in milliseconds: median over repeats of the median over rounds. One process
-    that was disturbed throughout does not move it."""
+    """First less second, in milliseconds: median over repeats of the median over rounds. One
+    process that was disturbed throughout does not move it."""
     low_ms: float | None
     """Lower end of the 95 % interval; None for a single round, or where all rounds agree."""
     high_ms: float | None
