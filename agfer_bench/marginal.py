@@ -25,7 +25,8 @@ class Marginal:
     """A difference of two latencies, with an interval."""
 
     estimate_ms: float
-    """First less second: mean over repeats of the median over rounds, in milliseconds."""
+    """First less second, in milliseconds: median over repeats of the median over rounds. One
+    process that was disturbed throughout does not move it."""
     low_ms: float | None
     """Lower end of the 95 % interval; None for a single round, or where all rounds agree."""
     high_ms: float | None
@@ -65,7 +66,7 @@ def marginal(own: ModeRecord, base: ModeRecord) -> Marginal:
     repeats = tuple(float(np.median(repeat)) for repeat in differences)
     low, high = _interval(differences)
     return Marginal(
-        estimate_ms=statistics.mean(repeats), low_ms=low, high_ms=high, repeats_ms=repeats
+        estimate_ms=statistics.median(repeats), low_ms=low, high_ms=high, repeats_ms=repeats
     )
 
 
@@ -74,7 +75,7 @@ def _interval(differences: Sequence[NDArray[np.float64]]) -> tuple[float | None,
         return None, None
     found = stats.bootstrap(
         differences,
-        _mean_of_medians,
+        _median_of_medians,
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
@@ -83,5 +84,5 @@ def _interval(differences: Sequence[NDArray[np.float64]]) -> tuple[float | None,
     return float(found.low), float(found.high)
 
 
-def _mean_of_medians(*samples: NDArray[np.float64], axis: int) -> Any:
-    return np.mean([np.median(sample, axis=axis) for sample in samples], axis=0)
+def _median_of_medians(*samples: NDArray[np.float64], axis: int) -> Any:
+    return np.median([np.median(sample, axis=axis) for sample in samples], axis=0)

@@ -88,3 +88,12 @@ def test_throughput() -> None:
     assert (own.best.batch_size, own.best.median) == (2, 22.0)
     assert throughput_ratio(own, base) == pytest.approx(0.5)
     assert throughput_ratio(own, _mode(((1.0,),))) is None
+
+
+def test_a_process_that_was_disturbed_throughout_moves_little() -> None:
+    quiet, loud = (((3.0,), (3.1,)), ((1.0,), (1.0,))), (((30.0,), (31.0,)), ((1.0,), (1.0,)))
+    own = _mode(quiet[0], loud[0], quiet[0])
+    base = _mode(quiet[1], loud[1], quiet[1])
+    found = marginal(own, base)
+    assert found.estimate_ms == pytest.approx(2.05)
+    assert max(found.repeats_ms) == pytest.approx(29.5)

@@ -16,6 +16,9 @@ from agfer_bench.timings import Execution
 _BEFORE_CAPTURE = 3
 """Passes on a side stream before a capture, as torch's notes on CUDA graphs ask for."""
 
+_VERSIONS = 200
+"""Compiled versions of one piece of code: networks times batch sizes."""
+
 Forward = Callable[[Tensor], Tensor]
 Bound = Callable[[], Tensor]
 """A pass of the tensor that the network was bound to."""
@@ -49,7 +52,13 @@ def forward_of(network: nn.Module, execution: Execution) -> Forward:
 
     Nothing is compiled before the first call, which raises what the compiler raises.
     """
-    return torch.compile(network) if is_compiled(execution) else network
+    if not is_compiled(execution):
+        return network
+    # All networks are compiled from the same code: the default of 8 versions of it is soon reached,
+    # and then torch runs what is left as it is written, with a warning at most.
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, _VERSIONS)
+    return torch.compile(network)
 
 
 def bind(forward: Forward, x_BCHW: Tensor, execution: Execution) -> Bound:

@@ -37,7 +37,8 @@ def _method(record: SpeedRun) -> list[str]:
         default=0,
     )
     return [
-        f"Random weights, random images. {repeats} repeats, each in {where}; in a repeat all "
+        f"Random weights, random images. {repeats} repeat{'' if repeats == 1 else 's'}, each in "
+        f"{where}; in a repeat all "
         "networks take turns in rounds. Times are of all passes together, × base is the median of "
         "the rounds' ratios, Repeats within: largest less smallest median of the repeats.",
         "eager-fp32: 32 bits, nothing rounded to TF32, as PyTorch runs it. tuned: bf16 and "
@@ -48,7 +49,7 @@ def _method(record: SpeedRun) -> list[str]:
 
 def _margins() -> list[str]:
     return [
-        "Δ ms: mean over repeats of the median over rounds of the round's differences; interval: "
+        "Δ ms: median over repeats of the median over rounds of the round's differences; interval: "
         f"{100 * CONFIDENCE:.0f} % percentile bootstrap ({RESAMPLES} samples) over rounds within "
         "repeats. It does not cover what differs between processes, nor other machines. Memory: "
         "weights, input and maps of one image, run eagerly.",
