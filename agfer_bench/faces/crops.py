@@ -144,11 +144,10 @@ def _resized(image: Pixels, width: int, height: int) -> Pixels:
 def _largest_face(padded: Pixels, cascades: Cascades) -> _FloatBox:
     """The largest face box, in pixels of the padded copy."""
     smallest = max(20, max(padded.shape) // 14)
-    faces = cascades.detect("face", padded, step=1.1, neighbours=3, smallest=(smallest, smallest))
-    if len(faces) == 0:
+    face = cascades.largest("face", padded, step=1.1, neighbours=3, smallest=(smallest, smallest))
+    if face is None:
         raise NoCrop("no face", "the face cascade finds nothing")
-    largest: _FloatBox = faces[np.argmax(faces[:, 2] * faces[:, 3])].astype(np.float64)
-    return largest
+    return np.array(face, np.float64)
 
 
 def _nearest(padded: Pixels, face: _FloatBox, cascades: Cascades, part: str) -> _FloatBox:

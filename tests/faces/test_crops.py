@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agfer_bench.faces.cascade import Cascades, Part
 from agfer_bench.faces.crops import CropBoxes, NoCrop, cut, find_crop
+from agfer_bench.faces.largest import Rect
 
 Found = dict[Part, list[tuple[int, int, int, int]]]
 
@@ -34,6 +35,10 @@ class Dictated:
     def detect(self, part: Part, grey: NDArray[np.uint8], **_: Any) -> NDArray[np.int64]:
         self.shown[part] = grey.shape
         return np.array(self.found[part], np.int64).reshape(-1, 4)
+
+    def largest(self, part: Part, grey: NDArray[np.uint8], **_: Any) -> Rect | None:
+        self.shown[part] = grey.shape
+        return max(self.found[part], key=lambda box: box[2] * box[3], default=None)
 
 
 def _find(image: NDArray[np.uint8] = GREY, **changed: Any) -> CropBoxes:
@@ -74,10 +79,6 @@ def test_a_face_of_another_size_is_scaled_for_the_search() -> None:
     boxes = find_crop(GREY, cast(Cascades, cascades))
     assert cascades.shown["eye"] == (120, 120)
     assert boxes.eye == (120, 127, 30, 30)
-
-
-def test_the_largest_face_counts() -> None:
-    assert _find(face=[(90, 90, 60, 60), FACE, (300, 300, 100, 100)]) == _find()
 
 
 def test_of_several_boxes_the_one_nearest_to_its_usual_place_counts() -> None:
