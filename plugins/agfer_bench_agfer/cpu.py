@@ -22,12 +22,17 @@ _PIECE = 2**19
 """Elements per piece. A few tensors of this size fit a cache of some megabytes; smaller pieces cost
 more calls than they spare traffic."""
 
+_WORTHWHILE = 2**18
+"""Elements from which this pays: smaller maps stay in the cache anyhow, and then Python's own calls
+make it up to twice as slow."""
+
 
 def applies(x_BCHW: Tensor) -> bool:
-    """Tell whether a tensor is on the CPU and nobody traces, exports or compiles."""
+    """Tell whether a tensor is a large one on the CPU, and nobody traces, exports or compiles."""
     return (
         type(x_BCHW) is Tensor  # in symbolic tracing it is a proxy
         and x_BCHW.device.type == "cpu"
+        and x_BCHW.numel() >= _WORTHWHILE
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     )

@@ -20,6 +20,11 @@ PIECES = [2**19, 16 * 9 * 7 * 2, 16 * 7 * 4, 1]
 """Elements per piece: all at once, two images of (3, 9, 7), bands of rows, single rows."""
 
 
+@pytest.fixture(autouse=True)
+def small_maps_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "_WORTHWHILE", 0)
+
+
 @pytest.fixture
 def block() -> AGFER:
     torch.manual_seed(0)
@@ -99,6 +104,14 @@ def test_gradients_by_finite_differences(
         return y
 
     assert torch.autograd.gradcheck(call, (x, *parameters))
+
+
+def test_small_maps_take_the_plain_way(block: AGFER, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = _map((2, 4, 4), "channels_last", torch.float32)
+    monkeypatch.setattr(cpu, "_WORTHWHILE", x.numel() + 1)
+    assert not _taken(block, x)
+    monkeypatch.setattr(cpu, "_WORTHWHILE", x.numel())
+    assert _taken(block, x)
 
 
 def test_layouts_that_are_neither(block: AGFER) -> None:
