@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
+from threading import Lock
 
 from agfer_bench.errors import UserError
 from agfer_bench.run.job import Job
@@ -30,6 +31,9 @@ class Handle:
         context = get_context("spawn")
         self._line, self._far_end = context.Pipe()
         self._process = context.Process(target=serve, args=(self._far_end, terms))
+        self._lock = Lock()
+        """Held while the process starts, so that none starts after `kill`."""
+        self._killed = False
         self.job: Job | None = job
         """What it does; None where it is free."""
         self.ready = False
@@ -44,13 +48,26 @@ class Handle:
             UserError: The system allows no more.
         """
         try:
-            with _interrupts_held():
-                self._process.start()
+            # In a thread of its own, since Ctrl-C would end the main one's work half-way.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(self._launch).result()
         except OSError as error:
             raise UserError(
                 f"a training process could not start ({error}): use fewer --jobs"
             ) from error
         self._far_end.close()  # only the process itself keeps it open: its end is then heard
+
+    def _launch(self) -> None:
+        """Start a process that never hears Ctrl-C: it inherits the signals this thread blocks.
+
+        A terminal sends Ctrl-C to all processes: one decides, the others would print tracebacks.
+        """
+        with self._lock:
+            if self._killed:
+                return
+            resource_tracker.ensure_running()  # when it starts it unblocks interrupts
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            self._process.start()
 
     def begin(self) -> bool:
         """Send the job; tell whether the process was there to take it."""
@@ -86,12 +103,15 @@ class Handle:
 
     def wait(self) -> None:
         """Give the process time to end."""
-        self._process.join(_PATIENCE)
+        if self._process.pid is not None:
+            self._process.join(_PATIENCE)
 
     def kill(self) -> None:
         """End the process at once, whatever it does."""
-        if self._process.pid is not None:
-            self._process.kill()
+        with self._lock:
+            self._killed = True
+            if self._process.pid is not None:
+                self._process.kill()
         self._line.close()
 
     def cause(self) -> str:
@@ -109,17 +129,3 @@ def _signal(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back, for good in processes started meanwhile.
-
-    A terminal sends it to all processes: this one decides, the others would print tracebacks.
-    """
-    resource_tracker.ensure_running()  # when it starts it lets interrupts through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

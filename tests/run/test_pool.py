@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,8 @@ from agfer_bench.run.handle import Handle
 from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
 from agfer_bench.run.store import PREDICTIONS
-from tests.run.support import HEAD, Runs, install, own, without_times
+from tests.run.support import HEAD, Runs, install, without_times
 from tests.run.test_runner import Make
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # What tells a fold to a block: its seed while it is built.
 WHICH = """
@@ -116,36 +115,31 @@ def _jobs(out: Path) -> set[str]:
 
 
 def test_a_process_that_dies_takes_its_job_with_it_and_nothing_else(runs: Runs, site: Path) -> None:
-    deaths = {
-        "exits": "os._exit(3)",
-        "killed": "os.kill(os.getpid(), signal.SIGKILL)",
-        "crashes": "os.kill(os.getpid(), signal.SIGSEGV)",
-        "raises": "raise LookupError('no such thing')",
-        "nan": "return x * self.scale * float('nan')",
+    faults = {
+        "exits": "if self.training: os._exit(3)",
+        "killed": "if self.training: os.kill(os.getpid(), signal.SIGKILL)",
+        "raises": "if self.training: raise LookupError('no such thing')",
+        "second": "if self.training and self.fold == 1: 1 / 0",
     }
-    for name, death in deaths.items():
-        forward = f"if self.training: {death}\n        return x"
-        install(site, f"it-{name}", _block(name, forward))
-    modules = ",".join(["base", *deaths, "se"])
-    record, folder = _run(runs, modules, epochs=1, jobs=2)
-    errors = {module.label: module.error for module in record.modules}
+    for name, fault in faults.items():
+        install(site, f"it-{name}", _block(name, f"{fault}\n        return x", WITH_FOLD))
+    record, folder = _run(runs, ",".join(["base", *faults, "se"]), epochs=1, jobs=2, out="two")
+    by_label = {module.label: module for module in record.modules}
     died = "fold 1: it-{}: the training process died ({})"
-    assert errors == {
-        "base": None,
-        "exits": died.format("exits", "exit code 3"),
-        "killed": died.format("killed", "signal SIGKILL; if memory ran out, use fewer --jobs"),
-        "crashes": died.format("crashes", "signal SIGSEGV"),
-        "raises": "fold 1: it-raises: LookupError: no such thing",
-        "nan": "fold 1: it-nan: TrainingError: the loss became nan in epoch 1",
-        "se": None,
+    assert {label: (module.error, len(module.folds)) for label, module in by_label.items()} == {
+        "base": (None, 2),
+        "exits": (died.format("exits", "exit code 3"), 0),
+        "killed": (died.format("killed", "signal SIGKILL; if memory ran out, use fewer --jobs"), 0),
+        "raises": ("fold 1: it-raises: LookupError: no such thing", 0),
+        "second": ("fold 2: it-second: ZeroDivisionError: division by zero", 1),
+        "se": (None, 2),
     }
-    assert [len(module.folds) for module in record.modules] == [2, 0, 0, 0, 0, 0, 2]
     log = (folder / "errors.log").read_text()
     assert "LookupError: no such thing" in log
     assert log.count("Traceback") == 2
-    tame = ["base", "raises", "nan", "se"]
-    one, _ = _run(runs, ",".join(tame), epochs=1, out="one")
-    assert {m.label: m.error for m in one.modules} == {name: errors[name] for name in tame}
+    tame, _ = _run(runs, "base,raises,second,se", epochs=1, out="one")
+    beside = record.model_copy(update={"modules": tuple(by_label[m.label] for m in tame.modules)})
+    assert without_times(tame) == without_times(beside)
 
 
 def test_the_first_error_of_a_row_is_that_of_its_lowest_fold(
@@ -171,54 +165,34 @@ def test_the_first_error_of_a_row_is_that_of_its_lowest_fold(
     assert not (tmp_path / "fold3").exists()
 
 
-def test_folds_before_the_first_failure_stand(runs: Runs, site: Path) -> None:
-    forward = "return x * (1 if not self.training or self.fold != 1 else 1 / 0)"
-    install(site, "my-second-block", _block("mine", forward, WITH_FOLD))
-    one, _ = _run(runs, "mine", folds=3, epochs=1, out="one")
-    two, _ = _run(runs, "mine", folds=3, epochs=1, out="two", jobs=2)
-    assert without_times(one) == without_times(two)
-    (mine,) = two.modules
-    assert [fold.fold for fold in mine.folds] == [0]
-    assert mine.error == "fold 2: my-second-block: ZeroDivisionError: division by zero"
-
-
-def test_a_block_of_no_installed_distribution_is_trained_here(runs: Runs, plugin: Make) -> None:
-    source = HEAD.format(forward="return x", build="return Block()", name="mine")
-    catalogue, told = own(plugin("in-memory", source)), Told()
-    settings = runs.settings("base,mine", catalogue=catalogue, epochs=1, jobs=2)
+def test_blocks_that_other_processes_cannot_have(runs: Runs, site: Path, plugin: Make) -> None:
+    """One is of no installed distribution; another was edited since the run began."""
+    block = {"forward": "return x", "build": "return Block()"}
+    point = plugin("in-memory", HEAD.format(name="here", **block))
+    source = HEAD.format(name="edited", **block)
+    install(site, "my-edited-block", source)
+    catalogue, told = load_catalogue([*entry_points(group="agfer_bench"), point]), Told()
+    settings = runs.settings("base,here,edited", catalogue=catalogue, epochs=1, jobs=2)
+    package_sha256(settings.modules[2].entry)
+    (site / "my_edited_block.py").write_text(source + "\n")
     record, _ = run(settings, catalogue, told)
-    assert [(m.error, len(m.folds)) for m in record.modules] == [(None, 2)] * 2
-    assert told.notes == ["mine is of no installed distribution: trained one job at a time"]
+    base, here, edited = record.modules
+    assert [(module.error, len(module.folds)) for module in (base, here)] == [(None, 2)] * 2
+    assert told.notes == ["here is of no installed distribution: trained one job at a time"]
+    assert edited.error is not None
+    assert edited.error.startswith("fold 1: my-edited-block: 'edited' was changed after the run")
 
 
-def test_a_block_that_was_changed_meanwhile_is_no_longer_the_same(runs: Runs, site: Path) -> None:
-    source = _block("mine", "return x")
-    install(site, "my-changing-block", source)
-    catalogue = load_catalogue()
-    settings = runs.settings("mine", catalogue=catalogue, epochs=1, jobs=2)
-    package_sha256(settings.modules[0].entry)
-    (site / "my_changing_block.py").write_text(source + "\n")
-    record, _ = run(settings, catalogue, Told())
-    error = record.modules[0].error
-    assert error is not None
-    assert error.startswith("fold 1: my-changing-block: 'mine' was changed after the run began")
-
-
-def test_a_script_without_a_guard_is_told_so(blobs: Path, tmp_path: Path) -> None:
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "import pathlib, sys\n"
-        "from agfer_bench.run.runner import run\n"
-        "from agfer_bench.run.reporter import Silent\n"
-        "from agfer_bench.catalogue import load_catalogue\n"
-        "from tests.run.support import Runs\n"
-        "runs = Runs(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
-        "run(runs.settings('base', jobs=2), load_catalogue(), Silent())\n"
+        "from agfer_bench.run.pool import Pool\n"
+        "from agfer_bench.run.worker import Terms\n"
+        "Pool(1, Terms(threads=1, gpu=None), print, print).run(iter(['a job']))\n"
     )
-    path = os.pathsep.join([str(ROOT), *sys.path])
     done = subprocess.run(
-        [sys.executable, str(script), str(blobs), str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": path},
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
