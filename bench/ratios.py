@@ -22,13 +22,14 @@ def interleaved(
     """
     names = list(functions)
     times: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(warmup + rounds):
-        shift = number % len(names)
+    for turn in range(-warmup, rounds):
+        shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             started = time.perf_counter()
             functions[name]()
-            if number >= warmup:
-                times[name].append(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            if turn >= 0:
+                times[name].append(seconds)
     return times
 
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ class Asked:
             return {"says": importlib.import_module("my_block").SAYS}
 
         return while_unchanged(self.file, make, lambda answer: lasts)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_was_just_edited() -> None:
+    """Wait out an edit of the checkout: answers that rest on a file just changed are not kept."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    changed = max(Path(file).stat().st_mtime for file in files if file and Path(file).exists())
+    time.sleep(max(0.0, changed + 2.1 - time.time()))
 
 
 @pytest.fixture
