@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from agfer_bench.faces.decode import Pixels, opencv
 
 Rect = tuple[int, int, int, int]
@@ -81,12 +83,19 @@ def _largest_group(raw: list[Rect], neighbours: int, grey: Pixels) -> Rect | Non
 def _settled(best: Rect, raw: list[Rect], longest: int) -> bool:
     """Whether no window of at most `longest` pixels can change which group is the largest.
 
-    Such a window can join a group through others, so whatever is within `REACH` of what matters
-    matters too. Where boxes lie is not asked: that only makes the search longer.
+    What matters are the raw boxes that are large enough to be of such a group, and all that are
+    grouped with them.
     """
     least = max(best[2:])
-    for size in sorted({max(box[2:]) for box in raw}, reverse=True):
-        if size * REACH < least:
-            break
-        least = min(least, size)
-    return longest * REACH < least
+    if longest * REACH >= least:
+        return False
+    x, y, width, height = np.array(raw).T
+    side = np.maximum(width, height)
+    apart = OVERLAP / 2 * (np.minimum.outer(width, width) + np.minimum.outer(height, height))
+    alike = np.ones_like(apart, dtype=bool)
+    for edge in (x, y, x + width, y + height):
+        alike &= np.abs(np.subtract.outer(edge, edge)) <= apart
+    matters = side * REACH >= least
+    while (grown := alike[matters].any(axis=0)).sum() > matters.sum():
+        matters = grown
+    return bool(longest * REACH < side[matters].min())
