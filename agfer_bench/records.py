@@ -106,6 +106,8 @@ class FoldRecord(Record):
     """How the passes of training were executed."""
     execution_fallback: str | None = None
     """Why they were not executed as was wanted; None where they were."""
+    preparation_seconds: float = 0.0
+    """What compiling or capturing took before the first epoch; 0 for eager execution."""
     residence: Residence = "mapped"
     """Where the crops lay."""
     test_confusions: Annotated[dict[str, Confusion], Field(min_length=1)] | None = None
@@ -150,8 +152,8 @@ class FoldRecord(Record):
 
     @property
     def training_seconds(self) -> float:
-        """Time of all epochs, in seconds; validation is not in it."""
-        return sum(epoch.seconds for epoch in self.history)
+        """Time of all epochs and of preparing them, in seconds; validation is not in it."""
+        return self.preparation_seconds + sum(epoch.seconds for epoch in self.history)
 
 
 class SizeRecord(Record):

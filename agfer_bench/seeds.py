@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -47,11 +47,23 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def true_fp32(device: torch.device) -> AbstractContextManager[None]:
-    """Keep cuDNN from rounding fp32 convolutions to TF32, which torch allows it by default."""
+@contextmanager
+def true_fp32(device: torch.device, *, benchmark: bool = False) -> Iterator[None]:
+    """Keep fp32 from being rounded to TF32, which cuDNN does by default, and cuBLAS in some images.
+
+    Args:
+        device: Where to compute.
+        benchmark: Whether cuDNN tries its kernels first.
+    """
     if device.type != "cuda":
-        return nullcontext()
-    context: AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=False, allow_tf32=False
-    )
-    return context
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=benchmark, deterministic=False, allow_tf32=False
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -126,6 +126,11 @@ class ModeRecord(Record):
         return float(np.percentile(self._all(), 95))
 
     @property
+    def passes(self) -> int:
+        """Timed passes of all repeats together."""
+        return len(self._all())
+
+    @property
     def p99_ms(self) -> float:
         """99th percentile of the latency of one image, in milliseconds."""
         return float(np.percentile(self._all(), 99))

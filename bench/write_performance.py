@@ -37,9 +37,11 @@ INTRODUCTION = """\
   the median over rounds of their ratio. Times of different runs are not compared.
 - **Inference** (`agfer-bench speed`): all networks of a run take turns in each round, in an order
   that rotates; each repeat is a process of its own; passes are timed one by one after a warm-up
-  that goes on until times settle. CUDA events on a GPU, `perf_counter_ns` on a CPU. *eager fp32* is
-  what the paper's rates compare with, *tuned* the fastest of bf16, channels last, CUDA graph and
-  `torch.compile` that the device and the block can do.
+  that goes on until times settle. A single image counts from the host's call to the host's knowing
+  its result (`perf_counter_ns`; on a GPU with the wait for a CUDA event, since two events would
+  leave out launching and waking up); throughput on a GPU is the time between CUDA events. *eager
+  fp32* is what the paper's rates compare with; *tuned* is bf16 and channels last where device and
+  block can do that, run in the fastest of eager execution, CUDA graph and `torch.compile`.
 - **Training** (`pytest bench/test_training.py bench/test_paper.py`): the engine's epochs against
   `ImageFolder` + `DataLoader` with a worker a core + an eager fp32 loop, same network, same
   batches, on random pictures. *new workers* is the `DataLoader`'s default, *kept workers* its

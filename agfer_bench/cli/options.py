@@ -169,8 +169,8 @@ ThreadsOption = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Threads of torch on the CPU, for each training. Default: torch's; with --jobs on the "
-        "CPU, the cores divided by it.",
+        help="Threads of torch on the CPU, for each training and for the timing. Default: torch's; "
+        "with --jobs on the CPU, the cores divided by it.",
         rich_help_panel=MACHINE,
     ),
 ]

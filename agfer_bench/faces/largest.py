@@ -36,7 +36,8 @@ def largest_object(
         smallest: Width and height in pixels of the smallest box, 20 at least.
 
     Returns:
-        x, y, width, height in pixels; None where nothing is found.
+        x, y, width, height in pixels; None where nothing is found, or where no size that is tried
+        lies between `smallest` and the image (``detectMultiScale`` then takes the nearest one).
     """
     sizes = _sizes(detector.getOriginalWindowSize(), grey, step, smallest)
     raw: list[Rect] = []

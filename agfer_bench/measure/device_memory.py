@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -29,7 +30,8 @@ def release_memory() -> None:
     """Give back what nothing refers to."""
     gc.collect()
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # a GPU that is lost has nothing to give back
+            torch.cuda.empty_cache()
 
 
 def free_memory(device: torch.device) -> Callable[[], int | None]:
@@ -50,3 +52,14 @@ def _available() -> int | None:
     except (OSError, ValueError):
         pass
     return None
+
+
+def is_lost(device: torch.device) -> bool:
+    """Tell whether a GPU does not answer any more: after some errors no kernel runs on it."""
+    if device.type != "cuda":
+        return False
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return True
+    return False

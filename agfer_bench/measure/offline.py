@@ -120,6 +120,8 @@ class Search(Generic[KeyT]):
         for turn in range(ROUNDS):
             for key in rotated([key for key in calls if self._runs(key)], turn):
                 self._guarded(key, size, take_turn)
+                if not self._runs(key):
+                    del calls[key]  # with the memory that it holds
         for key in [key for key in calls if self._runs(key)]:
             self._judge(key, size, statistics.median(rates[key]))
         calls.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -36,7 +36,7 @@ def supports_tf32(device: torch.device) -> bool:
 
 def exact_fp32(device: torch.device) -> AbstractContextManager[None]:
     """Keep fp32 as it is, as in training: nothing is rounded to TF32."""
-    return true_fp32(device) if device.type == "cuda" else nullcontext()
+    return true_fp32(device)
 
 
 @contextmanager
@@ -56,16 +56,9 @@ def rounded_fp32(device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-@contextmanager
-def searched_kernels(device: torch.device) -> Iterator[None]:
+def searched_kernels(device: torch.device) -> AbstractContextManager[None]:
     """Let cuDNN try its kernels first; fp32 stays exact."""
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=True, deterministic=False, allow_tf32=False
-    ):
-        yield
+    return true_fp32(device, benchmark=True)
 
 
 def tuned_settings(

@@ -199,7 +199,7 @@ def _execution_notes(module: ModuleRecord) -> list[str]:
     split = {(f.micro_batch, f.micro_batch_reason) for f in folds if f.micro_batch_reason}
     lines = [
         f"{module.label} was trained in parts of at most {size} images a pass ({reason}); their "
-        "gradients add up to the batch's, and only a batch normalisation would notice."
+        "gradients add up to the batch's, but for a batch normalisation and what dropout drops."
         for size, reason in sorted(split, key=str)
     ]
     fallbacks = sorted({f.execution_fallback for f in folds if f.execution_fallback})

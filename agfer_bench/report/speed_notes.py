@@ -39,12 +39,20 @@ def _method(record: SpeedRun) -> list[str]:
     return [
         f"Random weights, random images. {repeats} repeat{'' if repeats == 1 else 's'}, each in "
         f"{where}; in a repeat all "
-        "networks take turns in rounds. Times are of all passes together, × base is the median of "
+        "networks take turns in rounds. Times are of all passes together (p99 only where these are "
+        f"100 or more; here {_passes(record)}), × base is the median of "
         "the rounds' ratios, Repeats within: largest less smallest median of the repeats.",
         "eager-fp32: 32 bits, nothing rounded to TF32, as PyTorch runs it. tuned: bf16 and "
         "channels last where device and block allow, run in the fastest way that was found; * "
         "marks where something better failed, see below.",
     ]
+
+
+def _passes(record: SpeedRun) -> str:
+    """Say how many passes of one network were timed."""
+    rows = [row.speed for row in record.rows if row.speed]
+    counts = sorted({mode.passes for speed in rows for mode in speed.modes.values()})
+    return " to ".join(str(count) for count in dict.fromkeys(counts[:1] + counts[-1:])) or "none"
 
 
 def _margins() -> list[str]:
@@ -89,7 +97,7 @@ def _device(record: SpeedRun) -> list[str]:
     if reasons:
         lines.append(f"The driver held the GPU's clock down: {', '.join(reasons)}.")
     elif any(state.throttling is not None for state in states):
-        lines.append("The driver reports no throttling.")
+        lines.append("The driver reports no throttling right before and after the rounds.")
     return lines
 
 

@@ -66,7 +66,8 @@ def _stream(mode: ModeRecord | None, base: ModeRecord | None) -> dict[str, Any]:
     cells: dict[str, Any] = {
         "latency_median_ms": mode.median_ms if mode else None,
         "latency_p95_ms": mode.p95_ms if mode else None,
-        "latency_p99_ms": mode.p99_ms if mode else None,
+        "passes": mode.passes if mode else None,
+        "latency_p99_ms": mode.p99_ms if mode and mode.passes >= 100 else None,
         "hz": mode.hz if mode else None,
     }
     for rate in RATES:

@@ -31,7 +31,10 @@ from agfer_bench.training.execution import Choice
 _HARNESS = (
     "faces/folds.py",
     "accuracy.py",
+    "measure/device_memory.py",
     "measure/memory.py",
+    "measure/precision.py",
+    "measure/size.py",
     "run/cross_database.py",
     "run/data.py",
     "network",

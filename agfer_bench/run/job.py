@@ -15,7 +15,7 @@ from agfer_bench.accuracy import confusion_matrix, mean_recall
 from agfer_bench.catalogue import Chosen
 from agfer_bench.errors import describe
 from agfer_bench.faces.folds import Fold, names_sha256
-from agfer_bench.measure.device_memory import is_out_of_memory, release_memory
+from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release_memory
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.host import Host
@@ -30,9 +30,12 @@ from agfer_bench.training.arithmetic import arithmetic
 from agfer_bench.training.batches import BatchOrder, Normaliser, channel_statistics
 from agfer_bench.training.execution import Choice, choose
 from agfer_bench.training.images import Images
-from agfer_bench.training.limits import DeviceLost, is_lost
 from agfer_bench.training.loop import fit, predict
 from agfer_bench.training.loss import as_tensor, class_weights
+
+
+class DeviceLost(Exception):
+    """A GPU does not answer any more; nothing else can run on it in this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,8 @@ def _attempt(
 ) -> tuple[FoldRecord, pd.DataFrame]:
     protocol, fold = job.protocol, job.fold
     seed = protocol.seed
+    if job.device.type == "cuda":
+        release_memory()  # what the last job's allocator keeps is free, and should count as such
     mean, std = channel_statistics(job.pixels_NHWC, fold.train)
     normalise = Normaliser(mean=mean, std=std, scheme=protocol.normalisation)
     images = Images.on(
@@ -192,6 +197,7 @@ def _attempt(
         split_sha256=names_sha256(job.names, fold.validation),
         micro_batch=micro_batch,
         micro_batch_reason=reason,
+        preparation_seconds=done.preparation_seconds,
         execution=done.prepared.execution,
         execution_fallback=done.prepared.fallback,
         residence=images.residence,

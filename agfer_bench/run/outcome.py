@@ -10,8 +10,7 @@ import pandas as pd
 
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.records import FoldRecord
-from agfer_bench.run.job import Job, run_job
-from agfer_bench.training.limits import DeviceLost
+from agfer_bench.run.job import DeviceLost, Job, run_job
 
 
 @dataclass(frozen=True, kw_only=True)

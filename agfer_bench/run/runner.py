@@ -136,7 +136,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
             finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
 
-    folder = store.run_folder(record())
+    folder = store.run_folder(record(), settings.execution, settings.micro_batch)
     before = None if settings.timing == "measure" else store.find_run(folder)
     if before is not None:
         keep_costs(rows, before)

@@ -167,7 +167,10 @@ def _name(record: SpeedRun, settings: SpeedSettings) -> str:
         "device": record.environment.device_name,
         "threads": record.environment.threads,
         "compiled": settings.compiled,
-        "camera": settings.camera.chosen.label if settings.camera else None,
+        "largest_batch": settings.largest_batch,
+        "camera": [settings.camera.chosen.label, str(settings.camera.folder)]
+        if settings.camera
+        else None,
         "measure": measure_sha256(),
     }
     return f"speed-{record.protocol.preset}-{fingerprint(content)[:10]}"

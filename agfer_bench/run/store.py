@@ -85,8 +85,8 @@ class Store:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
-    def run_folder(self, record: RunRecord) -> Path:
-        """Return the folder of a run: the same for the same comparison."""
+    def run_folder(self, record: RunRecord, execution: str, micro_batch: int | None) -> Path:
+        """Return the folder of a run: the same for the same comparison, trained the same way."""
         content = {
             "protocol": record.protocol.model_dump(mode="json"),
             "data": record.data.fingerprint,
@@ -98,6 +98,7 @@ class Store:
             ],
             "device": record.environment.device_name,
             "threads": record.environment.threads,
+            "execution": [execution, micro_batch],
             # Times that are kept must be those of this way of measuring.
             "measure": measure_sha256(),
         }

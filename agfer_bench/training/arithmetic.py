@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from agfer_bench.errors import UserError
-from agfer_bench.measure.precision import native_bf16
+from agfer_bench.measure.precision import native_bf16, supports_tf32
 from agfer_bench.timings import Precision
 
 
@@ -21,6 +21,9 @@ def check_precision(precision: Precision, device: torch.device) -> None:
     """
     if precision == "tf32" and device.type != "cuda":
         raise UserError("precision tf32 is arithmetic of CUDA GPUs; use --precision fp32 or bf16")
+    if precision == "tf32" and not supports_tf32(device):
+        name = torch.cuda.get_device_name(device)
+        raise UserError(f"{name} has no TF32 arithmetic; use --precision fp32")
     if precision == "bf16" and device.type == "cuda" and not native_bf16(device):
         name = torch.cuda.get_device_name(device)
         raise UserError(f"{name} has no bf16 arithmetic; use --precision fp32")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench.errors import describe
+from agfer_bench.measure.device_memory import release_memory
 from agfer_bench.timings import Execution, Precision
 from agfer_bench.training.arithmetic import autocast
 
@@ -70,6 +71,7 @@ def prepare(
     if execution == "eager":
         return Prepared(forward=network, execution="eager")
     device = sample_BCHW.device
+    random = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     buffers = [buffer.clone() for buffer in network.buffers()]
     fallback = None
     forward: Callable[[Tensor], Tensor] = network
@@ -82,12 +84,27 @@ def prepare(
     except (Exception, SystemExit) as error:
         fallback = f"{execution} failed: {describe(error)[:_LINE]}"
         forward, execution = network, "eager"
+        if random is not None:
+            _renew_generator(device, random)
     finally:
         network.zero_grad(set_to_none=True)
         with torch.no_grad():
             for buffer, before in zip(network.buffers(), buffers, strict=True):
                 buffer.copy_(before)
+    if fallback is not None:
+        release_memory()  # of what was captured; eager training may need it
     return Prepared(forward=forward, execution=execution, fallback=fallback)
+
+
+def _renew_generator(device: torch.device, state: Tensor) -> None:
+    """Give a GPU's generator a state of its own again.
+
+    In torch 2.11 a capture that broke off leaves it bound to the graph, and dropout then fails.
+    """
+    index = torch.cuda.current_device() if device.index is None else device.index
+    generator = torch.cuda.default_generators[index]
+    generator.graphsafe_set_state(torch.Generator(device).graphsafe_get_state())
+    generator.set_state(state)
 
 
 _LINE = 200

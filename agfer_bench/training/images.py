@@ -25,6 +25,9 @@ from agfer_bench.training.batches import BatchOrder, Normaliser
 _SHARE = 0.25
 """Part of a GPU's free memory that crops may take: activations need the rest."""
 
+_PART = 2**26
+"""Bytes that are copied to a GPU at once."""
+
 _AHEAD = 3
 """Batches that are read ahead of the one in use."""
 
@@ -72,7 +75,7 @@ class Images:
         residence = residence or _residence(pixels_NHWC.nbytes, device)
         pixels = None
         if residence == "resident":
-            pixels = torch.from_numpy(np.array(pixels_NHWC)).to(device)
+            pixels = _upload(pixels_NHWC, device)
         return cls(
             pixels_NHWC=pixels_NHWC,
             labels_N=labels_N,
@@ -163,6 +166,16 @@ def ahead(read: Callable[[slice], Tensor], spans: Sequence[slice]) -> Iterator[T
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _upload(pixels_NHWC: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Copy a map to a device part by part: the host need not hold all of it."""
+    pixels = torch.empty(pixels_NHWC.shape, dtype=torch.uint8, device=device)
+    few = max(1, _PART // max(1, pixels_NHWC[0].nbytes))
+    for start in range(0, len(pixels_NHWC), few):
+        part = np.array(pixels_NHWC[start : start + few])
+        pixels[start : start + few].copy_(torch.from_numpy(part))
+    return pixels
 
 
 def _residence(size: int, device: torch.device) -> Residence:

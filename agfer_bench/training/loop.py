@@ -40,6 +40,8 @@ class Fit:
     """A record for each epoch."""
     peak_memory_bytes: int
     """Most bytes of tensors."""
+    preparation_seconds: float
+    """What compiling or capturing took; 0 for eager execution."""
     prepared: Prepared
     """How the passes were executed."""
 
@@ -76,7 +78,9 @@ def fit(
     """
     optimiser = make_optimiser(network, protocol)
     memory = MemoryMeter(network, images.device)
+    started = time.perf_counter()
     prepared, size = _prepare(network, images, order, protocol, execution, micro_batch)
+    preparation = 0.0 if execution == "eager" else time.perf_counter() - started
     history = []
     for epoch in range(protocol.epochs):
         network.train()
@@ -103,7 +107,12 @@ def fit(
                 accuracy = judge()
         history.append(EpochRecord(loss=mean, seconds=seconds, validation_accuracy=accuracy))
         on_epoch(epoch, mean)
-    return Fit(history=tuple(history), peak_memory_bytes=memory.peak_bytes(), prepared=prepared)
+    return Fit(
+        history=tuple(history),
+        peak_memory_bytes=memory.peak_bytes(),
+        preparation_seconds=preparation,
+        prepared=prepared,
+    )
 
 
 def _prepare(
@@ -119,6 +128,10 @@ def _prepare(
     first = order.epochs[0][order.spans(0)[0]]
     x_BCHW, y_B = next(images.batches(first, len(first)))
     x, y = next(_parts(x_BCHW, y_B, micro_batch))
+    if execution == "graph" and len(y) < len(y_B):
+        # A graph writes every gradient to the same memory: a second part would overwrite the first.
+        fallback = "a CUDA graph cannot add up the gradients of parts"
+        return Prepared(forward=network, execution="eager", fallback=fallback), len(y)
     return prepare(network, x, execution, protocol.precision), len(y)
 
 

@@ -46,6 +46,9 @@ class AGFER(nn.Module):
     The product of two sigmoids lies in (0, 1), so the closing sigmoid keeps every gate in
     (0.5, 0.731): AGFER reweights features and never silences one.
 
+    Large maps on a CPU take a faster way (`cpu.py`), which can be differentiated once and not by
+    `torch.func`.
+
     Args:
         channels: Channels C of the input.
         classes: Classes m; the spatial path is m + 1 channels wide.

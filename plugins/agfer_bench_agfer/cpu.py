@@ -11,7 +11,7 @@ Shapes in names: B batch, C channels, H height, W width, P positions (H times W)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -106,25 +106,36 @@ class _Gate(torch.autograd.Function):
         x_BCHW, which_BC11, where_B1HW = ctx.saved_tensors
         to_x_BCHW = torch.empty_like(x_BCHW, memory_format=_memory_format(x_BCHW))
         to_which_BC11, to_where_B1HW = torch.zeros_like(which_BC11), torch.empty_like(where_B1HW)
-        for b, h in _pieces(x_BCHW):
+        pieces = list(_pieces(x_BCHW))
+        # Fresh memory is slow at first touch, so all pieces share what one needs.
+        spare = [torch.empty_like(to_x_BCHW[b, :, h]) for b, h in pieces[:1] for _ in range(2)]
+        for b, h in pieces:
+            out = to_x_BCHW[b, :, h]
             to_which, to_where_B1HW[b, :, h] = _gate_backward(
                 to_y_BCHW[b, :, h],
                 x_BCHW[b, :, h],
                 which_BC11[b],
                 where_B1HW[b, :, h],
-                out=to_x_BCHW[b, :, h],
+                out=out,
+                spare=[one[: out.shape[0], :, : out.shape[2]] for one in spare],
             )
             to_which_BC11[b] += to_which
         return to_x_BCHW, to_which_BC11, to_where_B1HW
 
 
 def _gate_backward(
-    to_y_BCHW: Tensor, x_BCHW: Tensor, which_BC11: Tensor, where_B1HW: Tensor, *, out: Tensor
+    to_y_BCHW: Tensor,
+    x_BCHW: Tensor,
+    which_BC11: Tensor,
+    where_B1HW: Tensor,
+    *,
+    out: Tensor,
+    spare: Sequence[Tensor],
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of which and where, of a piece; that of x goes to `out`."""
-    gate_BCHW = torch.mul(which_BC11, where_B1HW, out=torch.empty_like(out)).sigmoid_()
+    gate_BCHW = torch.mul(which_BC11, where_B1HW, out=spare[0]).sigmoid_()
     torch.mul(to_y_BCHW, gate_BCHW, out=out)
-    to_product_BCHW = torch.mul(out, x_BCHW, out=torch.empty_like(out))
+    to_product_BCHW = torch.mul(out, x_BCHW, out=spare[1])
     to_product_BCHW.addcmul_(to_product_BCHW, gate_BCHW, value=-1)  # times 1 - gate
     to_product_BCP = to_product_BCHW.flatten(2)
     to_which_BC1 = to_product_BCP @ where_B1HW.flatten(2).mT

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from agfer_bench.errors import UserError
+from agfer_bench.measure.device_memory import is_lost
 from agfer_bench.protocol import Protocol, load_preset
 from agfer_bench.seeds import generator, seeded
 from agfer_bench.training import execution
@@ -19,7 +20,6 @@ from agfer_bench.training.arithmetic import arithmetic, check_precision
 from agfer_bench.training.batches import BatchOrder, Normaliser
 from agfer_bench.training.execution import choose, prepare
 from agfer_bench.training.images import Images
-from agfer_bench.training.limits import is_lost
 from agfer_bench.training.loop import Fit, fit, predict
 from agfer_bench.training.loss import weighted_cross_entropy
 
@@ -205,6 +205,18 @@ def test_what_is_prepared_takes_the_batches_of_its_size(monkeypatch: pytest.Monk
     assert sizes == [8] + [8, 8] * 3, "a trial, and two full batches of 22 images in each epoch"
     expected = _fit(_network(), _protocol())
     assert [e.loss for e in done.history] == [e.loss for e in expected.history]
+
+
+def test_parts_go_past_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph's gradients lie in one place: a second part's would be added to themselves."""
+
+    def never(network: nn.Module, x: Tensor, precision: str) -> Callable[[Tensor], Tensor]:
+        raise AssertionError("captured")
+
+    monkeypatch.setitem(execution._MAKE, "graph", never)
+    done = _fit(_network(), _protocol(), execution="graph", micro_batch=3)
+    assert done.prepared.execution == "eager"
+    assert done.prepared.fallback == "a CUDA graph cannot add up the gradients of parts"
 
 
 def test_a_graph_without_a_gpu_falls_back() -> None:
