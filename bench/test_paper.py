@@ -17,12 +17,15 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from timm.models.vgg import vgg16
 
+from agfer_bench.catalogue import load_catalogue
 from agfer_bench.measure.peak import measure_peak
 from agfer_bench.measure.precision import exact_fp32
 from agfer_bench.measure.size import multiply_accumulates
+from agfer_bench.run.reporter import Silent
+from agfer_bench.run.speed import SpeedSettings, measure
 from bench.plain_training import PlainTraining, write_folder
 from bench.ratios import Report, interleaved, ratio
-from bench.workload import Workload, later_epochs
+from bench.workload import CLASSES, Workload, later_epochs
 
 PASSES = 3
 """A training step costs a forward pass and a backward one of twice its operations."""
@@ -146,3 +149,33 @@ def test_offline_against_timms_vgg16(
     if "timm compiled" in times:
         report.ratio("timm vgg16 compiled / base", times["timm compiled"], times["own"])
     assert bar is None or ratio(times, "timm", "own") >= bar
+
+
+def test_single_stream(
+    benchmark: BenchmarkFixture, report: Report, device: torch.device, tmp_path: Path
+) -> None:
+    """Agfer at 1,000 Hz tuned and within 10 % of base; medians of fresh processes within 3 %."""
+    gpu = device.type == "cuda"
+    catalogue = load_catalogue()
+    settings = SpeedSettings(
+        modules=tuple(catalogue.choose_modules("base,agfer")),
+        protocol=_work(device, 1, speed={} if gpu else {"repeats": 2, "seconds": 0.0}).protocol,
+        classes=CLASSES,
+        device=device,
+        compiled=gpu,
+        camera=None,
+        out=tmp_path,
+        largest_batch=1,
+    )
+    benchmark.group = "single stream, paper"
+    record, _ = benchmark.pedantic(measure, args=(settings, catalogue, Silent()), rounds=1)
+    base, agfer = (row.speed.modes["tuned"] for row in record.rows if row.speed)
+    within = [mode.repeatability or 0.0 for mode in (base, agfer)]
+    rate = report.ratio("agfer / 1,000 Hz", [agfer.hz], [1000], at_least=1 if gpu else None)
+    cost = report.ratio(
+        "agfer / base", [agfer.median_ms], [base.median_ms], at_most=1.1 if gpu else None
+    )
+    spread = report.ratio(
+        "medians of processes differ by", [max(within)], [1.0], at_most=0.03 if gpu else None
+    )
+    assert not gpu or (rate >= 1 and cost <= 1.1 and spread <= 0.03)

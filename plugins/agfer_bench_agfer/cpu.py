@@ -89,7 +89,9 @@ class _Gate(torch.autograd.Function):
 
     @staticmethod
     def forward(x_BCHW: Tensor, which_BC11: Tensor, where_B1HW: Tensor) -> Tensor:
-        y_BCHW = torch.empty_like(x_BCHW)
+        # A format and not the input's own strides: of a single image these may be such that the
+        # next layer takes the map for neither format and copies it.
+        y_BCHW = torch.empty_like(x_BCHW, memory_format=_memory_format(x_BCHW))
         for b, h in _pieces(x_BCHW):
             y = y_BCHW[b, :, h]
             torch.mul(which_BC11[b], where_B1HW[b, :, h], out=y)

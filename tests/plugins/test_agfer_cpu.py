@@ -114,6 +114,16 @@ def test_small_maps_take_the_plain_way(block: AGFER, monkeypatch: pytest.MonkeyP
     assert _taken(block, x)
 
 
+def test_a_single_image_comes_out_with_the_strides_of_its_format(block: AGFER) -> None:
+    """Layers after it go by the strides, the batch's too, and copy what looks like neither."""
+    for name, memory_format in FORMATS.items():
+        x = _map((1, 8, 6), name, torch.float32).detach()
+        x = x.as_strided(x.shape, (CHANNELS, *x.stride()[1:]))  # as convolutions may hand it on
+        assert x.is_contiguous(memory_format=memory_format)
+        expected = torch.empty(x.shape).contiguous(memory_format=memory_format)
+        assert block(x).stride() == expected.stride()
+
+
 def test_layouts_that_are_neither(block: AGFER) -> None:
     """Slices, transposes and expanded maps, as input and as the output's gradient."""
     block.double()
