@@ -19,7 +19,7 @@ PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
 OLD = [
     path
     for path in sorted(PUBLISHED.rglob("record.json"))
-    if json.loads(path.read_text()).get("schema_version") == 1
+    if "data" in (record := json.loads(path.read_text())) and record["schema_version"] == 1
 ]
 
 
