@@ -45,25 +45,3 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-
-
-@contextmanager
-def true_fp32(device: torch.device, *, benchmark: bool = False) -> Iterator[None]:
-    """Keep fp32 from being rounded to TF32, which cuDNN does by default, and cuBLAS in some images.
-
-    Args:
-        device: Where to compute.
-        benchmark: Whether cuDNN tries its kernels first.
-    """
-    if device.type != "cuda":
-        yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=benchmark, deterministic=False, allow_tf32=False
-        ):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from agfer_bench.seeds import true_fp32
 from agfer_bench.timings import Precision
 
 DTYPES: dict[Precision, torch.dtype] = {
@@ -34,31 +33,47 @@ def supports_tf32(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= _AMPERE
 
 
-def exact_fp32(device: torch.device) -> AbstractContextManager[None]:
-    """Keep fp32 as it is, as in training: nothing is rounded to TF32."""
-    return true_fp32(device)
-
-
 @contextmanager
-def rounded_fp32(device: torch.device) -> Iterator[None]:
-    """Let convolutions and matrix products round to TF32, and cuDNN try its kernels first."""
+def fp32_products(
+    device: torch.device, *, tf32: bool, benchmark: bool = False, deterministic: bool = False
+) -> Iterator[None]:
+    """Choose how a GPU multiplies fp32: exactly, or with factors rounded to TF32.
+
+    cuDNN rounds by default, and cuBLAS does in some images: then "fp32" would not be fp32.
+
+    Args:
+        device: Where to compute; a CPU is left alone.
+        tf32: Whether factors are rounded.
+        benchmark: Whether cuDNN tries its kernels first.
+        deterministic: Whether cuDNN takes deterministic kernels alone.
+    """
     if device.type != "cuda":
         yield
         return
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
     try:
         with torch.backends.cudnn.flags(
-            enabled=True, benchmark=True, deterministic=False, allow_tf32=True
+            enabled=True, benchmark=benchmark, deterministic=deterministic, allow_tf32=tf32
         ):
             yield
     finally:
         torch.set_float32_matmul_precision(before)
 
 
+def exact_fp32(device: torch.device) -> AbstractContextManager[None]:
+    """Keep fp32 as it is, as in training: nothing is rounded to TF32."""
+    return fp32_products(device, tf32=False)
+
+
+def rounded_fp32(device: torch.device) -> AbstractContextManager[None]:
+    """Let convolutions and matrix products round to TF32, and cuDNN try its kernels first."""
+    return fp32_products(device, tf32=True, benchmark=True)
+
+
 def searched_kernels(device: torch.device) -> AbstractContextManager[None]:
     """Let cuDNN try its kernels first; fp32 stays exact."""
-    return true_fp32(device, benchmark=True)
+    return fp32_products(device, tf32=False, benchmark=True)
 
 
 def tuned_settings(

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from agfer_bench.errors import UserError
-from agfer_bench.measure.precision import native_bf16, supports_tf32
+from agfer_bench.measure.precision import fp32_products, native_bf16, supports_tf32
 from agfer_bench.timings import Precision
 
 
@@ -41,8 +41,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
     """Choose deterministic kernels on CUDA where they exist, and TF32 only where it is asked for.
 
-    torch lets cuDNN round fp32 convolutions to TF32 by default: then "fp32" would not be fp32. CPU
-    kernels are deterministic.
+    CPU kernels are deterministic.
     """
     if device.type != "cuda":
         yield
@@ -51,14 +50,9 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
-    matmul = torch.get_float32_matmul_precision()
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     try:
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=precision == "tf32"
-        ):
+        with fp32_products(device, tf32=precision == "tf32", deterministic=True):
             yield
     finally:
-        torch.set_float32_matmul_precision(matmul)
         torch.use_deterministic_algorithms(before, warn_only=warns)
