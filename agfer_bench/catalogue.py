@@ -223,8 +223,8 @@ def _flatten(answers: list[Any]) -> list[Any]:
 
 def _ill_typed(spec: AttentionSpec | DatasetSpec) -> str | None:
     """Name a field of the wrong type; a plugin's author may not run a type checker."""
-    for name in ("name", "source", "summary"):
-        if not isinstance(getattr(spec, name), str):
+    for name in ("name", "source", "summary", "formula"):
+        if not isinstance(getattr(spec, name, ""), str):
             return f"its {name} is {getattr(spec, name)!r}, not text"
     return None
 

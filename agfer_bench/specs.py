@@ -68,6 +68,10 @@ class AttentionSpec:
     """Where the block is published: a DOI, an arXiv number or a URL."""
     summary: str
     """One line for listings."""
+    formula: str = ""
+    """Learnable parameters of one block, as an expression in Python: of C, H and W (the map), M
+    (classes), the block's options by name, and `max`, `min`, `ceil`, `log2`, say
+    ``2 * C * max(1, C // reduction)``. Shown to users and held against the count; may be empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,5 +23,6 @@ def attention_modules() -> Sequence[AttentionSpec]:
             build=build,
             source="arXiv:1409.1556",
             summary="VGG16 without attention (Simonyan & Zisserman 2014)",
+            formula="0",
         )
     ]

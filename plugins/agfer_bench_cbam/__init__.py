@@ -81,5 +81,7 @@ def attention_modules() -> Sequence[AttentionSpec]:
             build=build,
             source="arXiv:1807.06521",
             summary="CBAM (Woo et al. 2018) with two MLPs, as in Arabian et al. 2023",
+            formula="(1 if shared_mlp else 2) * (2 * C * max(1, C // reduction)"
+            " + max(1, C // reduction) + C) + 99",
         )
     ]

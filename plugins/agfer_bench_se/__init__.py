@@ -66,5 +66,6 @@ def attention_modules() -> Sequence[AttentionSpec]:
             build=build,
             source="arXiv:1709.01507",
             summary="Squeeze and excitation (Hu et al. 2018): a gate per channel",
+            formula="2 * C * max(1, C // reduction) + max(1, C // reduction) + C",
         )
     ]
