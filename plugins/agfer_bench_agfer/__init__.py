@@ -105,7 +105,7 @@ def attention_modules() -> Sequence[AttentionSpec]:
             build=build,
             source="doi:10.3390/app131810179",
             summary="AGFER (Arabian et al. 2023): channel and spatial gates, multiplied",
-            formula="(1 if shared_mlp else 2) * (2 * C * max(1, C // reduction)"
-            " + max(1, C // reduction) + C) + 99",
+            formula="2 * C * max(1, C // reduction) + max(1, C // reduction) + C"
+            " + 19 * (M + 1) + 1",
         )
     ]
