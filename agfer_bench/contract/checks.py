@@ -83,7 +83,7 @@ def _where(slot: Slot) -> str:
 
 
 def _joined(details: list[str]) -> str:
-    return ", ".join(dict.fromkeys(detail for detail in details if detail))
+    return " · ".join(dict.fromkeys(detail for detail in details if detail))
 
 
 BUILDS = Check(look=state.builds, says="is built")
@@ -106,20 +106,24 @@ REQUIRED = (
 """What a block must keep at every slot of the host."""
 
 INFORMATIONAL = (
-    Check(look=abilities.odd_maps, says="odd maps", required=False),
-    Check(look=abilities.non_square_maps, says="maps that are no squares", required=False),
-    Check(look=abilities.one_by_one_maps, says="1 × 1 maps", required=False),
-    Check(look=abilities.other_sizes, says="sizes it was not built for", required=False),
+    Check(look=abilities.odd_maps, says="takes odd maps", required=False),
+    Check(look=abilities.non_square_maps, says="takes maps that are no squares", required=False),
+    Check(look=abilities.one_by_one_maps, says="takes 1 × 1 maps", required=False),
+    Check(look=abilities.other_sizes, says="takes other sizes than its own", required=False),
     Check(look=abilities.batch_of_one, says="trains at batch 1", required=False),
-    Check(look=abilities.channels_last, says="channels last gives the same", required=False),
-    Check(look=compilers.export, says="torch.export", required=False, everywhere=False),
-    Check(look=compilers.compiles, says="torch.compile", required=False, everywhere=False),
-    Check(look=compilers.onnx, says="ONNX", required=False, everywhere=False),
-    Check(look=abilities.gates, says="damping (and gates)", required=False),
+    Check(look=abilities.channels_last, says="gives the same channels last", required=False),
+    Check(
+        look=compilers.export, says="goes through torch.export", required=False, everywhere=False
+    ),
+    Check(
+        look=compilers.compiles, says="goes through torch.compile", required=False, everywhere=False
+    ),
+    Check(look=compilers.onnx, says="goes into ONNX", required=False, everywhere=False),
+    Check(look=abilities.gates, says="damps by (gates 1–99 %)", required=False),
 )
 """What else a block can do: shown, and deciding nothing."""
 
-COMPILE = INFORMATIONAL[7]
+COMPILE = next(check for check in INFORMATIONAL if check.look is compilers.compiles)
 """The slowest check."""
 
 

@@ -1,6 +1,8 @@
 """Informational checks of what takes a block apart: export, compiler, ONNX.
 
-Each takes seconds, so it looks at one slot. Shapes in names: B batch, C channels, H height, W width.
+Each takes seconds, so it looks at one slot.
+
+Shapes in names: B batch, C channels, H height, W width.
 """
 
 from __future__ import annotations

@@ -50,7 +50,9 @@ def same_seed_same_weights(block: Block, slot: Slot) -> str:
         raise Broken("built twice, the blocks have other weights by name")
     for name, tensor in ours.items():
         if tensor.numel() and tensor.data_ptr() == theirs[name].data_ptr():
-            raise Broken(f"build returned {name} that it had returned before; it must make new ones")
+            raise Broken(
+                f"build returned {name} that it had returned before; it must make new ones"
+            )
         if not torch.equal(tensor, theirs[name]):
             raise Broken(f"built twice under one seed, {name} differs")
     return ""

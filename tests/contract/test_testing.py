@@ -1,0 +1,107 @@
+"""The contract as plugins' tests import it, in a project of a stranger."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agfer_bench.contract.checks import REQUIRED
+from agfer_bench.errors import UserError
+from agfer_bench.testing import parametrize_with_checks
+from tests.contract.broken import ChangesShape, Good, spec
+from tests.run.support import install
+
+BLOCK = """
+import torch
+from torch import nn
+from agfer_bench import AttentionSpec, hookimpl
+
+class Gate(nn.Module):
+    def __init__(self, channels, kernel):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
+        if kernel == 7:
+            self.forgotten = nn.Parameter(torch.ones(1))
+    def forward(self, x):
+        return x * torch.sigmoid(self.conv(x))
+
+def build(slot, *, kernel: int = 3):
+    return Gate(slot.channels, kernel)
+
+@hookimpl
+def attention_modules():
+    return [AttentionSpec(name="my-gate", build=build, source="arXiv:1", summary="A gate",
+                          formula="C * kernel ** 2 + C")]
+"""
+
+TEST = """
+from agfer_bench.testing import parametrize_with_checks
+
+@parametrize_with_checks({names})
+def test_contract(block, check):
+    check(block)
+"""
+
+
+def _pytest(site: Path, names: str) -> subprocess.CompletedProcess[str]:
+    (site / "test_it.py").write_text(TEST.format(names=names))
+    environment = os.environ | {"PYTHONPATH": str(site), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "test_it.py"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=site,
+        check=False,
+    )
+
+
+def test_a_strangers_project(tmp_path: Path) -> None:
+    install(tmp_path, "my-gate", BLOCK)
+    done = _pytest(tmp_path, '"my-gate", "my-gate:kernel=7"')
+    assert done.returncode == 1, done.stdout
+    for check in REQUIRED:
+        assert f"PASSED test_it.py::test_contract[my-gate-{check.name}]" in done.stdout
+    failed = "test_it.py::test_contract[my-gate:kernel=7-every_parameter_learns]"
+    assert f"FAILED {failed} - AssertionError: my-gate:kernel=7: stage 2 " in done.stdout
+    assert "no gradient in 8 draws at forgotten" in done.stdout
+    assert "2 failed" in done.stdout, "a parameter that is forgotten is not in the formula either"
+    assert "checks.py" not in done.stdout.replace("with_checks", ""), "no traceback of ours"
+
+    done = _pytest(tmp_path, '"my-gaet"')
+    assert done.returncode == 2
+    assert "unknown attention module 'my-gaet'; did you mean 'my-gate'?" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def _marks(*what: Any) -> Any:
+    def test(block: Any, check: Any) -> None:
+        check(block)
+
+    (mark,) = parametrize_with_checks(*what)(test).pytestmark
+    return mark
+
+
+def test_specs_need_not_be_installed() -> None:
+    mark = _marks(spec(Good, "C", name="good"), spec(ChangesShape, name="shape"))
+    assert len(mark.args[1]) == 2 * len(REQUIRED)
+    assert mark.kwargs["ids"][0] == "good-builds"
+    checks = {check.name: (block, check) for block, check in mark.args[1][len(REQUIRED) :]}
+    block, check = checks["keeps_shape"]
+    with pytest.raises(AssertionError, match=r"^shape: stage 2 .* changed the shape"):
+        check(block)
+    block, check = checks["formula"]
+    with pytest.raises(BaseException, match="no formula is declared") as caught:
+        check(block)
+    assert not isinstance(caught.value, AssertionError)
+
+
+def test_without_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    with pytest.raises(UserError, match="needs pytest"):
+        parametrize_with_checks("se")
