@@ -36,6 +36,7 @@ def evaluate(formula: str, slot: Slot, options: Mapping[str, Any]) -> int:
         value = eval(formula.strip(), names)
     except (Exception, SystemExit) as error:
         raise UserError(f"the formula {formula!r} does not evaluate: {describe(error)}") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value != int(value):
         raise UserError(f"the formula {formula!r} gives {value!r}, not a whole number")
     return int(value)

@@ -37,7 +37,8 @@ def check(
     from agfer_bench.contract.block import Block
     from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED
 
-    chosen = catalogue_with_notes().choose_modules(",".join(names))
+    with contextlib.redirect_stdout(sys.stderr):
+        chosen = catalogue_with_notes().choose_modules(",".join(names))
     checks: tuple[Check, ...] = REQUIRED
     if not quick:
         checks += tuple(c for c in INFORMATIONAL if not (no_compile and c is COMPILE))
@@ -80,7 +81,7 @@ def _checked(block: Block, checks: tuple[Check, ...], as_json: bool) -> Iterator
 
 def _next(steps: Iterator[Outcome], check: Check) -> Outcome:
     """Make the next check; a terminal shows which, since some take many seconds."""
-    # What a block prints goes to standard error: it must not stand amid the JSON.
+    # What a plugin prints goes to standard error: it must not stand amid the JSON.
     with (
         errors().status(f"{check.says} ...", spinner="line"),
         contextlib.redirect_stdout(sys.stderr),

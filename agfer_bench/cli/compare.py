@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,11 +33,13 @@ def compare(
     from agfer_bench.protocol import load_preset
     from agfer_bench.variants import describe_variant
 
-    chosen = catalogue_with_notes().choose_modules(",".join(names))
-    if len(chosen) < 2:
-        raise UserError("compare needs two modules that are not the same network; name one more")
-    slots = host_shape(load_preset("paper"), CLASSES).slots()
-    variants = [describe_variant(one, slots) for one in chosen]
+    # What a plugin prints goes to standard error: it must not stand amid the JSON.
+    with contextlib.redirect_stdout(sys.stderr):
+        chosen = catalogue_with_notes().choose_modules(",".join(names))
+        if len(chosen) < 2:
+            raise UserError("compare needs two modules that differ; name one more")
+        slots = host_shape(load_preset("paper"), CLASSES).slots()
+        variants = [describe_variant(one, slots) for one in chosen]
     if as_json:
         first, *others = variants
         diffs = {other.label: _diff(first, other) for other in others}
@@ -123,15 +127,15 @@ def _told(first: Variant, other: Variant) -> list[str]:
     if first.operations is None or other.operations is None:
         untraced = first if first.operations is None else other
         return [f"{untraced.label} {untraced.untraced}", *_operations(other)]
-    # The two lines of a file's name: the title has them.
-    return _diff(first, other)[2:] or ["the same operations"]
+    # Without the two lines of names, which the title has.
+    return (_diff(first, other) or [])[2:] or ["the same operations"]
 
 
-def _diff(first: Variant, other: Variant) -> list[str]:
+def _diff(first: Variant, other: Variant) -> list[str] | None:
     from agfer_bench.operations import differences
 
     if first.operations is None or other.operations is None:
-        return []
+        return None
     return differences(first.label, first.operations, other.label, other.operations)
 
 

@@ -206,7 +206,8 @@ class NotInOnnx(Good):
     """An operator that ONNX has no counterpart of."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) + torch.special.bessel_j0(x)
+        bessel: Tensor = torch.special.bessel_j0(x.detach().float())
+        return super().forward(x) + bessel.to(x)
 
 
 class Exits(Good):
@@ -214,10 +215,12 @@ class Exits(Good):
         raise SystemExit("that is all")
 
 
-def spec(build: Callable[..., Any], formula: str = "", name: str = "broken") -> AttentionSpec:
+def spec(build: Callable[..., Any], formula: str = "", name: str = "") -> AttentionSpec:
     """Return a spec of a class whose only argument is the slot, or of a function."""
 
     def made(slot: Slot) -> Any:
         return build(slot)
 
-    return AttentionSpec(name=name, build=made, source="", summary="", formula=formula)
+    return AttentionSpec(
+        name=name or build.__name__, build=made, source="", summary="", formula=formula
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from agfer_bench import AttentionSpec
 from agfer_bench.catalogue import OWN_DISTRIBUTION, load_catalogue
-from agfer_bench.contract import abilities, compilers
+from agfer_bench.contract import abilities
 from agfer_bench.contract.block import Block, paper_slots
 from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED, Check, outcomes
 from agfer_bench.contract.find import find_blocks
@@ -70,7 +70,9 @@ def _block(what: AttentionSpec) -> Block:
     return Block(chosen=block.chosen, slots=(SLOT,))
 
 
-@pytest.mark.parametrize(("name", "what", "said"), FAILING)
+@pytest.mark.parametrize(
+    ("name", "what", "said"), FAILING, ids=[f"{name}-{what.name}" for name, what, _ in FAILING]
+)
 def test_a_block_fails_one_check_and_keeps_the_others(
     name: str, what: AttentionSpec, said: str
 ) -> None:
@@ -130,7 +132,7 @@ def test_other_ways_of_failing() -> None:
         def forward(self, x: Tensor) -> Any:
             return x, x
 
-    assert "returned tuple, not a tensor" in detail("pickles", Pair)
+    assert "returned tuple, not a tensor" in detail("deterministic", Pair)
 
 
 def test_zero_initial_weights_and_dead_units_are_no_fault() -> None:
@@ -152,8 +154,8 @@ def test_zero_initial_weights_and_dead_units_are_no_fault() -> None:
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilers.shutil, "which", lambda name: None)
-    monkeypatch.setattr(compilers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     block = _block(spec(Good))
     for name, reason in (
         ("compiles", "no C++ compiler is installed"),
