@@ -53,9 +53,10 @@ def test_a_strangers_project(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TEST.format(names='"my-gate", "my-gate:forget=true"'))
     (tmp_path / "test_typo.py").write_text(TEST.format(names='"my-gaet"'))
     options = ("-q", "-rA", "-p", "no:cacheprovider", "--continue-on-collection-errors")
+    some = ("-k", "learns or keeps_shape or formula")
     environment = {"PYTHONPATH": str(tmp_path), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "test_it.py", "test_typo.py"],
+        [sys.executable, "-m", "pytest", *options, *some, "test_it.py", "test_typo.py"],
         capture_output=True,
         text=True,
         env=os.environ | environment,
@@ -63,8 +64,8 @@ def test_a_strangers_project(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1, done.stdout
-    for check in REQUIRED:
-        assert f"PASSED test_it.py::test_contract[my-gate-{check.name}]" in done.stdout
+    for check in ("every_parameter_learns", "keeps_shape", "formula"):
+        assert f"PASSED test_it.py::test_contract[my-gate-{check}]" in done.stdout
     failed = "test_it.py::test_contract[my-gate:forget=true-every_parameter_learns]"
     assert f"FAILED {failed} - AssertionError: my-gate:forget=true: stage 2 " in done.stdout
     assert "no gradient in 8 draws at forgotten" in done.stdout
@@ -80,6 +81,15 @@ def _marks(*what: Any) -> Any:
 
     (mark,) = parametrize_with_checks(*what)(test).pytestmark
     return mark
+
+
+def test_names_of_installed_blocks() -> None:
+    mark = _marks("se", "se:reduction=8")
+    names = [check.name for check in REQUIRED]
+    assert mark.kwargs["ids"] == [
+        *(f"se-{name}" for name in names),
+        *(f"se:reduction=8-{name}" for name in names),
+    ]
 
 
 def test_specs_need_not_be_installed() -> None:
