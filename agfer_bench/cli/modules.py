@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from agfer_bench.cli.check import check
+from agfer_bench.cli.compare import compare
 from agfer_bench.cli.console import show, show_json
 from agfer_bench.cli.listing import CLASSES, describe, modules_listing
 from agfer_bench.cli.options import JsonOption, catalogue_with_notes
@@ -27,6 +29,8 @@ app = typer.Typer(
     invoke_without_command=True,
     help="List attention blocks, or show one: `agfer-bench modules NAME`.",
 )
+app.command("check")(check)
+app.command("compare")(compare)
 
 
 @app.callback()
