@@ -29,7 +29,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare blocks: sizes, gates at initialisation, and operations against the first's."""
-    from agfer_bench.network.build import host_shape
+    from agfer_bench.network.build import slots_of
     from agfer_bench.protocol import load_preset
     from agfer_bench.variants import describe_variant
 
@@ -38,7 +38,7 @@ def compare(
         chosen = catalogue_with_notes().choose_modules(",".join(names))
         if len(chosen) < 2:
             raise UserError("compare needs two modules that differ; name one more")
-        slots = host_shape(load_preset("paper"), CLASSES).slots()
+        slots = slots_of(load_preset("paper"), CLASSES)
         variants = [describe_variant(one, slots) for one in chosen]
     if as_json:
         first, *others = variants

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from agfer_bench.catalogue import Chosen
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import UserError, describe
-from agfer_bench.network.build import CPU, build_block, host_shape
+from agfer_bench.network.build import CPU, build_block, slots_of
 from agfer_bench.protocol import load_preset
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec, Slot
@@ -41,7 +41,7 @@ class Skipped(unittest.SkipTest):
 
 def paper_slots() -> tuple[Slot, ...]:
     """Return the three slots of the paper's host."""
-    return tuple(host_shape(load_preset("paper"), CLASSES).slots())
+    return tuple(slots_of(load_preset("paper"), CLASSES))
 
 
 @dataclass(frozen=True, kw_only=True)
