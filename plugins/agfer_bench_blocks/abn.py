@@ -7,10 +7,10 @@ which is what teaches its map where to look. A block returns no loss, so here th
 the network's loss alone. The branch's classifier, which only that loss reaches, is left out.
 
 The branch begins with a copy of the network's last residual stage; here `depth` residual units of
-two 3x3 convolutions, one by default. The map is made of as many channels as there are classes, by a
-1x1 convolution as in the paper; the authors' implementation has 3x3 (`kernel=3`). It also normalises
-before the convolution to classes, which the normalisation after it makes idle; that is left out.
-Convolutions start from He's normal weights by fan-out, as theirs do.
+two 3x3 convolutions, one by default. The map is made of as many channels as there are classes, by
+a 1x1 convolution as in the paper; the authors' implementation has 3x3 (`kernel=3`). It also
+normalises before the convolution to classes, which the normalisation after it makes idle; that is
+left out. Convolutions start from He's normal weights by fan-out, as theirs do.
 
 Shapes in names: B batch, C channels, H height, W width.
 """
@@ -75,7 +75,8 @@ class ABN(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the input, each position scaled by a number in (1, 2)."""
-        return x_BCHW * (1 + self.where(x_BCHW))
+        map_B1HW: Tensor = self.where(x_BCHW)
+        return x_BCHW * (1 + map_B1HW)
 
 
 def build(slot: Slot, *, depth: int = 1, kernel: int = 1) -> nn.Module:

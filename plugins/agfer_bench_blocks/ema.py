@@ -50,8 +50,8 @@ class EMA(nn.Module):
         rows_NDH1 = torch.sigmoid(self.narrow(x_NDHW.mean(dim=3, keepdim=True)))
         columns_ND1W = torch.sigmoid(self.narrow(x_NDHW.mean(dim=2, keepdim=True)))
         narrow_NDHW = self.norm(x_NDHW * rows_NDH1 * columns_ND1W)
-        wide_NDHW = self.wide(x_NDHW)
-        weight_N1HW = (_by_channel(narrow_NDHW) * wide_NDHW).sum(dim=1, keepdim=True) + (
+        wide_NDHW: Tensor = self.wide(x_NDHW)
+        weight_N1HW: Tensor = (_by_channel(narrow_NDHW) * wide_NDHW).sum(dim=1, keepdim=True) + (
             _by_channel(wide_NDHW) * narrow_NDHW
         ).sum(dim=1, keepdim=True)
         y_NDHW = x_NDHW * torch.sigmoid(weight_N1HW)

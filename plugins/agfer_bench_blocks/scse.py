@@ -3,8 +3,8 @@
 Roy, Navab & Wachinger (2018), arXiv:1803.02579, section 2.
 
 The paper adds the two recalibrated maps; `combine=max` takes the larger element instead, which the
-authors' later work (arXiv:1808.08127) prefers. Biases, of which the paper says nothing, are there as
-in the authors' implementation.
+authors' later work (arXiv:1808.08127) prefers. Biases, of which the paper says nothing, are there
+as in the authors' implementation.
 
 Shapes in names: B batch, C channels, H height, W width.
 """
@@ -43,8 +43,8 @@ class SCSE(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the input, each element scaled by a number in (0, 2), or in (0, 1)."""
-        channel_BCHW = x_BCHW * self.which(x_BCHW.mean(dim=(2, 3), keepdim=True))
-        position_BCHW = x_BCHW * self.where(x_BCHW)
+        channel_BCHW: Tensor = x_BCHW * self.which(x_BCHW.mean(dim=(2, 3), keepdim=True))
+        position_BCHW: Tensor = x_BCHW * self.where(x_BCHW)
         if self.maximum:
             return torch.maximum(channel_BCHW, position_BCHW)
         return channel_BCHW + position_BCHW

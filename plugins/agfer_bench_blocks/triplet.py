@@ -50,7 +50,8 @@ class Triplet(nn.Module):
         gate_BC1W = self.gate_CW(_z_pool(x_BCHW, 2)).transpose(1, 2)
         gate_BCH1 = self.gate_HC(_z_pool(x_BCHW, 3).transpose(2, 3)).transpose(1, 3)
         gate_B1HW = self.gate_HW(_z_pool(x_BCHW, 1))
-        return x_BCHW * ((gate_BC1W + gate_BCH1 + gate_B1HW) / 3)
+        gate_BCHW: Tensor = (gate_BC1W + gate_BCH1 + gate_B1HW) / 3
+        return x_BCHW * gate_BCHW
 
 
 def build(slot: Slot, *, kernel: int = 7) -> nn.Module:

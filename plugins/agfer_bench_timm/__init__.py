@@ -6,7 +6,8 @@ rounds them, often to a multiple of eight, so `timm-se` is wider than `se` where
 
 Left out, as measured with timm 1.0.31 at (C, side) = (128, 112), (256, 56), (512, 28):
 
-- `sk` and `splat` normalise pooled features over the batch: they raise at batch 1.
+- `sk` normalises pooled features over the batch: it raises at batch 1 in training.
+- `splat` is a 3x3 convolution of its own, made to replace one and not to follow it.
 - `lambda` has weights of five dimensions, which cannot be moved to channels last.
 - `nl` keeps weights between all pairs of positions: 629 MB an image at side 112.
 - `halo` cuts the map into blocks of 8 x 8, which 28 is no multiple of.
@@ -27,7 +28,7 @@ from agfer_bench_timm import channel, spatial
 
 LEFT_OUT: dict[str, str] = {
     "sk": "raises at batch 1 in training: batch normalisation of pooled features",
-    "splat": "raises at batch 1 in training: batch normalisation of pooled features",
+    "splat": "is a 3x3 convolution of its own, made to replace one and not to follow it",
     "lambda": "has weights of five dimensions, which cannot be moved to channels last",
     "nl": "needs memory for all pairs of positions: 629 MB an image at 112 x 112",
     "halo": "needs sides that are multiples of its blocks of 8, which 28 is not",

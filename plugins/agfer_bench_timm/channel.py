@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from agfer_bench import AttentionSpec, Slot
+from agfer_bench import AttentionSpec, Slot, UserError
 from agfer_bench_timm.check import at_least, odd
 
 
@@ -19,7 +19,7 @@ def build_se(slot: Slot, *, reduction: int = 16, divisor: int = 8) -> nn.Module:
         reduction: At least 1: how much narrower the bottleneck is than the input.
         divisor: At least 1: the bottleneck's channels are rounded to a multiple of it.
     """
-    from timm.layers import SEModule
+    from timm.layers.squeeze_excite import SEModule
 
     at_least(1, "timm-se:reduction", reduction)
     at_least(1, "timm-se:divisor", divisor)
@@ -28,7 +28,7 @@ def build_se(slot: Slot, *, reduction: int = 16, divisor: int = 8) -> nn.Module:
 
 def build_ese(slot: Slot) -> nn.Module:
     """Build timm's EffectiveSEModule."""
-    from timm.layers import EffectiveSEModule
+    from timm.layers.squeeze_excite import EffectiveSEModule
 
     return EffectiveSEModule(slot.channels)
 
@@ -40,7 +40,7 @@ def build_eca(slot: Slot, *, kernel_size: int = 0) -> nn.Module:
         slot: Where the block goes.
         kernel_size: Channels that one gate looks at, odd; 0 to have it follow from all channels.
     """
-    from timm.layers import EcaModule
+    from timm.layers.eca import EcaModule
 
     if kernel_size == 0:
         return EcaModule(slot.channels)
@@ -55,7 +55,7 @@ def build_ecam(slot: Slot, *, reduction: int = 8) -> nn.Module:
         slot: Where the block goes.
         reduction: At least 1: the MLP has C / reduction channels, rounded to a multiple of 8.
     """
-    from timm.layers import EcaModule
+    from timm.layers.eca import EcaModule
 
     at_least(1, "timm-ecam:reduction", reduction)
     return EcaModule(slot.channels, rd_ratio=1 / reduction, use_mlp=True)
@@ -68,14 +68,14 @@ def build_ceca(slot: Slot, *, kernel_size: int = 0) -> nn.Module:
         slot: Where the block goes.
         kernel_size: Channels that one gate looks at, odd; 0 to have it follow from all channels.
     """
-    from timm.layers import CecaModule
+    from timm.layers.eca import CecaModule
 
     if kernel_size == 0:
         return CecaModule(slot.channels)
     odd("timm-ceca:kernel_size", kernel_size)
-    if kernel_size > slot.channels:
-        # The circle of channels cannot be gone round twice.
-        at_least(kernel_size, f"timm-ceca: with kernel_size={kernel_size} channels", slot.channels)
+    most = 2 * slot.channels + 1  # the circle of channels cannot be gone round twice
+    if kernel_size > most:
+        raise UserError(f"timm-ceca:kernel_size must be at most {most}, not {kernel_size}")
     return CecaModule(kernel_size=kernel_size)
 
 
@@ -86,7 +86,7 @@ def build_gc(slot: Slot, *, reduction: int = 8) -> nn.Module:
         slot: Where the block goes.
         reduction: At least 1: how much narrower the bottleneck is than the input.
     """
-    from timm.layers import GlobalContext
+    from timm.layers.global_context import GlobalContext
 
     at_least(1, "timm-gc:reduction", reduction)
     return GlobalContext(slot.channels, rd_ratio=1 / reduction)
@@ -99,7 +99,7 @@ def build_gca(slot: Slot, *, reduction: int = 8) -> nn.Module:
         slot: Where the block goes.
         reduction: At least 1: how much narrower the bottleneck is than the input.
     """
-    from timm.layers import GlobalContext
+    from timm.layers.global_context import GlobalContext
 
     at_least(1, "timm-gca:reduction", reduction)
     return GlobalContext(slot.channels, rd_ratio=1 / reduction, fuse_add=True, fuse_scale=False)
@@ -137,7 +137,7 @@ SPECS = [
         name="timm-eca",
         build=build_eca,
         source="arXiv:1910.03151",
-        summary="timm's efficient channel attention (Wang et al. 2020): a convolution over channels",
+        summary="timm's efficient channel attention (Wang et al. 2020): neighbouring channels",
         formula=_FIXED_KERNEL,
     ),
     AttentionSpec(

@@ -61,7 +61,7 @@ def build_coord(slot: Slot, *, reduction: int = 16) -> nn.Module:
         reduction: At least 1: the bottleneck has 2/3 of C / reduction channels, rounded to a
             multiple of 8.
     """
-    from timm.layers import CoordAttn
+    from timm.layers.coord_attn import CoordAttn
 
     at_least(1, "timm-coord:reduction", reduction)
     return CoordAttn(slot.channels, rd_ratio=1 / reduction)
@@ -75,7 +75,7 @@ def build_scoord(slot: Slot, *, reduction: int = 4) -> nn.Module:
         reduction: At least 1: the bottleneck has 2/3 of C / reduction channels, rounded to a
             multiple of 8.
     """
-    from timm.layers import SimpleCoordAttn
+    from timm.layers.coord_attn import SimpleCoordAttn
 
     at_least(1, "timm-scoord:reduction", reduction)
     return SimpleCoordAttn(slot.channels, rd_ratio=1 / reduction)
@@ -88,7 +88,7 @@ def build_ela(slot: Slot, *, kernel_size: int = 7) -> nn.Module:
         slot: Where the block goes.
         kernel_size: Rows or columns that one gate looks at, odd.
     """
-    from timm.layers import EfficientLocalAttn
+    from timm.layers.coord_attn import EfficientLocalAttn
 
     odd("timm-ela:kernel_size", kernel_size)
     return EfficientLocalAttn(slot.channels, kernel_size=kernel_size)
@@ -101,7 +101,7 @@ def build_strip(slot: Slot, *, kernel_size: int = 3) -> nn.Module:
         slot: Where the block goes.
         kernel_size: Rows or columns that one gate looks at, odd.
     """
-    from timm.layers import StripAttn
+    from timm.layers.coord_attn import StripAttn
 
     odd("timm-strip:kernel_size", kernel_size)
     return StripAttn(slot.channels, kernel_size=kernel_size)
@@ -125,7 +125,7 @@ def build_bat(
             of 8.
         drop_rate: Share of channels dropped from what is added, in training.
     """
-    from timm.layers import BatNonLocalAttn
+    from timm.layers.non_local_attn import BatNonLocalAttn
 
     at_least(1, "timm-bat:block_size", block_size)
     at_least(1, "timm-bat:groups", groups)
