@@ -55,7 +55,8 @@ class EMA(nn.Module):
             _by_channel(wide_NDHW) * narrow_NDHW
         ).sum(dim=1, keepdim=True)
         y_NDHW = x_NDHW * torch.sigmoid(weight_N1HW)
-        return y_NDHW.unflatten(0, (-1, self.groups)).flatten(1, 2)
+        y_BCHW: Tensor = y_NDHW.unflatten(0, (-1, self.groups)).flatten(1, 2)
+        return y_BCHW
 
 
 def build(slot: Slot, *, groups: int = 32) -> nn.Module:

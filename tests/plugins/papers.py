@@ -60,7 +60,9 @@ def cbam_original(x: Array, w: Weights) -> Array:
 
     channel: Array = x * expit(mlp(x.mean((1, 2))) + mlp(x.max((1, 2))))[:, None, None]
     pooled = np.stack([channel.max(0), channel.mean(0)])
-    return channel * expit(normalise(convolve(pooled, w["where.0.weight"]), w, "where.1"))
+    gate: Array = expit(normalise(convolve(pooled, w["where.0.weight"]), w, "where.1"))
+    y: Array = channel * gate
+    return y
 
 
 def bam(x: Array, w: Weights) -> Array:
@@ -78,7 +80,8 @@ def scse(x: Array, w: Weights) -> Array:
     """Roy et al. 2018, section 2: the sum of cSE and sSE."""
     channel = expit(dense(relu(dense(x.mean((1, 2)), w, "which.0")), w, "which.2"))
     position = expit(np.einsum("c,chw->hw", w["where.0.weight"][0, :, 0, 0], x) + w["where.0.bias"])
-    return np.einsum("c,chw->chw", channel, x) + np.einsum("hw,chw->chw", position, x)
+    y: Array = np.einsum("c,chw->chw", channel, x) + np.einsum("hw,chw->chw", position, x)
+    return y
 
 
 def simam(x: Array, w: Weights) -> Array:
@@ -142,7 +145,8 @@ def gct(x: Array, w: Weights) -> Array:
     norms = [np.sqrt((plane**2).sum() + 1e-5) for plane in x]
     s = alpha * np.array(norms)
     share = np.sqrt(len(s)) * s / np.sqrt((s**2).sum() + len(s) * 1e-5)
-    return x * (1 + np.tanh(gamma * share + beta))[:, None, None]
+    gate: Array = 1 + np.tanh(gamma * share + beta)
+    return x * gate[:, None, None]
 
 
 def _windows(x_CHW: Array, side: int) -> Array:

@@ -287,8 +287,6 @@ def test_batch_norm_is_torchs_but_for_a_single_value() -> None:
         ("triplet", {"kernel": -3}, "triplet:kernel must be an odd number"),
     ],
 )
-def test_options_out_of_range_are_refused(
-    name: str, options: dict[str, Any], message: str
-) -> None:
+def test_options_out_of_range_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         _build(name, **options)
