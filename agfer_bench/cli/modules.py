@@ -9,6 +9,7 @@ import typer.core
 
 from agfer_bench.cli.console import show, show_json
 from agfer_bench.cli.listing import CLASSES, describe, modules_listing
+from agfer_bench.cli.new_module import new_module
 from agfer_bench.cli.options import JsonOption, catalogue_with_notes
 from agfer_bench.errors import UserError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     invoke_without_command=True,
     help="List attention blocks, or show one: `agfer-bench modules NAME`.",
 )
+app.command("new")(new_module)
 
 
 @app.callback()
