@@ -17,6 +17,7 @@ import pluggy
 from agfer_bench import hookspecs
 from agfer_bench.errors import UserError, describe
 from agfer_bench.options import (
+    RESIDUAL,
     Choice,
     Option,
     label,
@@ -193,7 +194,7 @@ def _load(point: EntryPoint, catalogue: Catalogue) -> None:
                 problem(f"the name {spec.name!r} is taken by {taken[spec.name].distribution}")
             else:
                 try:
-                    options = options_of(function(spec))
+                    options = _options_of(spec, function(spec))
                 except UserError as error:
                     problem(f"{spec.name}: {error}")
                     continue
@@ -209,6 +210,17 @@ def _load(point: EntryPoint, catalogue: Catalogue) -> None:
     collect(manager.hook.face_datasets, DatasetSpec, catalogue.datasets, lambda s: s.read)
     if manager.hook.run_finished.get_hookimpls():
         catalogue.listeners.append((distribution, manager.hook.run_finished))
+
+
+def _options_of(
+    spec: AttentionSpec | DatasetSpec, function: Callable[..., Any]
+) -> tuple[Option, ...]:
+    options = options_of(function)
+    if not isinstance(spec, AttentionSpec):
+        return options
+    if any(option.name == RESIDUAL for option in options):
+        raise UserError(f"the option {RESIDUAL!r} is the harness's own; give yours another name")
+    return (*options, Option(name=RESIDUAL, annotation=bool, default=False))
 
 
 def _flatten(answers: list[Any]) -> list[Any]:

@@ -18,6 +18,10 @@ from typing import Any
 
 from agfer_bench.errors import UserError
 
+RESIDUAL = "residual"
+"""An option of every attention block, which the harness sees to: x + block(x) in place of block(x).
+"""
+
 _TEXT = re.compile(r"(?P<name>[^:=]+)(?P<options>(?::[^:=]+=[^:=]*)*)(?:=(?P<folder>.*))?", re.S)
 
 

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from agfer_bench.errors import UserError
 from agfer_bench.options import nearest
 
 PRESETS = ("quick", "paper")
+
+VGG16: Final = "vgg16"
+"""The paper's host."""
+
+SCRATCH: Final = "none"
+"""Stands for no pretrained weights."""
 
 
 class SpeedProtocol(BaseModel):
@@ -51,6 +58,18 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+def _numbers(value: Any) -> Any:
+    """Read `2,3,4` as numbers: `--set slots=2,3` is text."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _typed(value: Any) -> str:
+    """Write a setting's value as users type it."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return re.sub(r"(sha256:[0-9a-f]{8})[0-9a-f]+", r"\1…", str(value))
+
+
 class Protocol(BaseModel):
     """Every setting that can move a number. Frozen and validated; unknown settings are errors."""
 
@@ -68,16 +87,28 @@ class Protocol(BaseModel):
     folds: int = Field(default=5, ge=2)
     """Number of folds."""
 
+    host: str = Field(default="vgg16", pattern=r"^(vgg16|timm:[a-z0-9_]+)$")
+    """The network that blocks are put into: `vgg16` (the paper's), or `timm:NAME`, any backbone of
+    timm whose stages give maps."""
+    slots: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers)] = (2, 3, 4)
+    """Stages of the host, counted from 1, that a block closes."""
     stride: Annotated[Literal[16, 32], BeforeValidator(_whole)] = 16
-    """Overall stride of the host: 16 without the last pool (the paper's), 32 with it."""
+    """Overall stride of VGG16: 16 without the last pool (the paper's), 32 with it. Other hosts have
+    their own, and 16 here."""
     width: float = Field(default=1.0, gt=0, le=4)
-    """Factor on the host's channels and fully connected units."""
+    """Factor on VGG16's channels and fully connected units; other hosts have 1."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Dropout after each of the first two fully connected layers."""
-    initialisation: Literal["glorot", "he"] = "glorot"
-    """Initial weights of the host."""
-    normalisation: Literal["zero-centre", "standardise"] = "zero-centre"
-    """Pixels 0..255 less the training fold's channel means, or also divided by its deviations."""
+    """Dropout after each of VGG16's first two fully connected layers; before the classifier of
+    other hosts."""
+    initialisation: Literal["glorot", "he", "own"] = "glorot"
+    """Initial weights of the host; `own` leaves those that timm gives its networks."""
+    pretrained: str = Field(default=SCRATCH, pattern=r"^(none|.+@sha256:[0-9a-f]{64})$")
+    """Weights that the host starts from in place of random ones: `none`, or where they are from and
+    the hash of their values. VGG16 takes its convolutions from them, at width 1; other hosts all
+    but the classifier."""
+    normalisation: Literal["zero-centre", "standardise", "pretrained"] = "zero-centre"
+    """Pixels 0..255 less the training fold's channel means, or also divided by its deviations; or
+    as the pretrained weights want them."""
 
     guidance: bool = True
     """Whether the mask is laid over the input while training (section 2.3)."""
@@ -119,6 +150,25 @@ class Protocol(BaseModel):
     speed: SpeedProtocol = SpeedProtocol()
     """How inference is timed."""
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if list(self.slots) != sorted(set(self.slots)) or not self.slots:
+            raise ValueError("slots are one stage or more, in rising order")
+        if self.host == VGG16:
+            if self.initialisation == "own":
+                raise ValueError("initialisation=own: VGG16 has none of its own; glorot or he")
+            if self.pretrained != SCRATCH and self.width != 1:
+                raise ValueError(
+                    f"pretrained weights are of width 1, not {self.width:g}: add --width 1"
+                )
+        elif self.width != 1 or self.stride != 16:
+            raise ValueError(
+                "width and stride are settings of vgg16; other hosts have width=1 and stride=16"
+            )
+        if self.normalisation == "pretrained" and self.pretrained == SCRATCH:
+            raise ValueError("normalisation=pretrained needs pretrained weights: --pretrained")
+        return self
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of every setting that moves a trained network's numbers."""
@@ -135,13 +185,28 @@ class Protocol(BaseModel):
             if name not in _MOVES_NOTHING and value != getattr(origin, name)
         }
 
+    def told_changes(self, without: Container[str] = ()) -> str:
+        """Return the changes as users type them, but for some; a hash by its beginning."""
+        changes = {name: value for name, value in self.changes().items() if name not in without}
+        return ", ".join(f"{name}={_typed(value)}" for name, value in changes.items())
+
     def with_settings(self, settings: Mapping[str, Any]) -> Protocol:
         """Return a copy with some settings changed, validated.
 
         Raises:
             UserError: A setting is unknown or its value is not allowed.
         """
-        return build_protocol({**self.model_dump(), **settings}, where="protocol")
+        return build_protocol(
+            {**self.model_dump(), **implied(settings), **settings}, where="protocol"
+        )
+
+
+def implied(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a change of host brings with it, where a preset was made for VGG16."""
+    host = settings.get("host")
+    if host is None or host == VGG16:
+        return {}
+    return {"width": 1.0, "stride": 16, "initialisation": "own"}
 
 
 def fingerprint(content: Any) -> str:
@@ -179,7 +244,7 @@ def load_protocol(path: Path) -> Protocol:
         base = load_preset(str(settings["preset"])).model_dump()
         if isinstance(settings.get("speed"), dict):
             settings["speed"] = {**base["speed"], **settings["speed"]}
-    return build_protocol({**base, **settings}, where=f"protocol {path}")
+    return build_protocol({**base, **implied(settings), **settings}, where=f"protocol {path}")
 
 
 def build_protocol(settings: Mapping[str, Any], *, where: str) -> Protocol:
@@ -200,6 +265,8 @@ def build_protocol(settings: Mapping[str, Any], *, where: str) -> Protocol:
 
 def _complaint(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])
+    if not name:
+        return str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         known = SpeedProtocol if name.startswith("speed.") else Protocol
         return f"unknown setting {name!r}{nearest(name.split('.')[-1], known.model_fields)}"

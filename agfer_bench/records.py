@@ -82,9 +82,10 @@ class FoldRecord(Record):
     class_weights: tuple[float, ...] | None
     """Equation 2, from the training fold; None where the loss is not weighted."""
     channel_mean: tuple[float, float, float]
-    """Mean of red, green and blue over the training fold, 0..255."""
+    """Mean of red, green and blue that the input was normalised with, 0..255: over the training
+    fold, or, with `normalisation=pretrained`, that of the weights."""
     channel_std: tuple[float, float, float]
-    """Standard deviation of red, green and blue over the training fold, 0..255."""
+    """Standard deviation of red, green and blue, likewise."""
     history: tuple[EpochRecord, ...]
     """Every epoch, in order."""
     peak_memory_bytes: int

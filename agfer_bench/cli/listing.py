@@ -124,7 +124,7 @@ def describe(chosen: Chosen[AttentionSpec]) -> dict[str, Any]:
 def _slots(chosen: Chosen[AttentionSpec]) -> list[dict[str, Any]]:
     """Build the block for each slot of the paper's host, and count its parameters."""
     from agfer_bench.measure.size import parameters
-    from agfer_bench.network.build import build_block, host_shape
+    from agfer_bench.network.build import build_block, slots_of
     from agfer_bench.protocol import load_preset
 
     return [
@@ -135,5 +135,5 @@ def _slots(chosen: Chosen[AttentionSpec]) -> list[dict[str, Any]]:
             "width": slot.width,
             "parameters": parameters(build_block(chosen, slot)),
         }
-        for slot in host_shape(load_preset("paper"), CLASSES).slots()
+        for slot in slots_of(load_preset("paper"), CLASSES)
     ]

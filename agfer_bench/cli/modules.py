@@ -43,15 +43,20 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from agfer_bench.options import RESIDUAL
+
     table = Table(title="Attention modules", title_justify="left")
     for column in ("Name", "What", "Source", "Distribution", "Options", "Params in VGG16"):
         table.add_column(column, justify="right" if column.startswith("Params") else "left")
     for one in listing["modules"]:
-        options = ", ".join(f"{o['name']}={o['default']}" for o in one["options"])
+        options = ", ".join(
+            f"{o['name']}={o['default']}" for o in one["options"] if o["name"] != RESIDUAL
+        )
         cells = (one["name"], one["summary"], one["source"])
         distribution = f"{one['distribution']} {one['version']}"
         table.add_row(*map(Text, (*cells, distribution, options, _parameters(one))))
     show(table)
+    show(Text("Every attention block also takes residual=true: x + block(x)."))
 
 
 @app.command("show")

@@ -137,6 +137,35 @@ StrideOption = Annotated[
 WidthOption = Annotated[
     float | None, typer.Option(help="Factor on the host's width.", rich_help_panel=PROTOCOL)
 ]
+HostOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The network that blocks are put into: `vgg16` (the paper's), or any backbone of timm "
+        "as `timm:NAME`, say `timm:resnet18`.",
+        rich_help_panel=PROTOCOL,
+        show_default=False,
+    ),
+]
+SlotsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...",
+        help="Stages of the host, counted from 1, that a block closes. Default: 2,3,4.",
+        rich_help_panel=PROTOCOL,
+        show_default=False,
+    ),
+]
+PretrainedOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="timm|FILE",
+        help="Start from pretrained weights, with their own input normalisation: VGG16's "
+        "convolutions (at --width 1), or all of a timm host but the classifier.",
+        rich_help_panel=PROTOCOL,
+        show_default=False,
+    ),
+]
 MODULES = "agfer,se,cbam"
 ModulesOption = Annotated[
     str,
@@ -298,6 +327,8 @@ def build_settings(
     micro_batch: int | None,
     out: Path,
     fresh: bool,
+    pretrained: str | None = None,
+    own_input: bool = True,
 ) -> RunSettings:
     """Resolve all that a run needs; `base` is added to the modules and comes first.
 
@@ -310,8 +341,12 @@ def build_settings(
     )
     check_out(out)
 
+    from agfer_bench.network.build import find_pretrained
     from agfer_bench.run.runner import RunSettings
 
+    protocol, weights = find_pretrained(
+        protocol, pretrained, cache_folder(cache), own_input=own_input
+    )
     where = prepare_device(device, threads)
     if threads is None and jobs > 1 and where.type == "cpu":
         prepare_device(device, max(1, cores() // jobs))
@@ -330,6 +365,7 @@ def build_settings(
         out=out,
         fresh=fresh,
         jobs=jobs,
+        pretrained=weights,
     )
 
 

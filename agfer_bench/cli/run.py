@@ -35,6 +35,9 @@ def run(
         float | None, typer.Option(help="Constant learning rate.", rich_help_panel=o.PROTOCOL)
     ] = None,
     image_size: o.ImageSizeOption = None,
+    host: o.HostOption = None,
+    slots: o.SlotsOption = None,
+    pretrained: o.PretrainedOption = None,
     stride: o.StrideOption = None,
     width: o.WidthOption = None,
     guidance: Annotated[
@@ -73,6 +76,8 @@ def run(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "image_size": image_size,
+        "host": host,
+        "slots": slots,
         "stride": stride,
         "width": width,
         "guidance": guidance,
@@ -97,6 +102,8 @@ def run(
         micro_batch=micro_batch,
         out=out,
         fresh=fresh,
+        pretrained=pretrained,
+        own_input=not any(text.startswith("normalisation=") for text in settings or ()),
     )
     from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.runner import run as run_all

@@ -19,6 +19,8 @@ def speed(
     protocol_file: o.ProtocolOption = None,
     settings: o.SetOption = None,
     image_size: o.ImageSizeOption = None,
+    host: o.HostOption = None,
+    slots: o.SlotsOption = None,
     stride: o.StrideOption = None,
     width: o.WidthOption = None,
     repeats: Annotated[
@@ -65,6 +67,8 @@ def speed(
     """
     flags = {
         "image_size": image_size,
+        "host": host,
+        "slots": slots,
         "stride": stride,
         "width": width,
         "speed.repeats": repeats,

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from agfer_bench.measure.execution import Bound, Forward, bind
 from agfer_bench.measure.precision import DTYPES, exact_fp32
 from agfer_bench.network.build import Network
+from agfer_bench.network.vgg16 import Vgg16
 from agfer_bench.record import MemoryFormat
 from agfer_bench.timings import Execution, Precision, Trial
 
@@ -86,28 +88,29 @@ class Recast:
     """Makes copies of networks in other types and layouts; networks of one host share its copy."""
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[int, torch.dtype, MemoryFormat], tuple[nn.Module, nn.Module]] = {}
+        self._copies: dict[tuple[int, torch.dtype, MemoryFormat], nn.Module] = {}
         self._kept: list[nn.Module] = []
 
     def __call__(self, network: Network, way: Way) -> Network:
         """Return a network with weights in the way's type and layout; the blocks are copied."""
         host, dtype = network.host, DTYPES[way.precision]
-        key = (id(host.stages), dtype, way.memory_format)
-        if key not in self._parts:
-            self._kept.append(host.stages)  # while it lives its id is not given to another
-            self._parts[key] = self._copied(host.stages, host.head, dtype, way.memory_format)
-        stages, head = self._parts[key]
-        memo = {id(host.stages): stages, id(host.head): head}
+        memo: dict[int, Any] = {}
+        if isinstance(host, Vgg16):  # other hosts' layers know their own blocks
+            memo = {id(part): self._copied(part, way) for part in host.own_layers()}
         clone = copy.deepcopy(host, memo).to(dtype)
         guidance = copy.deepcopy(network.guidance)
         return Network(guidance, clone, way.memory_format).eval()
 
-    @staticmethod
-    def _copied(
-        stages: nn.Module, head: nn.Module, dtype: torch.dtype, memory_format: MemoryFormat
-    ) -> tuple[nn.Module, nn.Module]:
+    def _copied(self, part: nn.Module, way: Way) -> nn.Module:
+        dtype = DTYPES[way.precision]
+        flat = isinstance(part, nn.Sequential)  # the head reads vectors: no layout of maps
+        memory_format: MemoryFormat = "channels_last" if flat else way.memory_format
         if dtype == torch.float32 and memory_format == "channels_last":
-            return stages, head
-        copied = copy.deepcopy(stages).to(dtype)
-        copied.to(memory_format=_FORMATS[memory_format])
-        return copied, (head if dtype == torch.float32 else copy.deepcopy(head).to(dtype))
+            return part
+        key = (id(part), dtype, memory_format)
+        if key not in self._copies:
+            self._kept.append(part)  # while it lives its id is not given to another
+            self._copies[key] = copy.deepcopy(part).to(dtype)
+            if not flat:
+                self._copies[key].to(memory_format=_FORMATS[memory_format])
+        return self._copies[key]

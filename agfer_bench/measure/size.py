@@ -10,6 +10,7 @@ from torch.fx import GraphModule, Node, Tracer
 from torch.utils.flop_counter import FlopCounterMode
 
 from agfer_bench.network.build import Network
+from agfer_bench.network.vgg16 import Vgg16
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import SizeRecord
 
@@ -67,13 +68,17 @@ def multiply_accumulates(network: nn.Module, image_size: int) -> int:
 
 
 def layers(network: Network) -> int | None:
-    """Count a network's layers as the paper does, or return None where a block cannot be traced.
+    """Count a network's layers as the paper does.
+
+    None where a block cannot be traced, and for hosts other than VGG16: nobody has counted them so.
 
     VGG16 has 41 layers in MATLAB's count, pools, ReLUs, dropouts, input, softmax and output
     included; without the last pool 40. Each block adds its compute nodes and the guidance one:
     80 with AGFER, 92 with CBAM (Arabian et al. 2023, section 4).
     """
     host = network.host
+    if not isinstance(host, Vgg16):
+        return None
     own = [*host.stages.modules(), *host.pools, *host.head]
     kinds = nn.Conv2d | nn.ReLU | nn.MaxPool2d | nn.Linear | nn.Dropout
     total = _INPUT_SOFTMAX_OUTPUT + sum(isinstance(layer, kinds) for layer in own)

@@ -7,6 +7,7 @@ does wrong is raised as an error that names its distribution.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,14 @@ from torch import Tensor, nn
 from agfer_bench.catalogue import Chosen
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.network.guidance import Guidance
-from agfer_bench.network.host import Host, HostShape, build_host
+from agfer_bench.network.host import Host
 from agfer_bench.network.initialise import initialise
-from agfer_bench.protocol import Protocol
+from agfer_bench.network.pretrained import Pretrained, keep_weights, settle
+from agfer_bench.network.residual import Residual
+from agfer_bench.network.timm_host import PREFIX, TimmHost, trace_slots
+from agfer_bench.network.vgg16 import Vgg16, Vgg16Shape
+from agfer_bench.options import RESIDUAL
+from agfer_bench.protocol import SCRATCH, VGG16, Protocol
 from agfer_bench.records import MemoryFormat
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec, Slot
@@ -47,7 +53,7 @@ class Network(nn.Module):
         self.host = host
         self.memory_format = memory_format
         self._format = _FORMATS[memory_format]
-        host.stages.to(memory_format=self._format)
+        host.lay_out(self._format)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return logits of shape (B, M)."""
@@ -58,15 +64,56 @@ class Network(nn.Module):
         return logits_BM
 
 
-def host_shape(protocol: Protocol, classes: int) -> HostShape:
-    """Return the host's layers and sizes under a protocol."""
-    return HostShape(
+def slots_of(protocol: Protocol, classes: int) -> list[Slot]:
+    """Return the slots of the protocol's host, in the order of the stages.
+
+    Raises:
+        UserError: The host has no such stage, or cannot take images of that size.
+    """
+    name = timm_name(protocol)
+    if name is None:
+        return vgg16_shape(protocol, classes).slots()
+    slots = trace_slots(
+        name, image_size=protocol.image_size, classes=classes, block_stages=protocol.slots
+    )
+    return list(slots)
+
+
+def timm_name(protocol: Protocol) -> str | None:
+    """Return the name of the timm architecture that is the host; None for VGG16."""
+    return protocol.host.removeprefix(PREFIX) if protocol.host.startswith(PREFIX) else None
+
+
+def vgg16_shape(protocol: Protocol, classes: int) -> Vgg16Shape:
+    """Return the layers and sizes of VGG16 under a protocol."""
+    return Vgg16Shape(
         image_size=protocol.image_size,
         stride=protocol.stride,
         width=protocol.width,
         classes=classes,
         dropout=protocol.dropout,
+        block_stages=protocol.slots,
     )
+
+
+def build_host(
+    protocol: Protocol, classes: int, fold: int, pretrained: Pretrained | None = None
+) -> Host:
+    """Build the host without blocks, with the initial weights of one fold.
+
+    They depend on seed and fold alone, so that all modules start from the same.
+
+    Raises:
+        UserError: timm has no such architecture, or the pretrained weights are gone.
+    """
+    random = generator(protocol.seed, "host", fold)
+    with seeded(CPU, derive_seed(protocol.seed, "host", fold)):
+        host = _bare_host(protocol, classes)
+    if protocol.initialisation != "own":
+        initialise(host, protocol.initialisation, random)
+    if pretrained is not None:
+        pretrained.load_into(host)
+    return host
 
 
 def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
@@ -77,8 +124,10 @@ def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
         PluginError: The plugin raised anything else, or returned something that is no module.
     """
     name = chosen.label
+    values = dict(chosen.values)
+    residual = values.pop(RESIDUAL, False)
     try:
-        block: Any = chosen.entry.spec.build(slot, **chosen.values)
+        block: Any = chosen.entry.spec.build(slot, **values)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
@@ -91,7 +140,47 @@ def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
             chosen.entry.distribution,
             f"{name}: build returned {type(block).__name__}, not a torch.nn.Module",
         )
-    return block
+    return Residual(block) if residual else block
+
+
+def _bare_host(protocol: Protocol, classes: int) -> Host:
+    """Build the host as it comes: VGG16's weights are undefined, timm's are as timm draws them."""
+    name = timm_name(protocol)
+    if name is None:
+        return Vgg16(vgg16_shape(protocol, classes), {})
+    return TimmHost(name, classes=classes, dropout=protocol.dropout, block_stages=protocol.slots)
+
+
+def find_pretrained(
+    protocol: Protocol, choice: str | None, cache: Path, *, own_input: bool
+) -> tuple[Protocol, Pretrained | None]:
+    """Find the pretrained weights, and return the protocol that names them.
+
+    Args:
+        protocol: Names the host.
+        choice: `timm`, a file, or None for no such weights.
+        cache: Where they are kept.
+        own_input: Whether the input is normalised as the weights want it.
+
+    Raises:
+        UserError: They cannot be had, do not fit the host, or are not those of the protocol.
+    """
+    if choice is None:
+        if protocol.pretrained != SCRATCH:
+            raise UserError(
+                f"the protocol starts from {protocol.pretrained[:40]}…; give it with --pretrained"
+            )
+        return protocol, None
+    name = timm_name(protocol)
+    if name is None and protocol.width != 1:
+        raise UserError(
+            f"--pretrained: the weights are of width 1 and the host of {protocol.width:g}; "
+            "add --width 1"
+        )
+    with torch.device("meta" if name is None else "cpu"):  # of VGG16 the shapes are enough
+        host = _bare_host(protocol, classes=2)
+    found = keep_weights(choice, name or VGG16, host, cache)
+    return settle(protocol, found, own_input=own_input), found
 
 
 def build_network(
@@ -102,26 +191,31 @@ def build_network(
     mask: NDArray[np.bool_],
     fold: int,
     memory_format: MemoryFormat = "channels_last",
+    pretrained: Pretrained | None = None,
 ) -> Network:
     """Build a network on the CPU with the initial weights of one fold.
-
-    The host's weights depend on seed and fold alone, so that all modules start from the same.
 
     Raises:
         PluginError: The block cannot be built.
     """
-    random = generator(protocol.seed, "host", fold)
-
-    def block(slot: Slot) -> nn.Module:
-        with seeded(CPU, derive_seed(protocol.seed, "block", fold, slot.stage)):
-            return build_block(chosen, slot)
-
-    def weigh(host: nn.Module) -> None:
-        initialise(host, protocol.initialisation, random)
-
-    host = build_host(host_shape(protocol, classes), block, weigh)
+    host = build_host(protocol, classes, fold, pretrained)
+    add_blocks(host, chosen, protocol, classes=classes, fold=fold)
     guidance = Guidance(mask, protocol.alpha) if protocol.guidance else None
     return Network(guidance, host, memory_format)
+
+
+def add_blocks(
+    host: Host, chosen: Chosen[AttentionSpec], protocol: Protocol, *, classes: int, fold: int
+) -> None:
+    """Put a fresh block into every slot; its weights depend on seed, fold and stage.
+
+    Raises:
+        UserError: The plugin says that an option's value is wrong.
+        PluginError: The block cannot be built.
+    """
+    for slot in slots_of(protocol, classes):
+        with seeded(CPU, derive_seed(protocol.seed, "block", fold, slot.stage)):
+            host.blocks[str(slot.stage)] = build_block(chosen, slot)
 
 
 def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> MemoryFormat:

@@ -241,8 +241,8 @@ def title(record: RunRecord, without: Container[str] = ()) -> str:
         record: What was run.
         without: Settings that the table itself tells.
     """
-    changes = {k: v for k, v in record.protocol.changes().items() if k not in without}
-    changed = " with " + ", ".join(f"{k}={v}" for k, v in changes.items()) if changes else ""
+    changes = record.protocol.told_changes(without)
+    changed = f" with {changes}" if changes else ""
     data = record.data.name + (f", tested on {record.test.name}" if record.test else "")
     drawn = " (drawn faces)" if record.drawn else ""
     environment = record.environment

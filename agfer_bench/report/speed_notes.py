@@ -11,8 +11,8 @@ from agfer_bench.timings import EXECUTION_NAMES, TUNED, DeviceState
 def title(record: SpeedRun) -> str:
     """Say what was measured, on what."""
     protocol, environment = record.protocol, record.environment
-    changes = protocol.changes()
-    changed = " with " + ", ".join(f"{k}={v}" for k, v in changes.items()) if changes else ""
+    changes = protocol.told_changes()
+    changed = f" with {changes}" if changes else ""
     plural = "" if environment.threads == 1 else "s"
     threads = f", {environment.threads} thread{plural}" if environment.device == "cpu" else ""
     return (

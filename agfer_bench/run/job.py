@@ -19,6 +19,7 @@ from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.host import Host
+from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import ALL_AGES, Confusion, FoldRecord, MemoryFormat
 from agfer_bench.run.cross_database import TestSet
@@ -72,6 +73,8 @@ class Job:
     """How passes are to be executed."""
     micro_batch: int | None = None
     """Most images of one pass; None for the whole batch, or as many as memory takes."""
+    pretrained: Pretrained | None = None
+    """Weights that the host starts from; None for random ones."""
 
 
 def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecord, pd.DataFrame]:
@@ -111,8 +114,7 @@ def _attempt(
     seed = protocol.seed
     if job.device.type == "cuda":
         release_memory()  # what the last job's allocator keeps is free, and should count as such
-    mean, std = channel_statistics(job.pixels_NHWC, fold.train)
-    normalise = Normaliser(mean=mean, std=std, scheme=protocol.normalisation)
+    normalise = _normaliser(job)
     images = Images.on(
         job.device, pixels_NHWC=job.pixels_NHWC, labels_N=job.labels_N, normalise=normalise
     )
@@ -127,6 +129,7 @@ def _attempt(
         mask=job.mask,
         fold=fold.number,
         memory_format=job.memory_format,
+        pretrained=job.pretrained,
     )
     start_weights = host_weights_sha256(network.host)
     network.to(job.device)
@@ -187,8 +190,8 @@ def _attempt(
         train_confusion=_confusion(job, fold.train, train),
         masked_confusion=None if masked is None else _confusion(job, fold.validation, masked),
         class_weights=weights,
-        channel_mean=mean,
-        channel_std=std,
+        channel_mean=normalise.mean,
+        channel_std=normalise.std,
         history=done.history,
         peak_memory_bytes=done.peak_memory_bytes,
         peak_memory_method="cuda-allocator" if job.device.type == "cuda" else "tensor-tracker",
@@ -204,6 +207,16 @@ def _attempt(
         test_confusions=test_confusions,
     )
     return record, pd.concat(parts, ignore_index=True)
+
+
+def _normaliser(job: Job) -> Normaliser:
+    """Return what turns pixels into input: numbers of the training fold, or of the weights."""
+    scheme = job.protocol.normalisation
+    if scheme == "pretrained":
+        assert job.pretrained is not None, "the protocol and the weights go together"
+        return Normaliser(mean=job.pretrained.mean, std=job.pretrained.std, scheme=scheme)
+    mean, std = channel_statistics(job.pixels_NHWC, job.fold.train)
+    return Normaliser(mean=mean, std=std, scheme=scheme)
 
 
 def _execution(job: Job, network: Network) -> Execution:
@@ -236,7 +249,7 @@ def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
 def host_weights_sha256(host: Host) -> str:
     """Hash the weights of the host without its blocks."""
     digest = hashlib.sha256()
-    for part in (host.stages, host.head):
+    for part in host.own_layers():
         for name, tensor in part.state_dict().items():
             digest.update(name.encode())
             digest.update(memoryview(tensor.detach().cpu().contiguous().numpy().ravel()))

@@ -17,7 +17,8 @@ from agfer_bench.catalogue import Catalogue, Chosen
 from agfer_bench.errors import PluginError
 from agfer_bench.faces.folds import Fold, make_folds
 from agfer_bench.files import replacing, write_text
-from agfer_bench.network.build import host_shape, try_block
+from agfer_bench.network.build import slots_of, try_block
+from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
@@ -69,6 +70,8 @@ class RunSettings:
     """How the passes of training are executed; `auto` takes what pays on the device."""
     micro_batch: int | None = None
     """Most images of one pass of training; None for whole batches, or as many as memory takes."""
+    pretrained: Pretrained | None = None
+    """The weights that `protocol.pretrained` names."""
     fresh: bool = False
     """Whether jobs that are done are done again."""
     jobs: int = 1
@@ -171,7 +174,7 @@ def _lacks_costs(rows: list[Row], timing: Timing) -> bool:
 
 def _try_blocks(rows: list[Row], protocol: Protocol) -> None:
     """Try every block before any data are read; an option that is out of range ends the run."""
-    slots = host_shape(protocol, _TRIAL_CLASSES).slots()
+    slots = slots_of(protocol, _TRIAL_CLASSES)
     for row in rows:
         try:
             row.memory_format = try_block(row.chosen, slots)
@@ -218,6 +221,7 @@ def _tasks(
                 key=job_key(address),
                 execution=settings.execution,
                 micro_batch=settings.micro_batch,
+                pretrained=settings.pretrained,
             )
             yield Task(row=row, job=job, address=address)
 

@@ -14,7 +14,7 @@ from agfer_bench.errors import PluginError
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.table import read_table
 from agfer_bench.files import write_text
-from agfer_bench.network.build import host_shape, try_block
+from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.report.speed import frame_of, to_markdown
 from agfer_bench.run.address import measure_sha256, package_sha256
@@ -113,7 +113,7 @@ def measure(
 
 
 def _try_block(row: Row, settings: SpeedSettings) -> None:
-    slots = host_shape(settings.protocol, settings.classes).slots()
+    slots = slots_of(settings.protocol, settings.classes)
     try:
         row.memory_format = try_block(row.chosen, slots)
     except PluginError as error:

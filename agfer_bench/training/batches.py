@@ -26,13 +26,13 @@ than all at once."""
 
 @dataclass(frozen=True, kw_only=True)
 class Normaliser:
-    """Turns 8-bit pixels into the network's input, with numbers of the training fold alone."""
+    """Turns 8-bit pixels into the network's input, with no numbers of the validation fold."""
 
     mean: Statistics
-    """Mean of red, green and blue over the training fold, 0..255."""
+    """Mean of red, green and blue over the training fold, or that of pretrained weights, 0..255."""
     std: Statistics
-    """Standard deviation of red, green and blue over the training fold, 0..255."""
-    scheme: Literal["zero-centre", "standardise"]
+    """Standard deviation of red, green and blue, likewise."""
+    scheme: Literal["zero-centre", "standardise", "pretrained"]
     """Subtract the mean (the paper's, by MATLAB's default), or also divide by the deviation."""
 
     def constants(self, device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -271,8 +271,8 @@ def test_networks_of_one_host_share_its_copy() -> None:
     assert first.host.head is second.host.head
     assert first.host.blocks["2"] is not second.host.blocks["2"]
     turned = hosts.build(chosen, "contiguous")
-    weight = next(turned.host.stages.parameters())
-    assert torch.equal(weight, next(one.host.stages.parameters()))
+    weight = next(turned.host.own_layers()[0].parameters())
+    assert torch.equal(weight, next(one.host.own_layers()[0].parameters()))
     assert one.host.stages is not turned.host.stages
 
 

@@ -11,22 +11,22 @@ from agfer_bench.catalogue import load_catalogue
 from agfer_bench.measure.size import layers, measure_size
 from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.guidance import Guidance
-from agfer_bench.network.host import Host, HostShape
 from agfer_bench.network.initialise import initialise
+from agfer_bench.network.vgg16 import Vgg16, Vgg16Shape
 from agfer_bench.protocol import load_preset
 from agfer_bench.specs import Slot
 
 CATALOGUE = load_catalogue()
 
 
-def _shape(stride: int = 16, *, width: float = 1.0, image_size: int = 224) -> HostShape:
-    return HostShape(image_size=image_size, stride=stride, width=width, classes=7, dropout=0.5)
+def _shape(stride: int = 16, *, width: float = 1.0, image_size: int = 224) -> Vgg16Shape:
+    return Vgg16Shape(image_size=image_size, stride=stride, width=width, classes=7, dropout=0.5)
 
 
 def _on_meta(stride: int, name: str = "base") -> Network:
     """Return the paper's full network without memory behind its weights."""
     with torch.device("meta"):
-        host = Host(_shape(stride), {})
+        host = Vgg16(_shape(stride), {})
         build = CATALOGUE.modules[name].spec.build
         for slot in _shape(stride).slots():
             host.blocks[str(slot.stage)] = build(slot)
@@ -39,7 +39,7 @@ def test_parameters_of_the_host_are_exact(stride: int, expected: int) -> None:
 
 
 def test_convolutions_have_vgg16s_parameters() -> None:
-    assert sum(p.numel() for p in _on_meta(16).host.stages.parameters()) == 14_714_688
+    assert sum(p.numel() for p in _on_meta(16).host.own_layers()[0].parameters()) == 14_714_688
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_block_stands_after_the_last_relu_and_before_the_pool() -> None:
 
     shape = _shape(width=0.125, image_size=32)
     blocks = {slot.stage: Recorder() for slot in shape.slots()}
-    host = Host(shape, blocks)
+    host = Vgg16(shape, blocks)
     initialise(host, "he", torch.Generator().manual_seed(0))
     pooled: dict[int, torch.Tensor] = {}
     for index, pool in enumerate(host.pools):
@@ -82,7 +82,7 @@ def test_a_block_stands_after_the_last_relu_and_before_the_pool() -> None:
 def test_the_head_reads_every_position_of_the_map() -> None:
     """timm's own head averages over positions: swapping two would not matter to it."""
     shape = _shape(width=0.125, image_size=64)
-    host = Host(shape, {}).eval()
+    host = Vgg16(shape, {}).eval()
     initialise(host, "he", torch.Generator().manual_seed(0))
     x = torch.randn(1, shape.channels()[-1], 4, 4)
     assert not torch.allclose(host.head(x), host.head(x.flip(3)), atol=1e-4)
@@ -91,7 +91,7 @@ def test_the_head_reads_every_position_of_the_map() -> None:
 
 @pytest.mark.parametrize("stride", [16, 32])
 def test_forward_at_an_odd_size(stride: int) -> None:
-    host = Host(_shape(stride, width=0.125, image_size=48), {})
+    host = Vgg16(_shape(stride, width=0.125, image_size=48), {})
     initialise(host, "glorot", torch.Generator().manual_seed(0))
     assert host(torch.randn(2, 3, 48, 48)).shape == (2, 7)
 
@@ -112,11 +112,11 @@ def test_modules_of_a_fold_start_from_identical_host_weights() -> None:
     for name in ("base", "cbam"):
         (chosen,) = CATALOGUE.choose_modules(name)
         network = build_network(chosen, protocol, classes=7, mask=mask, fold=1)
-        states.append([*network.host.stages.parameters(), *network.host.head.parameters()])
+        states.append([p for part in network.host.own_layers() for p in part.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
     (chosen,) = CATALOGUE.choose_modules("base")
     other = build_network(chosen, protocol, classes=7, mask=mask, fold=2)
-    assert not torch.equal(states[0][0], next(iter(other.host.stages.parameters())))
+    assert not torch.equal(states[0][0], next(iter(other.host.own_layers()[0].parameters())))
 
 
 def test_the_harness_does_not_reinitialise_a_block() -> None:

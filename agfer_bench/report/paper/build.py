@@ -49,7 +49,7 @@ def build_document(study: Study) -> Document:
 def _facts(study: Study) -> tuple[tuple[str, str], ...]:
     record = study.main
     protocol, environment = record.protocol, record.environment
-    changes = ", ".join(f"{k}={v}" for k, v in protocol.changes().items())
+    changes = protocol.told_changes()
     threads = f", {environment.threads} threads" if environment.device == "cpu" else ""
     revision = (environment.revision or "unknown") + (" with changes" if environment.dirty else "")
     facts = {

@@ -12,18 +12,19 @@ import torch
 from torch import nn
 
 from agfer_bench.catalogue import Chosen
-from agfer_bench.network.build import CPU, Network, build_block, host_shape
+from agfer_bench.network.build import Network, add_blocks, build_host, timm_name, vgg16_shape
 from agfer_bench.network.guidance import Guidance
-from agfer_bench.network.host import Host, build_host
-from agfer_bench.network.initialise import initialise
+from agfer_bench.network.host import Host
+from agfer_bench.network.vgg16 import Vgg16
 from agfer_bench.protocol import Protocol
 from agfer_bench.record import MemoryFormat
-from agfer_bench.seeds import derive_seed, generator, seeded
-from agfer_bench.specs import AttentionSpec, Slot
+from agfer_bench.specs import AttentionSpec
 
 
 class SharedHost:
-    """Builds one network after another on the same convolutions and fully connected layers.
+    """Builds one network after another; those in VGG16 share its layers.
+
+    A backbone of timm is small beside the paper's VGG16, and each network has its own.
 
     Args:
         protocol: Every setting.
@@ -33,9 +34,9 @@ class SharedHost:
 
     def __init__(self, protocol: Protocol, classes: int, device: torch.device) -> None:
         self._protocol = protocol
-        self._shape = host_shape(protocol, classes)
+        self._classes = classes
         self._device = device
-        self._host: Host | None = None
+        self._host: Vgg16 | None = None
         self._contiguous: nn.ModuleList | None = None
 
     def build(self, chosen: Chosen[AttentionSpec], memory_format: MemoryFormat) -> Network:
@@ -45,26 +46,28 @@ class SharedHost:
             UserError: The plugin says that an option's value is wrong.
             PluginError: The block cannot be built.
         """
-        # Its own layers are memory that nobody has touched, and are gone at once.
-        host = build_host(self._shape, lambda slot: self._block(chosen, slot), lambda _: None)
-        host.stages, host.head = self._layers(memory_format)
+        host = self._without_blocks(memory_format)
+        add_blocks(host, chosen, self._protocol, classes=self._classes, fold=0)
         guidance = None
         if self._protocol.guidance:
-            side = self._shape.image_size  # which mask it is plays no part outside training
+            side = self._protocol.image_size  # which mask it is plays no part outside training
             guidance = Guidance(np.zeros((side, side), dtype=np.bool_), self._protocol.alpha)
         return Network(guidance, host, memory_format).to(self._device).eval()
 
-    def _block(self, chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
-        with seeded(CPU, derive_seed(self._protocol.seed, "block", 0, slot.stage)):
-            return build_block(chosen, slot)
+    def _without_blocks(self, memory_format: MemoryFormat) -> Host:
+        if timm_name(self._protocol) is not None:
+            return build_host(self._protocol, self._classes, fold=0)
+        # Its own layers are memory that nobody has touched, and are gone at once.
+        host = Vgg16(vgg16_shape(self._protocol, self._classes), {})
+        host.stages, host.head = self._layers(memory_format)
+        return host
 
     def _layers(self, memory_format: MemoryFormat) -> tuple[nn.ModuleList, nn.Sequential]:
         if self._host is None:
-            self._host = Host(self._shape, {})
-            random = generator(self._protocol.seed, "host", 0)
-            initialise(self._host, self._protocol.initialisation, random)
-            self._host.stages.to(memory_format=torch.channels_last)
-            self._host.to(self._device)
+            host = build_host(self._protocol, self._classes, fold=0)
+            assert isinstance(host, Vgg16)
+            host.lay_out(torch.channels_last)
+            self._host = host.to(self._device)
         if memory_format == "channels_last":
             return self._host.stages, self._host.head
         if self._contiguous is None:
