@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -73,10 +74,10 @@ def render(**values: str) -> dict[Path, str]:
 
 def _check_empty(folder: Path) -> None:
     try:
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise UserError(f"{folder} is no folder; choose a new or an empty one")
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; choose a new or an empty folder")
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder} is a file; choose a new or an empty folder")
     except OSError as error:
         raise _cannot_write(folder, error) from error
 
@@ -87,7 +88,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
 
     The folder itself stays if it was there: it may be where the user stands.
     """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
