@@ -8,7 +8,7 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -78,8 +78,17 @@ def test_every_hook_has_a_test_here() -> None:
     assert {name for name in HOOKS if f"test_{name}_" not in Path(__file__).read_text()} == set()
 
 
+@pytest.fixture
+def runs(blobs: Path, tmp_path: Path) -> Iterator[Runs]:
+    """Return what runs on the tiny data set, on one thread: more would wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield Runs(blobs, tmp_path)
+    torch.set_num_threads(threads)
+
+
 def test_attention_modules_is_called_once_and_builds_for_each_slot(
-    plugin: Make, blobs: Path, tmp_path: Path
+    plugin: Make, runs: Runs
 ) -> None:
     source = """
 from torch import nn
@@ -104,7 +113,6 @@ def attention_modules():
     catalogue = own(point)
     seen = point.load()
     assert (seen.calls, seen.slots) == ([1], []), "once, and nothing is built"
-    runs = Runs(blobs, tmp_path)
     record, _ = runs("same:depth=2", catalogue=catalogue, epochs=1, timing="skip")
     assert seen.calls == [1]
     assert {stage for stage, _, _ in seen.slots} == {2, 3, 4}
@@ -115,7 +123,7 @@ def attention_modules():
 
 
 def test_face_datasets_is_called_once_and_reads_what_is_named(
-    plugin: Make, blobs: Path, tmp_path: Path
+    plugin: Make, runs: Runs, blobs: Path
 ) -> None:
     source = """
 from agfer_bench import DatasetSpec, FaceImage, FaceTable, hookimpl
@@ -147,7 +155,6 @@ def face_datasets():
     assert (seen.calls, seen.places) == ([1], []), "once, and nothing is read"
     chosen = catalogue.choose_dataset(parse_choice("mine:only=png"))
     assert chosen.entry.distribution == "readers"
-    runs = Runs(blobs, tmp_path)
     settings = runs.settings("base", catalogue=catalogue, epochs=1, timing="skip")
     settings = replace(settings, source=replace(settings.source, chosen=chosen))
     record, _ = run(settings, catalogue, Silent())
@@ -158,9 +165,7 @@ def face_datasets():
     assert "as they are" in record.data.notes
 
 
-def test_run_finished_is_called_once_after_all_is_written(
-    plugin: Make, blobs: Path, tmp_path: Path
-) -> None:
+def test_run_finished_is_called_once_after_all_is_written(plugin: Make, runs: Runs) -> None:
     source = """
 from agfer_bench import hookimpl
 
@@ -173,7 +178,6 @@ def run_finished(record, folder):
 """
     point = plugin("uploads", source)
     catalogue = own(point)
-    runs = Runs(blobs, tmp_path)
     record, folder = runs("base", catalogue=catalogue, epochs=1, timing="skip")
     ((given, where, names),) = point.load().calls
     assert given == record
