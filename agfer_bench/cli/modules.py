@@ -11,6 +11,7 @@ from agfer_bench.cli.check import check
 from agfer_bench.cli.compare import compare
 from agfer_bench.cli.console import show, show_json
 from agfer_bench.cli.listing import CLASSES, describe, modules_listing
+from agfer_bench.cli.new_module import new_module
 from agfer_bench.cli.options import JsonOption, catalogue_with_notes
 from agfer_bench.errors import UserError
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command("check")(check)
 app.command("compare")(compare)
+app.command("new")(new_module)
 
 
 @app.callback()
