@@ -18,13 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
+import agfer_bench
 from agfer_bench import Slot
 from agfer_bench.catalogue import _is_name, load_catalogue
 from agfer_bench.cli.app import main
 from agfer_bench.errors import UserError
 from agfer_bench.measure.size import parameters
 from agfer_bench.network.build import build_block
-from agfer_bench.scaffold import names, new
+from agfer_bench.scaffold import names
 from agfer_bench.scaffold.new import render, write_distribution
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -349,4 +350,4 @@ def test_a_template_cannot_name_what_is_not_there() -> None:
 
 
 def test_what_is_written_asks_for_this_version() -> None:
-    assert new.__version__ == importlib.metadata.version("agfer-bench")
+    assert agfer_bench.__version__ == importlib.metadata.version("agfer-bench")
