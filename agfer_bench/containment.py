@@ -36,14 +36,27 @@ def contained(*, draws: bool = False) -> Iterator[list[str]]:
             are then left where they came to, unless they were seeded anew. Else they are put back
             in any case; drawing alone is never told.
     """
-    names, settings, generators = _Names(), _Settings(), _Generators()
+    before = Snapshot()
     changes: list[str] = []
     try:
         yield changes
     finally:
-        changes += names.put_back()  # first: what follows asks torch's own functions
-        changes += settings.put_back()
-        changes += generators.put_back(draws=draws)
+        changes += before.put_back(draws=draws)
+
+
+class Snapshot:
+    """All that is looked at, as it is when this is made."""
+
+    def __init__(self) -> None:
+        self._names, self._settings, self._generators = _Names(), _Settings(), _Generators()
+
+    def put_back(self, *, draws: bool = False) -> list[str]:
+        """Put back what has changed and say what, as `contained` does; may be asked again."""
+        return [
+            *self._names.put_back(),  # first: what follows asks torch's own functions
+            *self._settings.put_back(),
+            *self._generators.put_back(draws=draws),
+        ]
 
 
 def told(changes: Sequence[str]) -> str:

@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from agfer_bench.containment import contained, told
+from agfer_bench.containment import Snapshot, contained, told
 from agfer_bench.errors import UserError
 
 VARIABLE = "AGFER_BENCH_PLUGIN_SECONDS"
-SECONDS = 8.0
+SECONDS = 6.0
 """Seconds that a plugin has to load, unless the variable says otherwise."""
 
 _ALONE = 1 / 8
@@ -76,17 +76,18 @@ def load_in_time(loads: Sequence[Callable[[], AnswerT]], seconds: float) -> list
     Returns:
         What became of each, in order.
     """
+    before = Snapshot()
     slow: list[_Watched[AnswerT]] = []
     found = []
     for load in loads:
         alone = not any(other.busy for other in slow)
         one = _Watched(load, seconds)
-        one.wait(_ALONE, alone=alone)
+        one.wait(_ALONE, before, alone=alone)
         found.append(one)
         if one.busy:
             slow.append(one)
     for one in slow:
-        one.wait(1.0, alone=not any(other.busy for other in slow if other is not one))
+        one.wait(1.0, before, alone=not any(other.busy for other in slow if other is not one))
     return [one.outcome() for one in found]
 
 
@@ -106,10 +107,10 @@ class _Watched(Generic[AnswerT]):
         """Whether it is not done."""
         return self._thread.is_alive()
 
-    def wait(self, share: float, *, alone: bool) -> None:
+    def wait(self, share: float, before: Snapshot, *, alone: bool) -> None:
         """Wait until a share of its time is over, and put back what is changed meanwhile."""
-        with contained() as changes:
-            self._thread.join(max(0.0, self._began + share * self._seconds - time.monotonic()))
+        self._thread.join(max(0.0, self._began + share * self._seconds - time.monotonic()))
+        changes = before.put_back()
         doubt = "" if alone else " (if it was not one of those that were loading beside it)"
         self._changes += [change + doubt for change in changes]
 
