@@ -107,7 +107,7 @@ def _examples(
 ) -> Iterator[Example]:
     """Yield a few photographs of each data set, always the same ones."""
     folds = [fold for module in record.modules for fold in module.folds]
-    means = [mean for fold in folds if (mean := fold.channel_mean) is not None]
+    means = [fold.channel_mean for fold in folds if fold.channel_mean is not None]
     mean = np.asarray(means[0] if means else (127.5,) * 3)
     weights = fusion_weights(settings.mask, settings.protocol.alpha)
     for data in sets:

@@ -51,8 +51,10 @@ class LinearSVM:
 
     def predict(self, pixels_NHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return decisions (N, M): 1 for the class with the largest margin, 0 for the others."""
-        decided_N = self._svm.predict(self._gradients(pixels_NHWC))
-        return np.eye(self._classes, dtype=np.float32)[decided_N]
+        decided_N: NDArray[np.int64] = self._svm.predict(self._gradients(pixels_NHWC))
+        decisions_NM = np.zeros((len(decided_N), self._classes), dtype=np.float32)
+        decisions_NM[np.arange(len(decided_N)), decided_N] = 1
+        return decisions_NM
 
 
 class Neighbours:

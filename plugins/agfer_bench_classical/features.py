@@ -1,9 +1,10 @@
 """Histograms of oriented gradients.
 
-Dalal & Triggs (2005), doi:10.1109/CVPR.2005.177; computed by scikit-image: signed by half turns,
-blocks of 2 x 2 cells, each normalised by L2-Hys.
+Dalal & Triggs (2005), doi:10.1109/CVPR.2005.177, section 6; computed by scikit-image: orientations
+without sign, blocks of 2 x 2 cells, each normalised by L2-Hys.
 
-Departs from it in one thing: gradients are of the grey image, not of the strongest colour channel.
+Departs from it: gradients are of the grey image, not of the strongest colour channel, and a pixel
+counts for one cell and one orientation alone.
 
 Shapes in names: N images, H height, W width, C channels (red, green, blue), D features.
 """
