@@ -6,16 +6,18 @@ and drops the second of two equal names without a word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 import pluggy
 
 from agfer_bench import hookspecs
+from agfer_bench.containment import contained, told
 from agfer_bench.errors import UserError, describe
+from agfer_bench.loading import Loaded, load_here, load_in_time, put_back, seconds_allowed
 from agfer_bench.options import (
     RESIDUAL,
     Choice,
@@ -82,7 +84,7 @@ def is_classifier(chosen: Chosen[ModuleSpec]) -> TypeGuard[Chosen[ClassifierSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Why something of a plugin is not on offer."""
+    """Why something of a plugin is not on offer, or what it did that it must not do."""
 
     distribution: str
     """Name of the distribution at fault."""
@@ -157,27 +159,48 @@ class Catalogue:
         """Call every plugin's `run_finished`; return what went wrong."""
         problems = []
         for distribution, call in self.listeners:
-            try:
-                call(record=record, folder=folder)
-            except (Exception, SystemExit) as error:
-                problems.append(
-                    Problem(distribution=distribution, message=f"run_finished: {describe(error)}")
-                )
+            faults = []
+            with contained() as changes:
+                try:
+                    call(record=record, folder=folder)
+                except (Exception, SystemExit) as error:
+                    faults.append(describe(error))
+            if changes:
+                faults.append(f"{told(changes)}; put back")
+            problems += [
+                Problem(distribution=distribution, message=f"run_finished: {fault}")
+                for fault in faults
+            ]
         return problems
 
 
-def load_catalogue(points: Iterable[EntryPoint] | None = None) -> Catalogue:
+def load_catalogue(
+    points: Iterable[EntryPoint] | None = None, *, only: Collection[str] | None = None
+) -> Catalogue:
     """Load all plugins, our own distribution first, the others in the order of their names.
+
+    Those of others have limited time, and what they change of this process is put back.
 
     Args:
         points: The entry points; by default those of the installed distributions.
+        only: Names of the distributions to load, for a process that needs what another one has
+            loaded: in time, so that there is no limit.
+
+    Raises:
+        UserError: The variable that sets the limit holds no number of seconds.
     """
     if points is None:
         points = entry_points(group=hookspecs.PROJECT)
+    known = sorted(points, key=_order)
+    if only is not None:
+        known = [point for point in known if _distribution(point)[0] in only]
     catalogue = Catalogue()
-    for point in sorted(points, key=_order):
+    for point, loaded in _loaded(known, limited=only is None):
         try:
-            _load(point, catalogue)
+            if loaded.error is not None:
+                raise loaded.error
+            assert loaded.answer is not None
+            _add(point, loaded.answer, catalogue)
         except (Exception, SystemExit) as error:
             catalogue.problems.append(
                 Problem(
@@ -185,7 +208,25 @@ def load_catalogue(points: Iterable[EntryPoint] | None = None) -> Catalogue:
                     message=f"{point.value} does not load: {describe(error)}",
                 )
             )
+        if loaded.changes:
+            catalogue.problems.append(
+                Problem(distribution=_distribution(point)[0], message=put_back(loaded.changes))
+            )
     return catalogue
+
+
+def _loaded(
+    points: Sequence[EntryPoint], *, limited: bool
+) -> Iterator[tuple[EntryPoint, Loaded[_Offer]]]:
+    """Load plugins: our own as they come, since the first of them imports torch for all."""
+    seconds = seconds_allowed() if limited else 0.0
+    own = [point for point in points if _distribution(point)[0] == OWN_DISTRIBUTION]
+    for point in own:
+        yield point, load_here(partial(_load, point))
+    others = [point for point in points if point not in own]
+    loads = [partial(_load, point) for point in others]
+    done = load_in_time(loads, seconds) if limited else map(load_here, loads)
+    yield from zip(others, done, strict=True)
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:
@@ -199,26 +240,45 @@ def _order(point: EntryPoint) -> tuple[bool, str, bool, str]:
     return name != OWN_DISTRIBUTION, name, point.name != "base", point.name
 
 
-def _load(point: EntryPoint, catalogue: Catalogue) -> None:
-    """Load one plugin into the catalogue; raise what it raises."""
-    distribution, version = _distribution(point)
-    # A manager of its own keeps one plugin's faults from the calls to another.
+@dataclass(frozen=True, kw_only=True)
+class _Offer:
+    """What a plugin answered."""
+
+    manager: pluggy.PluginManager
+    """A manager of its own, which keeps one plugin's faults from the calls to another."""
+    specs: dict[str, list[Any]]
+    """What each hook that is called while loading returned."""
+
+
+_ASKED = ("attention_modules", "face_classifiers", "face_datasets")
+"""Hooks that are called while loading."""
+
+
+def _load(point: EntryPoint) -> _Offer:
+    """Import a plugin and ask it for all that it offers; raise what it raises."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(point.load())
     manager.check_pending()
+    specs = {name: _flatten(getattr(manager.hook, name)()) for name in _ASKED}
+    return _Offer(manager=manager, specs=specs)
+
+
+def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
+    """Put what a plugin offers into the catalogue, spec by spec."""
+    distribution, version = _distribution(point)
 
     def problem(message: str) -> None:
         catalogue.problems.append(Problem(distribution=distribution, message=message))
 
     def collect(
-        hook: Callable[[], list[Any]],
+        hook: str,
         kind: type[SpecT],
         taken: dict[str, Entry[SpecT]],
         function: Callable[[SpecT], Callable[..., Any]],
         beside: Mapping[str, Entry[Any]],
     ) -> None:
-        for spec in _flatten(hook()):
+        for spec in offer.specs[hook]:
             if not isinstance(spec, kind):
                 problem(f"offers {spec!r}, which is not of type {kind.__name__}")
             elif fault := _ill_typed(spec):
@@ -242,12 +302,12 @@ def _load(point: EntryPoint, catalogue: Catalogue) -> None:
                 )
 
     blocks, classifiers = catalogue.modules, catalogue.classifiers
-    hooks = manager.hook
-    collect(hooks.attention_modules, AttentionSpec, blocks, lambda s: s.build, classifiers)
-    collect(hooks.face_classifiers, ClassifierSpec, classifiers, lambda s: s.build, blocks)
-    collect(hooks.face_datasets, DatasetSpec, catalogue.datasets, lambda s: s.read, {})
-    if manager.hook.run_finished.get_hookimpls():
-        catalogue.listeners.append((distribution, manager.hook.run_finished))
+    collect("attention_modules", AttentionSpec, blocks, lambda s: s.build, classifiers)
+    collect("face_classifiers", ClassifierSpec, classifiers, lambda s: s.build, blocks)
+    collect("face_datasets", DatasetSpec, catalogue.datasets, lambda s: s.read, {})
+    finished = offer.manager.hook.run_finished
+    if finished.get_hookimpls():
+        catalogue.listeners.append((distribution, finished))
 
 
 def _options_of(spec: ModuleSpec | DatasetSpec, function: Callable[..., Any]) -> tuple[Option, ...]:

@@ -115,7 +115,7 @@ def test_choices_are_resolved_and_equal_ones_are_one() -> None:
 
 def test_every_unknown_name_is_reported_at_once() -> None:
     with pytest.raises(UserError) as caught:
-        load_catalogue(_own()).choose_modules("agfr,sse,cbam:reductoin=2")
+        load_catalogue(_own()).choose_modules("agfr,see,cbam:reductoin=2")
     for part in ("did you mean 'agfer'", "did you mean 'se'", "did you mean 'reduction'"):
         assert part in str(caught.value)
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from agfer_bench.cli.apart import set_apart
 from agfer_bench.cli.console import warn
 from agfer_bench.cli.options import cache_folder
 from agfer_bench.errors import PluginError, UserError
@@ -36,6 +37,7 @@ def _listing(what: str, make: Callable[[], Listing]) -> Listing:
 
     from agfer_bench.installed import while_unchanged
 
+    set_apart()
     # Each environment has a file of its own, so that several share a cache folder in peace.
     environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
     file = cache_folder() / "listings" / f"{what}-{environment}.json"

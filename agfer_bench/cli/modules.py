@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from agfer_bench.cli.check import check
+from agfer_bench.cli.compare import compare
 from agfer_bench.cli.console import show, show_json
 from agfer_bench.cli.listing import CLASSES, describe, modules_listing
+from agfer_bench.cli.new_module import new_module
 from agfer_bench.cli.options import JsonOption, catalogue_with_notes
 from agfer_bench.errors import UserError
 
@@ -27,6 +30,9 @@ app = typer.Typer(
     invoke_without_command=True,
     help="List attention blocks and classifiers, or show one: `agfer-bench modules NAME`.",
 )
+app.command("check")(check)
+app.command("compare")(compare)
+app.command("new")(new_module)
 
 
 @app.callback()

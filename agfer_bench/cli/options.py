@@ -302,8 +302,10 @@ def build_source(
 def catalogue_with_notes() -> Catalogue:
     """Load the catalogue, and warn of plugins that are left out."""
     from agfer_bench.catalogue import load_catalogue
+    from agfer_bench.cli.apart import set_apart
     from agfer_bench.cli.console import warn
 
+    set_apart()
     catalogue = load_catalogue()
     for problem in catalogue.problems:
         warn(str(problem))

@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agfer_bench.catalogue import Chosen
+from agfer_bench.containment import contained, told
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.faces.folds import names_sha256
-from agfer_bench.network.build import CPU
+from agfer_bench.network.build import CPU, LEAVE
 from agfer_bench.records import FoldRecord
 from agfer_bench.run.fold_job import FoldJob, confusion_of, group_confusions, table_of
 from agfer_bench.seeds import derive_seed, seeded
@@ -47,15 +48,19 @@ def build_classifier(chosen: Chosen[ClassifierSpec], seed: int) -> FaceClassifie
 
     Raises:
         UserError: The plugin says that an option's value is wrong.
-        PluginError: The plugin raised anything else, or returned something that is no classifier.
+        PluginError: The plugin raised anything else, returned something that is no classifier, or
+            changed what other modules run under (which is put back).
     """
     owner, name = chosen.entry.distribution, chosen.label
     try:
-        classifier: Any = chosen.entry.spec.build(seed, **chosen.values)
+        with contained(draws=True) as changes:
+            classifier: Any = chosen.entry.spec.build(seed, **chosen.values)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(owner, f"{name}: build failed: {describe(error)}") from error
+    if changes:
+        raise PluginError(owner, f"{name}: build {told(changes)}; {LEAVE}")
     for method in ("fit", "predict"):
         if not callable(getattr(classifier, method, None)):
             kind = type(classifier).__name__

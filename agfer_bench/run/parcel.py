@@ -1,7 +1,7 @@
 """A job on its way to another process: pixels by their file, the module by its name.
 
 Pixels may be larger than memory, and what a stranger offers may hold functions that cannot be
-pickled. The other process maps the file and loads the installed plugins itself.
+pickled. The other process maps the file and loads the plugin itself.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def _identity(entry: Entry[ModuleSpec]) -> Identity:
 
 
 def _choose(name: str, values: dict[str, Any], identity: Identity) -> Chosen[ModuleSpec]:
-    entry = _catalogue().rows.get(name)
     distribution, version, _ = identity
+    entry = _catalogue(distribution).rows.get(name)
     if entry is None:
         raise PluginError(distribution, f"the training process finds no module {name!r}")
     if _identity(entry) != identity:
@@ -90,5 +90,6 @@ def _choose(name: str, values: dict[str, Any], identity: Identity) -> Chosen[Mod
 
 
 @cache
-def _catalogue() -> Catalogue:
-    return load_catalogue()
+def _catalogue(distribution: str) -> Catalogue:
+    """Load what a job needs: other plugins, slow or broken, cost its process nothing."""
+    return load_catalogue(only={distribution})

@@ -1,0 +1,1 @@
+"""A distribution of one's own, written from the templates in `template`."""

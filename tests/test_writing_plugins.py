@@ -1,0 +1,289 @@
+"""docs/writing-plugins.md: its hooks are those there are, its code and commands run."""
+
+from __future__ import annotations
+import __future__
+
+import inspect
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from agfer_bench import hookspecs
+from agfer_bench.catalogue import load_catalogue
+from agfer_bench.network.build import build_block, try_block
+from agfer_bench.options import parse_choice
+from agfer_bench.run.reporter import Silent
+from agfer_bench.run.runner import run
+from agfer_bench.run.store import load_run
+from agfer_bench.specs import Place, Slot
+from tests.run.support import Runs, own
+
+Make = Callable[[str, str], EntryPoint]
+
+ROOT = Path(__file__).resolve().parents[1]
+TUTORIAL = ROOT / ".ci" / "tutorial"
+DOCUMENT = (ROOT / "docs" / "writing-plugins.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+HOOKS = {
+    name: function
+    for name, function in vars(hookspecs).items()
+    if hasattr(function, f"{hookspecs.PROJECT}_spec")
+}
+
+
+def _run(source: str, module: ModuleType) -> None:
+    flags = __future__.annotations.compiler_flag
+    exec(compile(source, module.__name__, "exec", flags=flags), vars(module))
+
+
+def _documented() -> dict[str, Any]:
+    """Return the function under each hook's heading."""
+    sections = re.split(r"^### `(\w+)`$", DOCUMENT, flags=re.MULTILINE)
+    found = {}
+    for name, text in zip(sections[1::2], sections[2::2], strict=True):
+        block = re.search(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        assert block is not None, name
+        module = ModuleType("documented")
+        _run(block[1], module)
+        found[name] = getattr(module, name)
+    return found
+
+
+def test_every_hook_is_documented_and_none_else() -> None:
+    assert {"attention_modules", "face_datasets", "run_finished"} <= HOOKS.keys()
+    assert _documented().keys() == HOOKS.keys()
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_is_documented_as_it_is(name: str) -> None:
+    documented = _documented()[name]
+    assert inspect.signature(documented) == inspect.signature(HOOKS[name])
+    first, *_ = (inspect.getdoc(HOOKS[name]) or "").splitlines()
+    assert inspect.getdoc(documented) == first
+
+
+def test_every_hook_has_a_test_here() -> None:
+    assert {name for name in HOOKS if f"test_{name}_" not in Path(__file__).read_text()} == set()
+
+
+@pytest.fixture
+def runs(blobs: Path, tmp_path: Path) -> Iterator[Runs]:
+    """Return what runs on the tiny data set, on one thread: more would wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield Runs(blobs, tmp_path)
+    torch.set_num_threads(threads)
+
+
+def test_attention_modules_is_called_once_and_builds_for_each_slot(
+    plugin: Make, runs: Runs
+) -> None:
+    source = """
+from torch import nn
+from agfer_bench import AttentionSpec, hookimpl
+
+calls, slots = [], []
+
+class Same(nn.Module):
+    def forward(self, x):
+        return x
+
+def build(slot, *, depth: int = 1):
+    slots.append((slot.stage, slot.classes, depth))
+    return Same()
+
+@hookimpl
+def attention_modules():
+    calls.append(1)
+    return [AttentionSpec(name="same", build=build, source="", summary="")]
+"""
+    point = plugin("blocks", source)
+    catalogue = own(point)
+    seen = point.load()
+    assert (seen.calls, seen.slots) == ([1], []), "once, and nothing is built"
+    record, _ = runs("same:depth=2", catalogue=catalogue, epochs=1, timing="skip")
+    assert seen.calls == [1]
+    assert {stage for stage, _, _ in seen.slots} == {2, 3, 4}
+    assert {depth for _, _, depth in seen.slots} == {2}
+    trained = [stage for stage, classes, _ in seen.slots if classes == len(record.data.classes)]
+    assert len(trained) > 2 * 3, "a fresh block for each slot of each fold"
+    assert record.modules[0].distribution == "blocks"
+
+
+def test_face_datasets_is_called_once_and_reads_what_is_named(
+    plugin: Make, runs: Runs, blobs: Path
+) -> None:
+    source = """
+from agfer_bench import DatasetSpec, FaceImage, FaceTable, hookimpl
+
+calls, places = [], []
+
+def read(place, *, only: str = "png"):
+    places.append((place.folder, only))
+    images = [
+        FaceImage(path=path, emotion=path.parent.name, subject=path.stem.split("_")[0])
+        for path in sorted(place.folder.rglob("*." + only))
+    ]
+    return FaceTable(root=place.folder, images=tuple(images), notes=("as they are",))
+
+def never(place):
+    raise AssertionError("nobody named it")
+
+@hookimpl
+def face_datasets():
+    calls.append(1)
+    return [
+        DatasetSpec(name="mine", read=read, summary=""),
+        DatasetSpec(name="other", read=never, summary=""),
+    ]
+"""
+    point = plugin("readers", source)
+    catalogue = own(point)
+    seen = point.load()
+    assert (seen.calls, seen.places) == ([1], []), "once, and nothing is read"
+    chosen = catalogue.choose_dataset(parse_choice("mine:only=png"))
+    assert chosen.entry.distribution == "readers"
+    settings = runs.settings("base", catalogue=catalogue, epochs=1, timing="skip")
+    settings = replace(settings, source=replace(settings.source, chosen=chosen))
+    record, _ = run(settings, catalogue, Silent())
+    assert seen.calls == [1]
+    assert seen.places == [(blobs, "png")]
+    assert record.data.name == "mine"
+    assert record.data.classes == ("anger", "happiness", "sadness")
+    assert "as they are" in record.data.notes
+
+
+def test_run_finished_is_called_once_after_all_is_written(plugin: Make, runs: Runs) -> None:
+    source = """
+from agfer_bench import hookimpl
+
+calls = []
+
+@hookimpl
+def run_finished(record, folder):
+    calls.append((record, folder, sorted(path.name for path in folder.iterdir())))
+    raise RuntimeError("no network")
+"""
+    point = plugin("uploads", source)
+    catalogue = own(point)
+    record, folder = runs("base", catalogue=catalogue, epochs=1, timing="skip")
+    ((given, where, names),) = point.load().calls
+    assert given == record
+    assert where == folder
+    assert {"record.json", "predictions.parquet", "table.md", "table.csv"} <= set(names)
+    assert load_run(folder) == record, "what it raised changes nothing"
+
+
+@pytest.fixture(scope="module")
+def page() -> ModuleType:
+    """Execute all of the document's Python, from top to bottom."""
+    module = ModuleType("writing_plugins")
+    for source in BLOCKS:
+        _run(source, module)
+    return module
+
+
+def test_the_documents_block_works(plugin: Make) -> None:
+    (source,) = [one for one in BLOCKS if "nn.Module" in one]
+    catalogue = load_catalogue([plugin("channel-mix", source)])
+    assert not catalogue.problems
+    slot = Slot(channels=8, height=6, width=5, classes=7, stage=2)
+    for text, count in (("channel-mix", 4), ("channel-mix:reach=2:residual=true", 6)):
+        (chosen,) = catalogue.choose_modules(text)
+        assert try_block(chosen, [slot])
+        block = build_block(chosen, slot)
+        assert sum(one.numel() for one in block.parameters()) == count
+    x = torch.ones(1, 8, 6, 5)
+    (chosen,) = catalogue.choose_modules("channel-mix:reach=0")
+    plain = build_block(chosen, slot)
+    weight, bias = (one.item() for one in plain.parameters())
+    expected = 1 / (1 + np.exp(-(weight + bias)))
+    torch.testing.assert_close(plain(x), torch.full_like(x, expected))
+
+
+def test_the_documents_reader_works(page: ModuleType, tmp_path: Path) -> None:
+    for name in ("anger_ada", "fear_bob", "boredom_eve"):
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((8, 8, 3), np.uint8))
+    (spec,) = page.face_datasets()
+    table = spec.read(Place(folder=tmp_path, cache=tmp_path))
+    assert [(one.emotion, one.subject) for one in table.images] == [
+        ("anger", "ada"),
+        ("fear", "bob"),
+    ]
+    assert table.notes == ("1 images of other emotions",)
+    with pytest.raises(page.UserError, match="there is no folder"):
+        spec.read(Place(folder=tmp_path / "gone", cache=tmp_path))
+
+
+def test_the_documents_listener_works(page: ModuleType, tmp_path: Path) -> None:
+    published = ROOT / "results" / "published" / "quick-synthetic-cpu" / "record.json"
+    (tmp_path / "record.json").write_bytes(published.read_bytes())
+    page.run_finished(folder=tmp_path)
+    assert (tmp_path / "modules.txt").read_text().split() == ["base", "agfer", "se", "cbam"]
+
+
+def test_the_contract_is_documented_whole() -> None:
+    testing: Any = pytest.importorskip("agfer_bench.testing")
+    documented = re.split(r"^(?:Required|For information)\. ", DOCUMENT, flags=re.MULTILINE)[1:]
+    for text, checks in zip(documented, (testing.REQUIRED, testing.INFORMATIONAL), strict=True):
+        rows = re.findall(r"^\| (?!a block|check)([^|-]+?) \|", text.split("\n## ")[0], re.M)
+        assert rows == [check.says for check in checks]
+
+
+def _tutorial(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TUTORIAL, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def page_of(tmp_path: Path) -> Callable[[str], Path]:
+    def make(commands: str) -> Path:
+        path = tmp_path / "page.md"
+        path.write_text(f"# Page\n\n```text\nfalse\n```\n\n```bash\n{commands}```\nend\n")
+        return path
+
+    return make
+
+
+def test_the_tutorials_commands_are_those_of_the_issue() -> None:
+    commands = runpy.run_path(str(TUTORIAL))["commands_of"](DOCUMENT)
+    steps = [
+        "agfer-bench modules new my-gate",
+        "python -m pip install -e 'my-gate[test]'",
+        "agfer-bench modules check my-gate",
+        "agfer-bench run --modules my-gate,se",
+    ]
+    places = [next(n for n, line in enumerate(commands) if line.startswith(s)) for s in steps]
+    assert places == sorted(places)
+
+
+def test_the_tutorial_runs_in_one_folder_and_stops_at_the_first_failure(
+    page_of: Callable[[str], Path],
+) -> None:
+    page = page_of("echo 3 > here\n[ $(cat here) = 3 ]\nfalse\necho never\n")
+    done = _tutorial("--document", page, "--bin", Path(sys.executable).parent)
+    assert done.returncode == 1
+    assert "failed with exit code 1: false" in done.stdout
+    assert "never" not in done.stdout
+
+
+def test_the_tutorial_may_take_so_long(page_of: Callable[[str], Path]) -> None:
+    page = page_of("sleep 0.2\n")
+    arguments = ("--document", page, "--bin", Path(sys.executable).parent)
+    assert _tutorial(*arguments).returncode == 0
+    done = _tutorial(*arguments, "--seconds", "0.1")
+    assert done.returncode == 1
+    assert "too slow" in done.stdout
