@@ -68,7 +68,9 @@ def _features(folder: Path, names: pd.Series[str]) -> Any:
     """Read the blobs and describe them, without the harness."""
     found = []
     for name in names:
-        image = cv2.cvtColor(cv2.imread(str(folder / name)), cv2.COLOR_BGR2RGB)
+        photograph = cv2.imread(str(folder / name))
+        assert photograph is not None
+        image = cv2.cvtColor(photograph, cv2.COLOR_BGR2RGB)
         small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
         grey = rgb2gray(small)
         found.append(hog(grey, pixels_per_cell=(4, 4), cells_per_block=(2, 2)))
@@ -85,7 +87,7 @@ def test_a_fold_is_what_scikit_learn_alone_gives(runs: Runs) -> None:
         assert module.error is None
         for fold in module.folds:
             mine = predictions.query(f"module == '{label}' and fold == {fold.fold}")
-            others = table.index.difference(mine["image"])
+            others = table.index.difference(list(mine["image"]))
             rest = table.loc[sorted(others)].reset_index()
             X, y = _features(runs.blobs, rest["file_name"]), rest["emotion"]
             asked = _features(runs.blobs, mine["image"])
@@ -178,8 +180,8 @@ def test_side_by_side_is_one_by_one(runs: Runs) -> None:
     (one, alone), (two, beside) = found
     assert [module.error for module in two.modules] == [None] * 3
     assert without_times(one) == without_times(two)
-    frames = [pd.read_parquet(folder / PREDICTIONS) for folder in (alone, beside)]
-    pd.testing.assert_frame_equal(*frames)
+    first, second = (pd.read_parquet(folder / PREDICTIONS) for folder in (alone, beside))
+    pd.testing.assert_frame_equal(first, second)
 
 
 FAULTS = {
