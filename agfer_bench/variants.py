@@ -71,7 +71,8 @@ def describe_variant(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Va
     traced: tuple[str, ...] | None = None
     untraced = ""
     try:
-        traced = tuple(operations(blocks[0]))
+        with settings_kept():  # to trace a block is to run its forward
+            traced = tuple(operations(blocks[0]))
     except UserError as error:
         untraced = str(error)
     return Variant(

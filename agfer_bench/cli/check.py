@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,8 +35,7 @@ def check(
     from agfer_bench.contract.block import Block
     from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED
 
-    with contextlib.redirect_stdout(sys.stderr):
-        chosen = catalogue_with_notes().choose_modules(",".join(names))
+    chosen = catalogue_with_notes().choose_modules(",".join(names))
     checks: tuple[Check, ...] = REQUIRED
     if not quick:
         checks += tuple(c for c in INFORMATIONAL if not (no_compile and c is COMPILE))
@@ -81,11 +78,7 @@ def _checked(block: Block, checks: tuple[Check, ...], as_json: bool) -> Iterator
 
 def _next(steps: Iterator[Outcome], check: Check) -> Outcome:
     """Make the next check; a terminal shows which, since some take many seconds."""
-    # What a plugin prints goes to standard error: it must not stand amid the JSON.
-    with (
-        errors().status(f"{check.says} ...", spinner="line"),
-        contextlib.redirect_stdout(sys.stderr),
-    ):
+    with errors().status(f"{check.says} ...", spinner="line"):
         return next(steps)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,13 +31,11 @@ def compare(
     from agfer_bench.protocol import load_preset
     from agfer_bench.variants import describe_variant
 
-    # What a plugin prints goes to standard error: it must not stand amid the JSON.
-    with contextlib.redirect_stdout(sys.stderr):
-        chosen = catalogue_with_notes().choose_modules(",".join(names))
-        if len(chosen) < 2:
-            raise UserError("compare needs two modules that differ; name one more")
-        slots = slots_of(load_preset("paper"), CLASSES)
-        variants = [describe_variant(one, slots) for one in chosen]
+    chosen = catalogue_with_notes().choose_modules(",".join(names))
+    if len(chosen) < 2:
+        raise UserError("compare needs two modules that differ; name one more")
+    slots = slots_of(load_preset("paper"), CLASSES)
+    variants = [describe_variant(one, slots) for one in chosen]
     if as_json:
         first, *others = variants
         diffs = {other.label: _diff(first, other) for other in others}

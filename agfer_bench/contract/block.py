@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from agfer_bench.catalogue import Chosen
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import UserError, describe
-from agfer_bench.network.build import CPU, build_block, slots_of
+from agfer_bench.network.build import CPU, build_uncontained, slots_of
 from agfer_bench.protocol import load_preset
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec, Slot
@@ -64,14 +64,14 @@ class Block:
         Raises:
             Broken: The plugin raised, or returned no module.
         """
-        with seeded(CPU, derive_seed(seed, "contract", slot.stage)), settings_kept():
+        with seeded(CPU, derive_seed(seed, "contract", slot.stage), strict=False), settings_kept():
             return build_unguarded(self.chosen, slot)
 
 
 def build_unguarded(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
     """Build a fresh block and leave global state as the block leaves it."""
     try:
-        return build_block(chosen, slot)
+        return build_uncontained(chosen, slot)
     except UserError as error:
         raise Broken(str(error)) from error
 
@@ -96,7 +96,7 @@ def _noise(shape: Sequence[int], draw: int) -> Tensor:
 @cache
 def _numbers() -> Tensor:
     with torch.no_grad():
-        return torch.randn(_NUMBERS, generator=generator(0, "contract"))
+        return torch.randn(_NUMBERS, generator=generator(0, "contract"), dtype=torch.float32)
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def deterministic(block: Block, slot: Slot) -> str:
 
 
 def _seeded_step(module: nn.Module, x_BCHW: Tensor) -> dict[str, Tensor]:
-    with seeded(CPU, 0):
+    with seeded(CPU, 0, strict=False):
         y_BCHW, to_x_BCHW = step(module, x_BCHW)
     found = {"the output": y_BCHW}
     if to_x_BCHW is not None:
@@ -103,5 +103,5 @@ def _seeded_step(module: nn.Module, x_BCHW: Tensor) -> dict[str, Tensor]:
 
 
 def _seeded_look(module: nn.Module, x_BCHW: Tensor, seed: int) -> Tensor:
-    with seeded(CPU, seed):
+    with seeded(CPU, seed, strict=False):
         return look(module, x_BCHW)

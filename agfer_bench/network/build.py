@@ -128,26 +128,35 @@ def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
         PluginError: The plugin raised anything else, returned something that is no module, or
             changed what other modules run under (which is put back).
     """
-    name = chosen.label
+    with contained(draws=True) as changes:
+        block = build_uncontained(chosen, slot)
+    if changes:
+        owner = chosen.entry.distribution
+        raise PluginError(owner, f"{chosen.label}: build {told(changes)}; {LEAVE}")
+    return block
+
+
+def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
+    """Build one block, and leave as it is what the plugin may have changed around it.
+
+    Raises:
+        UserError: The plugin says that an option's value is wrong.
+        PluginError: The plugin raised anything else, or returned something that is no module.
+    """
+    owner, name = chosen.entry.distribution, chosen.label
     values = dict(chosen.values)
     residual = values.pop(RESIDUAL, False)
     try:
-        with contained(draws=True) as changes:
-            block: Any = chosen.entry.spec.build(slot, **values)
+        block: Any = chosen.entry.spec.build(slot, **values)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(
-            chosen.entry.distribution,
-            f"{name}: build failed at stage {slot.stage}: {describe(error)}",
+            owner, f"{name}: build failed at stage {slot.stage}: {describe(error)}"
         ) from error
-    if changes:
-        raise PluginError(chosen.entry.distribution, f"{name}: build {told(changes)}; {LEAVE}")
     if not isinstance(block, nn.Module):
-        raise PluginError(
-            chosen.entry.distribution,
-            f"{name}: build returned {type(block).__name__}, not a torch.nn.Module",
-        )
+        kind = type(block).__name__
+        raise PluginError(owner, f"{name}: build returned {kind}, not a torch.nn.Module")
     return Residual(block) if residual else block
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
+from agfer_bench.cli import apart
 from agfer_bench.cli.app import main
 from agfer_bench.contract.checks import INFORMATIONAL, REQUIRED
 
@@ -113,7 +114,7 @@ def test_check_on_a_narrow_terminal(
 def _narrow() -> object:
     from rich.console import Console
 
-    return Console(width=90)
+    return Console(file=apart.stream(), width=90)
 
 
 def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
