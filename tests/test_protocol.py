@@ -38,11 +38,15 @@ def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
         "guidance": False, "alpha": 0.5, "mask": "sha256:0", "class_weights": False, "epochs": 1,
         "batch_size": 2, "shuffle": "once", "drop_last": True, "optimiser": "sgd",
         "learning_rate": 1.0, "momentum": 0.1, "weight_decay": 0.5, "precision": "bf16", "seed": 1,
-        "augmentation": "flip",
+        "augmentation": "flip", "host": "timm:resnet18", "slots": "2,3",
     }  # fmt: skip
-    assert set(other) == set(Protocol.model_fields) - {"preset", "speed", "curve_every"}
+    weights = {"pretrained": "mine@sha256:" + 64 * "0", "width": 1.0}
+    moves = set(Protocol.model_fields) - {"preset", "speed", "curve_every"}
+    assert {*other, "pretrained"} == moves
     prints = {quick.with_settings({name: value}).fingerprint for name, value in other.items()}
-    assert len(prints | {quick.fingerprint}) == len(other) + 1
+    wide = quick.with_settings({"width": 1.0})
+    prints |= {wide.fingerprint, wide.with_settings(weights).fingerprint}
+    assert len(prints | {quick.fingerprint}) == len(other) + 3
     assert quick.with_settings({"preset": "x", "speed": {"rounds": 2}}).fingerprint == (
         quick.fingerprint
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import ablate, data, modules, paper, report, run, speed
+from agfer_bench.cli import ablate, apart, data, modules, paper, report, run, speed
 from agfer_bench.cli.console import fail
 from agfer_bench.errors import UserError
 
@@ -45,8 +45,9 @@ def _main(
 
 def main() -> None:
     """Run the command line; what the user can mend is one line on standard error, exit code 2."""
-    try:
-        app()
-    except UserError as error:
-        fail(str(error))
-        sys.exit(2)
+    with apart.command():
+        try:
+            app()
+        except UserError as error:
+            fail(str(error))
+            sys.exit(2)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from agfer_bench.cli import apart
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -24,13 +26,14 @@ def output() -> Console:
     """Return a console on standard output, wide enough for all tables when it is no terminal."""
     from rich.console import Console
 
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 200))
+    file = apart.stream()
+    console = Console(file=file)
+    return console if console.is_terminal else Console(file=file, width=max(console.width, 200))
 
 
 def show_json(value: Any) -> None:
     """Print JSON to standard output; numbers that are not finite become null."""
-    print(json.dumps(_finite(value), indent=1, ensure_ascii=False))
+    print(json.dumps(_finite(value), indent=1, ensure_ascii=False), file=apart.stream(), flush=True)
 
 
 def _finite(value: Any) -> Any:

@@ -55,10 +55,9 @@ def prepare_dataset(
     as_json: o.JsonOption = False,
 ) -> None:
     """Read and crop a data set into the cache, and say what was kept and what was left out."""
-    from agfer_bench.catalogue import load_catalogue
     from agfer_bench.run.data import load_data
 
-    catalogue = load_catalogue()
+    catalogue = o.catalogue_with_notes()
     protocol = o.build_protocol(preset, protocol_file, settings, {"image_size": image_size})
     source = o.build_source(
         catalogue, data or o.DEFAULT_DATA, cascades=cascades, cache=cache, workers=workers

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agfer_bench.catalogue import Chosen
+from agfer_bench.containment import contained, told
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.network.guidance import Guidance
 from agfer_bench.network.host import Host
@@ -31,6 +32,9 @@ from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec, Slot
 
 CPU = torch.device("cpu")
+
+LEAVE = "a module must leave alone what other modules run under"
+"""Ends an error about code that changed what it must not."""
 
 _FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "channels_last": torch.channels_last,
@@ -121,13 +125,15 @@ def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
 
     Raises:
         UserError: The plugin says that an option's value is wrong.
-        PluginError: The plugin raised anything else, or returned something that is no module.
+        PluginError: The plugin raised anything else, returned something that is no module, or
+            changed what other modules run under (which is put back).
     """
     name = chosen.label
     values = dict(chosen.values)
     residual = values.pop(RESIDUAL, False)
     try:
-        block: Any = chosen.entry.spec.build(slot, **values)
+        with contained(draws=True) as changes:
+            block: Any = chosen.entry.spec.build(slot, **values)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
@@ -135,6 +141,8 @@ def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
             chosen.entry.distribution,
             f"{name}: build failed at stage {slot.stage}: {describe(error)}",
         ) from error
+    if changes:
+        raise PluginError(chosen.entry.distribution, f"{name}: build {told(changes)}; {LEAVE}")
     if not isinstance(block, nn.Module):
         raise PluginError(
             chosen.entry.distribution,
@@ -228,7 +236,8 @@ def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> MemoryFor
     Raises:
         UserError: The plugin says that an option's value is wrong.
         PluginError: The block cannot be built or is not a new one each time, raises, changes the
-            shape or the type, changes its input, or returns numbers that are not finite.
+            shape or the type, changes its input, changes what other modules run under, or returns
+            numbers that are not finite.
     """
     fault = None
     for memory_format in _FORMATS:
@@ -242,7 +251,7 @@ def _first_fault(
     chosen: Chosen[AttentionSpec], slots: Sequence[Slot], memory_format: torch.memory_format
 ) -> str | None:
     seen: dict[int, Tensor] = {}
-    with seeded(CPU, 0):
+    with seeded(CPU, derive_seed(0, "trial")):  # no seed that a block sets by chance
         # Twice: weights that come back would be trained on one fold and judged on another.
         for slot in (*slots, *slots):
             block = build_block(chosen, slot).eval()
@@ -260,10 +269,12 @@ def _first_fault(
 def _fault(block: nn.Module, x_BCHW: Tensor) -> str | None:
     before = x_BCHW.clone()
     try:
-        with torch.no_grad():
+        with contained(draws=True) as changes, torch.no_grad():
             y: Any = block(x_BCHW)
     except (Exception, SystemExit) as error:
         return f"forward failed: {describe(error)}"
+    if changes:
+        return f"forward {told(changes)}; {LEAVE}"
     if not isinstance(y, Tensor):
         return f"forward returned {type(y).__name__}, not a tensor"
     if y.shape != x_BCHW.shape:

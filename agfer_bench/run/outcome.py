@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from agfer_bench.containment import contained, told
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.records import FoldRecord
+from agfer_bench.run.classify import ClassifierJob, run_classifier
 from agfer_bench.run.job import DeviceLost, Job, run_job
+
+AnyJob = Job | ClassifierJob
+"""A network or a classifier of its own, to be trained on a fold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +51,31 @@ class Failure:
             lost=isinstance(error, DeviceLost),
         )
 
+    def but(self, more: str) -> Failure:
+        """Add what else went wrong."""
+        return replace(self, text=f"{self.text}; {more}")
+
 
 Outcome = Done | Failure
 
 
-def attempt(job: Job, on_epoch: Callable[[int, float], None]) -> Outcome:
-    """Run a job; what a stranger's block raises is a failure of this job alone."""
-    try:
-        fold, predictions = run_job(job, on_epoch)
-    except (Exception, SystemExit) as error:
-        return Failure.of(error)
+def attempt(job: AnyJob, on_epoch: Callable[[int, float], None]) -> Outcome:
+    """Run a job; what a stranger's code raises is a failure of this job alone.
+
+    So is what it changes of the process: the next job finds everything as this one did.
+    """
+    with contained() as changes:
+        try:
+            if isinstance(job, ClassifierJob):
+                fold, predictions = run_classifier(job)
+            else:
+                fold, predictions = run_job(job, on_epoch)
+            failure = None
+        except (Exception, SystemExit) as error:
+            failure = Failure.of(error)
+    if changes:
+        text = f"it {told(changes)} while it was trained; put back"
+        failure = failure.but(text) if failure else Failure(text=text, named=False, trace=text)
+    if failure is not None:
+        return failure
     return Done(fold=fold, predictions=predictions)

@@ -39,7 +39,7 @@ def main() -> None:
 
     heard("starting", None, 0.0)
     torch.set_num_threads(job.threads)
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(only={module.distribution for module in job.modules})
     try:
         result = run_repeat(job, lambda module: choose(catalogue, module), heard, "own")
     except DeviceLost as error:

@@ -1,0 +1,203 @@
+"""Every check of the contract, with a block that fails it and keeps all others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from agfer_bench import AttentionSpec
+from agfer_bench.catalogue import OWN_DISTRIBUTION, load_catalogue
+from agfer_bench.contract import abilities
+from agfer_bench.contract.block import Block, paper_slots
+from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED, Check, outcomes
+from agfer_bench.contract.find import find_blocks
+from agfer_bench.contract.settings import generator_states, settings
+from tests.contract import broken
+from tests.contract.broken import SLOT, Good, spec
+
+CHECKS = {check.name: check for check in (*REQUIRED, *INFORMATIONAL)}
+SLOW = {"export", "compiles", "onnx"}
+
+
+def _raises(slot: Any) -> nn.Module:
+    raise RuntimeError("no licence")
+
+
+FAILING: list[tuple[str, AttentionSpec, str]] = [
+    ("builds", spec(_raises), "no licence"),
+    ("builds", spec(lambda slot: 7), "returned int"),
+    ("keeps_shape", spec(broken.ChangesShape), "(2, 16, 12, 12) to (2, 16, 12, 11)"),
+    ("leaves_its_input", spec(broken.ChangesInput), "changed its input in evaluation"),
+    ("finite_gradients", spec(broken.InfiniteGradient), "not finite where a channel is zero"),
+    ("every_parameter_learns", spec(broken.DeadParameter), "at forgotten"),
+    ("ignores_batch_mates", spec(broken.LooksAtMates), "beside another image"),
+    ("state_dict_round_trip", spec(broken.HiddenState), "with its state dict"),
+    ("keeps_dtypes", spec(broken.AlwaysFp32), "cast to bfloat16, it returns float32"),
+    ("deterministic", spec(broken.Noisy), "under one seed differ in the output"),
+    ("same_seed_same_weights", spec(broken.ForgetsItsSeed), "scale differs"),
+    ("no_side_effects", spec(broken.SeedsTorch), "build seeds the global generator of torch"),
+    ("no_side_effects", spec(broken.SeedsNumpy), "global generator of numpy"),
+    ("no_side_effects", spec(broken.DrawsInEvaluation), "global generator of random"),
+    ("no_side_effects", spec(broken.SetsDtype), "the default dtype of torch"),
+    ("no_side_effects", spec(broken.SetsDevice), "the default device of torch"),
+    ("no_side_effects", spec(broken.StopsGradients), "the gradient mode of torch"),
+    ("no_side_effects", spec(broken.SetsThreads), "the number of threads of torch"),
+    ("pickles", spec(broken.HoldsALock), "pickle failed: TypeError"),
+    ("formula", spec(Good, "C + 1"), "gives 17 parameters, the block has 16"),
+    ("formula", spec(Good, "C +"), "does not evaluate: SyntaxError"),
+    ("formula", spec(Good, "C * open('x')"), "does not evaluate: NameError"),
+    ("odd_maps", spec(broken.OnlyLarge), "at 7 × 7: forward failed: ValueError: no odd maps"),
+    ("non_square_maps", spec(broken.OnlySquare), "at 7 × 13"),
+    ("one_by_one_maps", spec(broken.NoSinglePosition), "at 1 × 1"),
+    ("other_sizes", spec(broken.FixedSize), "another size than it was built for"),
+    ("batch_of_one", spec(broken.NormalisesPooled), "forward failed: ValueError"),
+    ("channels_last", spec(broken.GoesByStrides), "the output differs by"),
+    ("export", spec(broken.Branches), "torch.export failed"),
+    ("compiles", spec(broken.CompilesBadly), "the output differs by"),
+    ("onnx", spec(broken.NotInOnnx), "torch.onnx.export failed"),
+]
+"""Name of a check, a block that fails it alone, and part of what is said."""
+
+
+def _block(what: AttentionSpec) -> Block:
+    (block,) = find_blocks(what)
+    return Block(chosen=block.chosen, slots=(SLOT,))
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "said"), FAILING, ids=[f"{name}-{what.name}" for name, what, _ in FAILING]
+)
+def test_a_block_fails_one_check_and_keeps_the_others(
+    name: str, what: AttentionSpec, said: str
+) -> None:
+    block, target = _block(what), CHECKS[name]
+    checks = REQUIRED if target.required else (*REQUIRED, *_quick(target))
+    found = {one.check.name: one for one in outcomes(block, checks)}
+    assert {key for key, one in found.items() if one.verdict == "failed"} == {name}
+    assert said in found[name].detail
+    assert found[name].detail.startswith("stage 2 (16 × 12 × 12): ")
+    assert "\n" not in found[name].detail
+
+
+def _quick(target: Check) -> list[Check]:
+    """Return the informational checks that take no seconds, and the one in question."""
+    return [one for one in INFORMATIONAL if one is target or one.name not in SLOW]
+
+
+def test_every_check_has_a_block_that_fails_it() -> None:
+    # `gates` only reports; what it reports is tested below.
+    assert {name for name, _, _ in FAILING} == CHECKS.keys() - {"gates"}
+    assert len(CHECKS) == len(REQUIRED) + len(INFORMATIONAL)
+
+
+def test_a_sound_block_passes_all() -> None:
+    block = _block(spec(Good, "C"))
+    for one in outcomes(block, (*REQUIRED, *_quick(COMPILE))):
+        assert one.verdict == "passed", one.detail
+
+
+def test_gates_are_reported() -> None:
+    class Half(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x / 2
+
+    assert abilities.gates(_block(spec(lambda slot: Half())), SLOT) == "× 0.50 (0.50–0.50)"
+
+
+def test_other_ways_of_failing() -> None:
+    def detail(name: str, build: Callable[..., Any]) -> str:
+        outcome = CHECKS[name].outcome(_block(spec(build)))
+        assert outcome.verdict == "failed"
+        return outcome.detail
+
+    one = Good()
+    assert "had returned before" in detail("same_seed_same_weights", lambda slot: one)
+    assert "in evaluation differ" in detail("deterministic", broken.NoisyInEvaluation)
+    for name in CHECKS.keys() - {"builds", "formula", "same_seed_same_weights"} - SLOW:
+        assert "SystemExit: that is all" in detail(name, broken.Exits), name
+
+    class Detached(Good):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.detach())
+
+    assert "no gradient arrives at the input" in detail("finite_gradients", Detached)
+
+    class Pair(Good):
+        def forward(self, x: Tensor) -> Any:
+            return x, x
+
+    assert "returned tuple, not a tensor" in detail("deterministic", Pair)
+
+
+def test_zero_initial_weights_and_dead_units_are_no_fault() -> None:
+    class Gated(Good):
+        """Nothing learns in the first step but the gate; half of all starts leave the unit dead."""
+
+        def __init__(self, slot: Any) -> None:
+            super().__init__(slot)
+            self.gate = nn.Parameter(torch.zeros(1))
+            self.unit = nn.Conv2d(slot.channels, 1, 1)
+            nn.init.constant_(self.unit.weight, -0.02)
+
+        def forward(self, x: Tensor) -> Tensor:
+            unit = torch.relu(self.unit(x.mean(dim=(2, 3), keepdim=True)))
+            return x + self.gate * (super().forward(x) + unit)
+
+    outcome = CHECKS["every_parameter_learns"].outcome(_block(spec(Gated)))
+    assert outcome.verdict == "passed", outcome.detail
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    block = _block(spec(Good))
+    for name, reason in (
+        ("compiles", "no C++ compiler is installed"),
+        ("onnx", "onnxscript is not installed"),
+        ("formula", "no formula is declared"),
+    ):
+        outcome = CHECKS[name].outcome(block)
+        assert (outcome.verdict, outcome.detail) == ("skipped", reason)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        broken.SeedsTorch,
+        broken.SeedsNumpy,
+        broken.DrawsInEvaluation,
+        broken.SetsDtype,
+        broken.SetsDevice,
+        broken.StopsGradients,
+        broken.SetsThreads,
+    ],
+)
+def test_checks_leave_global_state_alone(build: Callable[..., Any]) -> None:
+    torch.manual_seed(7)
+    np.random.seed(7)
+    random.seed(7)
+    before = settings(), generator_states()
+    for check in REQUIRED:
+        check.outcome(_block(spec(build)))
+    assert (settings(), generator_states()) == before
+
+
+OWN = [
+    name
+    for name, entry in load_catalogue().modules.items()
+    if entry.distribution == OWN_DISTRIBUTION
+]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_first_party_blocks_keep_the_contract(name: str) -> None:
+    (block,) = find_blocks(name)
+    assert block.slots == paper_slots()
+    found = list(outcomes(block, REQUIRED))
+    assert not [one.detail for one in found if one.verdict != "passed"]

@@ -1,0 +1,55 @@
+"""Runs in other hosts and from pretrained weights, end to end."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from agfer_bench.network.build import find_pretrained
+from agfer_bench.report.rows import title
+from agfer_bench.run.reporter import Silent
+from agfer_bench.run.runner import run
+from tests.run.support import Runs, own, without_times
+
+HOST = "timm:resnet10t"
+
+
+def test_a_backbone_of_timm_is_a_host_like_another(runs: Runs) -> None:
+    record, _ = runs("base,se", host=HOST)
+    assert [module.error for module in record.modules] == [None, None]
+    assert f"host={HOST}" in title(record)
+    base, se = record.modules
+    for one, other in zip(base.folds, se.folds, strict=True):
+        assert one.host_weights_sha256 == other.host_weights_sha256
+    assert se.size is not None
+    assert base.size is not None
+    assert se.size.parameters - base.size.parameters == se.size.block_parameters > 0
+    assert se.speed is not None
+    again, _ = runs("base,se", host=HOST, out="again")
+    assert without_times(again) == without_times(record)
+
+
+def test_pretrained_weights_reach_every_fold_and_process(runs: Runs, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    file = tmp_path / "mine.pth"
+    torch.save(timm.create_model("resnet10t").state_dict(), file)
+    catalogue = own()
+    settings = runs.settings("base,se", host=HOST, timing="skip", epochs=1)
+    protocol, weights = find_pretrained(
+        settings.protocol, str(file), tmp_path / "cache", own_input=True
+    )
+    settings = dataclasses.replace(settings, protocol=protocol, pretrained=weights)
+    record, _ = run(settings, catalogue, Silent())
+    folds = [fold for module in record.modules for fold in module.folds]
+    assert len({fold.host_weights_sha256 for fold in folds}) == 2, (
+        "a classifier of its own in each fold"
+    )
+    for fold in folds:
+        assert fold.channel_mean == pytest.approx((123.675, 116.28, 103.53)), "ImageNet's"
+    elsewhere = dataclasses.replace(settings, jobs=2, out=tmp_path / "elsewhere")
+    side_by_side, _ = run(elsewhere, catalogue, Silent())
+    assert without_times(side_by_side) == without_times(record)
