@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import re
 import subprocess
@@ -27,6 +26,7 @@ from agfer_bench.measure.size import parameters
 from agfer_bench.network.build import build_block
 from agfer_bench.scaffold import names
 from agfer_bench.scaffold.new import render, write_distribution
+from agfer_bench.testing import REQUIRED
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {
@@ -101,44 +101,14 @@ def test_the_contract_is_imported_as_documented(written: Path) -> None:
     ) in text
 
 
-# Until agfer_bench.testing is there: what its documentation says, with two checks.
-STAND_IN = """
-import sys, types
-import pytest, torch
-from agfer_bench import Slot
-from agfer_bench.catalogue import load_catalogue
-from agfer_bench.network.build import build_block, try_block
-
-SLOT = Slot(channels=8, height=6, width=6, classes=7, stage=2)
-
-def is_tried(block):
-    assert try_block(block, [SLOT])
-
-def learns(block):
-    module = build_block(block, SLOT)
-    module(torch.randn(2, 8, 6, 6)).square().sum().backward()
-    assert all(one.grad is not None and one.grad.any() for one in module.parameters())
-
-def parametrize_with_checks(*names):
-    blocks = load_catalogue().choose_modules(",".join(names))
-    pairs = [(block, check) for block in blocks for check in (is_tried, learns)]
-    return pytest.mark.parametrize(("block", "check"), pairs)
-
-sys.modules["agfer_bench.testing"] = types.ModuleType("agfer_bench.testing")
-sys.modules["agfer_bench.testing"].parametrize_with_checks = parametrize_with_checks
-"""
-
-
 def test_its_own_tests_pass(written: Path, site: Path, tmp_path: Path) -> None:
-    arguments: list[object] = ["-m", "pytest", "-q", "-p", "no:cacheprovider", written]
-    if importlib.util.find_spec("agfer_bench.testing") is None:
-        (tmp_path / "stand_in.py").write_text(STAND_IN)
-        arguments += ["-p", "stand_in"]
-    done = _python(*arguments, cwd=tmp_path, paths=(site, tmp_path))
+    done = _python(
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", written), cwd=tmp_path, paths=(site,)
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
-    assert int(passed[1]) >= 2 + 2 * 2, "its own two, and the contract's for two choices"
+    assert int(passed[1]) == 2 + 2 * len(REQUIRED), "its own, and the contract's for two choices"
 
 
 def test_its_own_tests_can_fail(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
