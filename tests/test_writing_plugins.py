@@ -28,6 +28,7 @@ from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
 from agfer_bench.run.store import load_run
 from agfer_bench.specs import Place, Slot
+from agfer_bench.testing import INFORMATIONAL, REQUIRED
 from tests.run.support import Runs, own
 
 Make = Callable[[str, str], EntryPoint]
@@ -295,9 +296,8 @@ def test_the_documents_listener_works(page: ModuleType, tmp_path: Path) -> None:
 
 
 def test_the_contract_is_documented_whole() -> None:
-    testing: Any = pytest.importorskip("agfer_bench.testing")
     documented = re.split(r"^(?:Required|For information)\. ", DOCUMENT, flags=re.MULTILINE)[1:]
-    for text, checks in zip(documented, (testing.REQUIRED, testing.INFORMATIONAL), strict=True):
+    for text, checks in zip(documented, (REQUIRED, INFORMATIONAL), strict=True):
         rows = re.findall(r"^\| (?!a block|check)([^|-]+?) \|", text.split("\n## ")[0], re.M)
         assert rows == [check.says for check in checks]
 
