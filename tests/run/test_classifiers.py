@@ -45,7 +45,7 @@ class Brightest:
         {fit}
     def predict(self, pixels):
         answer = np.zeros((len(pixels), self.classes))
-        answer[:, pixels[0].sum() % self.classes] = 1
+        answer[:, int(pixels[0].sum()) % self.classes] = 1
         {predict}
 
 KEPT = Brightest(0)
