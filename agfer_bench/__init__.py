@@ -1,7 +1,7 @@
 """agfer-bench: does an attention block help, and what does it cost?
 
-What a plugin author needs is here: mark functions with `hookimpl`, return `AttentionSpec` or
-`DatasetSpec`.
+What a plugin author needs is here: mark functions with `hookimpl`, return `AttentionSpec`,
+`ClassifierSpec` or `DatasetSpec`.
 """
 
 from agfer_bench.errors import PluginError, UserError
@@ -10,7 +10,9 @@ from agfer_bench.specs import (
     DRAWN_MARKER,
     EMOTIONS,
     AttentionSpec,
+    ClassifierSpec,
     DatasetSpec,
+    FaceClassifier,
     FaceImage,
     FaceTable,
     Place,
@@ -23,7 +25,9 @@ __all__ = [
     "DRAWN_MARKER",
     "EMOTIONS",
     "AttentionSpec",
+    "ClassifierSpec",
     "DatasetSpec",
+    "FaceClassifier",
     "FaceImage",
     "FaceTable",
     "Place",

@@ -6,11 +6,11 @@ and drops the second of two equal names without a word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 import pluggy
 
@@ -28,7 +28,7 @@ from agfer_bench.options import (
     parse_choice,
     resolve_options,
 )
-from agfer_bench.specs import AttentionSpec, DatasetSpec
+from agfer_bench.specs import AttentionSpec, ClassifierSpec, DatasetSpec, ModuleSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,14 +37,15 @@ if TYPE_CHECKING:
 
 OWN_DISTRIBUTION = "agfer-bench"
 
-SpecT = TypeVar("SpecT", AttentionSpec, DatasetSpec)
+SpecT = TypeVar("SpecT", bound=ModuleSpec | DatasetSpec)
+SpecT_co = TypeVar("SpecT_co", bound=ModuleSpec | DatasetSpec, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry(Generic[SpecT]):
+class Entry(Generic[SpecT_co]):
     """One spec and where it comes from."""
 
-    spec: SpecT
+    spec: SpecT_co
     """What the plugin offers."""
     distribution: str
     """Name of the installed distribution that offers it."""
@@ -57,10 +58,10 @@ class Entry(Generic[SpecT]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen(Generic[SpecT]):
+class Chosen(Generic[SpecT_co]):
     """An entry with the value of each of its options."""
 
-    entry: Entry[SpecT]
+    entry: Entry[SpecT_co]
     """What was chosen."""
     values: dict[str, Any]
     """Every option and its value, defaults included."""
@@ -69,6 +70,16 @@ class Chosen(Generic[SpecT]):
     def label(self) -> str:
         """Name in tables: the options that differ from their defaults are shown."""
         return label(self.entry.spec.name, self.values, self.entry.options)
+
+
+def is_block(chosen: Chosen[ModuleSpec]) -> TypeGuard[Chosen[AttentionSpec]]:
+    """Tell whether an attention block was chosen, which goes into the host."""
+    return isinstance(chosen.entry.spec, AttentionSpec)
+
+
+def is_classifier(chosen: Chosen[ModuleSpec]) -> TypeGuard[Chosen[ClassifierSpec]]:
+    """Tell whether a classifier of its own was chosen, without the host."""
+    return isinstance(chosen.entry.spec, ClassifierSpec)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +98,12 @@ class Problem:
 
 @dataclass(kw_only=True)
 class Catalogue:
-    """All blocks and data sets of the installed plugins."""
+    """All blocks, classifiers and data sets of the installed plugins."""
 
     modules: dict[str, Entry[AttentionSpec]] = field(default_factory=dict)
     """Attention blocks by name, first-party ones first."""
+    classifiers: dict[str, Entry[ClassifierSpec]] = field(default_factory=dict)
+    """Classifiers of their own by name, first-party ones first; no name is among `modules`."""
     datasets: dict[str, Entry[DatasetSpec]] = field(default_factory=dict)
     """Data sets by name, first-party ones first."""
     problems: list[Problem] = field(default_factory=list)
@@ -98,10 +111,15 @@ class Catalogue:
     listeners: list[tuple[str, Callable[..., Any]]] = field(default_factory=list)
     """Distribution and caller of each `run_finished` hook."""
 
-    def choose_modules(self, text: str) -> list[Chosen[AttentionSpec]]:
-        """Resolve `--modules`: names with options, comma-separated.
+    @property
+    def rows(self) -> dict[str, Entry[ModuleSpec]]:
+        """All that may be a row of the comparison, by name: blocks, then classifiers."""
+        return {**self.modules, **self.classifiers}
 
-        Two choices that come out as the same network are one.
+    def choose_rows(self, text: str) -> list[Chosen[ModuleSpec]]:
+        """Resolve `--modules`: names of blocks and classifiers with options, comma-separated.
+
+        Two choices that come out as the same are one.
 
         Raises:
             UserError: Something is unknown or malformed; all such things are named at once.
@@ -109,9 +127,25 @@ class Catalogue:
         names = [part for part in text.split(",") if part.strip()]
         if not names:
             raise UserError(
-                f"--modules names no module; choose from {', '.join(sorted(self.modules))}"
+                f"--modules names no module; choose from {', '.join(sorted(self.rows))}"
             )
-        return _choose(names, self.modules, "attention module")
+        return _choose(names, self.rows, "module")
+
+    def choose_modules(self, text: str) -> list[Chosen[AttentionSpec]]:
+        """Resolve names of attention blocks, where only networks can stand.
+
+        Raises:
+            UserError: As `choose_rows`, or something is a classifier of its own.
+        """
+        chosen = self.choose_rows(text)
+        blocks = [one for one in chosen if is_block(one)]
+        if len(blocks) < len(chosen):
+            others = ", ".join(one.label for one in chosen if not is_block(one))
+            raise UserError(
+                f"{others}: no attention block in a network but a classifier of its own, which "
+                "`agfer-bench run` compares; leave it out here"
+            )
+        return blocks
 
     def choose_dataset(self, choice: Choice) -> Chosen[DatasetSpec]:
         """Resolve the name and the options in `--data`.
@@ -216,7 +250,7 @@ class _Offer:
     """What each hook that is called while loading returned."""
 
 
-_ASKED = ("attention_modules", "face_datasets")
+_ASKED = ("attention_modules", "face_classifiers", "face_datasets")
 """Hooks that are called while loading."""
 
 
@@ -242,6 +276,7 @@ def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
         kind: type[SpecT],
         taken: dict[str, Entry[SpecT]],
         function: Callable[[SpecT], Callable[..., Any]],
+        beside: Mapping[str, Entry[Any]],
     ) -> None:
         for spec in offer.specs[hook]:
             if not isinstance(spec, kind):
@@ -250,8 +285,8 @@ def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
                 problem(f"{spec.name!r}: {fault}")
             elif not _is_name(spec.name):
                 problem(f"the name {spec.name!r} is not made of lower-case letters, digits, dashes")
-            elif spec.name in taken:
-                problem(f"the name {spec.name!r} is taken by {taken[spec.name].distribution}")
+            elif owner := taken.get(spec.name) or beside.get(spec.name):
+                problem(f"the name {spec.name!r} is taken by {owner.distribution}")
             else:
                 try:
                     options = _options_of(spec, function(spec))
@@ -266,16 +301,16 @@ def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
                     options=options,
                 )
 
-    collect("attention_modules", AttentionSpec, catalogue.modules, lambda s: s.build)
-    collect("face_datasets", DatasetSpec, catalogue.datasets, lambda s: s.read)
+    blocks, classifiers = catalogue.modules, catalogue.classifiers
+    collect("attention_modules", AttentionSpec, blocks, lambda s: s.build, classifiers)
+    collect("face_classifiers", ClassifierSpec, classifiers, lambda s: s.build, blocks)
+    collect("face_datasets", DatasetSpec, catalogue.datasets, lambda s: s.read, {})
     finished = offer.manager.hook.run_finished
     if finished.get_hookimpls():
         catalogue.listeners.append((distribution, finished))
 
 
-def _options_of(
-    spec: AttentionSpec | DatasetSpec, function: Callable[..., Any]
-) -> tuple[Option, ...]:
+def _options_of(spec: ModuleSpec | DatasetSpec, function: Callable[..., Any]) -> tuple[Option, ...]:
     options = options_of(function)
     if not isinstance(spec, AttentionSpec):
         return options
@@ -294,7 +329,7 @@ def _flatten(answers: list[Any]) -> list[Any]:
     return specs
 
 
-def _ill_typed(spec: AttentionSpec | DatasetSpec) -> str | None:
+def _ill_typed(spec: ModuleSpec | DatasetSpec) -> str | None:
     """Name a field of the wrong type; a plugin's author may not run a type checker."""
     for name in ("name", "source", "summary", "formula"):
         if not isinstance(getattr(spec, name, ""), str):
@@ -312,14 +347,16 @@ def _is_name(name: Any) -> bool:
     )
 
 
-def _resolve(choice: Choice, entries: dict[str, Entry[SpecT]], what: str) -> Chosen[SpecT]:
+def _resolve(choice: Choice, entries: Mapping[str, Entry[SpecT]], what: str) -> Chosen[SpecT]:
     if choice.name not in entries:
         raise UserError(f"unknown {what} {choice.name!r}{nearest(choice.name, entries)}")
     entry = entries[choice.name]
     return Chosen(entry=entry, values=resolve_options(choice.name, entry.options, choice))
 
 
-def _choose(texts: list[str], entries: dict[str, Entry[SpecT]], what: str) -> list[Chosen[SpecT]]:
+def _choose(
+    texts: list[str], entries: Mapping[str, Entry[SpecT]], what: str
+) -> list[Chosen[SpecT]]:
     chosen: dict[str, Chosen[SpecT]] = {}
     errors = []
     for text in texts:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from agfer_bench.specs import AttentionSpec, DatasetSpec
+from agfer_bench.specs import AttentionSpec, ClassifierSpec, DatasetSpec
 
 if TYPE_CHECKING:
     from agfer_bench.records import RunRecord
@@ -30,6 +30,16 @@ def attention_modules() -> Sequence[AttentionSpec]:
 
     Called once, before any data is read, and once in each process that trains for `--jobs`. Return
     specs, not modules: the harness builds a fresh block for every slot of every fold.
+    """
+    raise AssertionError("a hook specification is never called")
+
+
+@hookspec
+def face_classifiers() -> Sequence[ClassifierSpec]:
+    """Return the classifiers of their own this plugin offers: rows without the host.
+
+    Called when `attention_modules` is. Return specs: the harness builds a fresh classifier for
+    every fold.
     """
     raise AssertionError("a hook specification is never called")
 

@@ -6,16 +6,28 @@ from typing import Any
 
 
 def migrate_run(content: Any) -> Any:
-    """Return a run record's content in the layout of version 2.
+    """Return a run record's content in the layout of version 3.
 
-    Version 1 timed all networks once, in the process of the run, in fp32 as written. Its ratio to
-    base is dropped, since it follows from the times.
+    Version 2 knew networks alone; version 3 also has classifiers of their own, which lack what
+    only a network has.
 
     Args:
         content: Parsed JSON, or anything else, which is left to the validation.
     """
-    if not isinstance(content, dict) or content.get("schema_version") != 1:
+    if not isinstance(content, dict):
         return content
+    if content.get("schema_version") == 1:
+        content = _to_version_2(content)
+    if content.get("schema_version") == 2:
+        content = content | {"schema_version": 3}
+    return content
+
+
+def _to_version_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 timed all networks once, in the process of the run, in fp32 as written.
+
+    Its ratio to base is dropped, since it follows from the times.
+    """
     content = content | {"schema_version": 2}
     if isinstance(content.get("protocol"), dict):
         protocol = content["protocol"]

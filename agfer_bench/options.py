@@ -101,7 +101,7 @@ def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
     except (TypeError, ValueError) as error:
         raise UserError(f"cannot read the options of {function!r}: {error}") from None
     if not parameters:
-        raise UserError(f"{function!r} takes no argument; its first must be the slot or place")
+        raise UserError(f"{function!r} takes no argument; its first must be slot, seed or place")
     hints = _type_hints(function)
     options = []
     for parameter in parameters[1:]:

@@ -21,7 +21,7 @@ from agfer_bench.record import Record as Record
 from agfer_bench.timings import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
-RUN_SCHEMA_VERSION: Final = 2
+RUN_SCHEMA_VERSION: Final = 3
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
@@ -63,7 +63,10 @@ class EpochRecord(Record):
 
 
 class FoldRecord(Record):
-    """One module trained on one fold."""
+    """One module trained on one fold.
+
+    What only a network has is None for a classifier of its own, and `history` is empty.
+    """
 
     fold: int
     """Number of the fold, counted from 0."""
@@ -81,20 +84,23 @@ class FoldRecord(Record):
     """The same on the validation fold with the guidance mask on; None without guidance."""
     class_weights: tuple[float, ...] | None
     """Equation 2, from the training fold; None where the loss is not weighted."""
-    channel_mean: tuple[float, float, float]
+    channel_mean: tuple[float, float, float] | None
     """Mean of red, green and blue that the input was normalised with, 0..255: over the training
     fold, or, with `normalisation=pretrained`, that of the weights."""
-    channel_std: tuple[float, float, float]
+    channel_std: tuple[float, float, float] | None
     """Standard deviation of red, green and blue, likewise."""
     history: tuple[EpochRecord, ...]
-    """Every epoch, in order."""
-    peak_memory_bytes: int
+    """Every epoch, in order; empty for a classifier of its own."""
+    fit_seconds: float | None = None
+    """Wall-clock time of a classifier's `fit`, in seconds; None for a network, whose epochs are
+    timed."""
+    peak_memory_bytes: int | None
     """Most bytes that tensors took at once while training."""
-    peak_memory_method: Literal["cuda-allocator", "tensor-tracker"]
+    peak_memory_method: Literal["cuda-allocator", "tensor-tracker"] | None
     """CUDA's allocator over the whole training, or live tensors counted over two steps (CPU)."""
-    host_weights_sha256: str
+    host_weights_sha256: str | None
     """Host weights before training: equal for all modules of a fold."""
-    batch_order_sha256: str
+    batch_order_sha256: str | None
     """Order of the training images over all epochs: equal for all modules of a fold."""
     split_sha256: str
     """Names of the validation images: equal for all modules of a fold."""
@@ -103,7 +109,7 @@ class FoldRecord(Record):
     where each batch was one pass."""
     micro_batch_reason: str | None = None
     """Why batches were split, where that was not asked for."""
-    execution: Execution = "eager"
+    execution: Execution | None = "eager"
     """How the passes of training were executed."""
     execution_fallback: str | None = None
     """Why they were not executed as was wanted; None where they were."""
@@ -153,8 +159,9 @@ class FoldRecord(Record):
 
     @property
     def training_seconds(self) -> float:
-        """Time of all epochs and of preparing them, in seconds; validation is not in it."""
-        return self.preparation_seconds + sum(epoch.seconds for epoch in self.history)
+        """Time of learning and of preparing it, in seconds; validation is not in it."""
+        epochs = sum(epoch.seconds for epoch in self.history)
+        return self.preparation_seconds + (self.fit_seconds or 0.0) + epochs
 
 
 class SizeRecord(Record):
@@ -171,32 +178,45 @@ class SizeRecord(Record):
 
 
 class ModuleRecord(Record):
-    """One row: an attention block with its options, over all folds."""
+    """One row: an attention block or a classifier with its options, over all folds."""
 
+    kind: Literal["attention", "classifier"] = "attention"
+    """Whether it is a block in the host, or a classifier of its own without size or speed."""
     label: str
-    """Name in tables: the block and the options that differ from their defaults."""
+    """Name in tables: the module and the options that differ from their defaults."""
     name: str
-    """Name of the block."""
+    """Name of the module."""
     options: dict[str, bool | int | float | str | None]
     """Every option, defaults included."""
     distribution: str
-    """Distribution that offers the block."""
+    """Distribution that offers the module."""
     version: str
     """Version of that distribution."""
     package_sha256: str
-    """Hash of the source files of the block's package."""
+    """Hash of the source files of the module's package."""
     memory_format: MemoryFormat | None
-    """How its maps lie in memory; None where the block failed before."""
+    """How its maps lie in memory; None where the block failed before, and for a classifier."""
     source: str
-    """Where the block is published."""
+    """Where the module is published."""
     folds: tuple[FoldRecord, ...] = ()
     """The folds that were trained, in order."""
     size: SizeRecord | None = None
-    """Parameters, operations, layers; None where the block failed before."""
+    """Parameters, operations, layers; None where the block failed before, and for a classifier."""
     speed: SpeedRecord | None = None
-    """Inference times; None where the block failed before."""
+    """Inference times; None where the block failed before, and for a classifier."""
     error: str | None = None
     """Why the row is incomplete, in one line."""
+
+    @model_validator(mode="after")
+    def _folds_are_of_its_kind(self) -> Self:
+        for fold in self.folds:
+            trained = (fold.channel_mean, fold.peak_memory_bytes, fold.execution)
+            paired = (fold.host_weights_sha256, fold.batch_order_sha256)
+            if self.kind == "attention" and (None in (*trained, *paired) or not fold.history):
+                raise ValueError(f"{self.label}: fold {fold.fold} lacks what a network's has")
+            if self.kind == "classifier" and fold.fit_seconds is None:
+                raise ValueError(f"{self.label}: fold {fold.fold} does not tell its fit's seconds")
+        return self
 
     @property
     def accuracies(self) -> tuple[float, ...]:
@@ -268,8 +288,8 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[2] = RUN_SCHEMA_VERSION
-    """Version of this layout; records of version 1 are read as well."""
+    schema_version: Literal[3] = RUN_SCHEMA_VERSION
+    """Version of this layout; records of versions 1 and 2 are read as well."""
     protocol: Protocol
     """Every setting."""
     data: DataRecord

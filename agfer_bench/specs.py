@@ -1,6 +1,6 @@
-"""What a plugin hands to the harness: descriptions of attention blocks and of face data sets.
+"""What a plugin hands to the harness: attention blocks, classifiers and face data sets, described.
 
-Nothing here imports torch or pandas: a listing or `--help` must not pay for them.
+Nothing here imports torch, NumPy or pandas: a listing or `--help` must not pay for them.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
 EMOTIONS = (
@@ -72,6 +74,60 @@ class AttentionSpec:
     """Learnable parameters of one block, as an expression in Python: of C, H and W (the map), M
     (classes), the block's options by name, and `max`, `min`, `ceil`, `log2`, say
     ``2 * C * max(1, C // reduction)``. Shown to users and held against the count; may be empty."""
+
+
+class FaceClassifier(Protocol):
+    """A classifier of its own, without the host: what `ClassifierSpec.build` returns.
+
+    It is fitted once and then asked, always on the CPU. Crops are 8 bit RGB, as the protocol cuts
+    them; there is no guidance mask. N images, H x W pixels, C = 3 channels, M classes.
+    """
+
+    def fit(
+        self,
+        pixels_NHWC: NDArray[np.uint8],
+        labels_N: NDArray[np.int64],
+        weights_N: NDArray[np.float64] | None,
+    ) -> None:
+        """Learn from a training fold.
+
+        Args:
+            pixels_NHWC: (N, H, W, 3) crops of the training fold; a copy of its own.
+            labels_N: (N,) classes 0..M-1, each of which occurs.
+            weights_N: (N,) weight of each image: its class's by equation 2 of Arabian et al.
+                (2023); None where the protocol's `class_weights` is off.
+        """
+
+    def predict(self, pixels_NHWC: NDArray[np.uint8]) -> NDArray[Any]:
+        """Judge images, which may come in several parts.
+
+        Returns:
+            (N, M) probabilities, each row summing to 1, or decisions: 1 for the class, else 0.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSpec:
+    """A whole classifier on offer, to stand in the table beside the networks.
+
+    ``build(seed, **options)`` returns a fresh `FaceClassifier`, untrained; ``seed`` is a whole
+    number, 0 <= seed < 2**32, that depends on the protocol's seed and the fold. Keyword arguments
+    after it are the classifier's options, as those of a block are. Names are shared with attention
+    blocks.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    build: Callable[..., FaceClassifier]
+    """Builds one classifier for one fold."""
+    source: str
+    """Where the method is published: a DOI, an arXiv number or a URL."""
+    summary: str
+    """One line for listings."""
+
+
+ModuleSpec = AttentionSpec | ClassifierSpec
+"""What may be a row of the comparison."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,3 +140,53 @@ def test_run_finished_is_called_and_its_failure_is_named(plugin: Make, tmp_path:
     problems = catalogue.run_finished("record", tmp_path)  # type: ignore[arg-type]
     assert [str(problem) for problem in problems] == ["plugin bad: run_finished: OSError: offline"]
     assert listener.load().seen == [("record", tmp_path)]
+
+
+CLASSIFIER = """
+from agfer_bench import ClassifierSpec, hookimpl
+
+def build(seed, *, depth: int = 1):
+    return None
+
+@hookimpl
+def face_classifiers():
+    return [ClassifierSpec(name="{name}", build=build, source="arXiv:1", summary="s")]
+"""
+
+
+def test_classifiers_come_through_their_hook_and_share_the_names_of_blocks(plugin: Make) -> None:
+    catalogue = load_catalogue(
+        [
+            *_own(),
+            plugin("a-good", CLASSIFIER.format(name="mine")),
+            plugin("b-block", GOOD.format(name="mine")),
+            plugin("c-takes", CLASSIFIER.format(name="se")),
+            plugin("d-other", CLASSIFIER.format(name="yours").replace("[Class", "['se', Class")),
+            plugin("e-bare", CLASSIFIER.format(name="bare").replace("depth: int = 1", "depth")),
+        ]
+    )
+    assert {"hog-svm", "hog-knn", "mine", "yours"} == set(catalogue.classifiers)
+    entry = catalogue.classifiers["mine"]
+    assert (entry.distribution, entry.version) == ("a-good", "1.2.3")
+    assert [option.name for option in entry.options] == ["depth"], "no residual: it is no block"
+    assert [str(problem) for problem in catalogue.problems] == [
+        "plugin b-block: the name 'mine' is taken by a-good",
+        "plugin c-takes: the name 'se' is taken by agfer-bench",
+        "plugin d-other: offers 'se', which is not of type ClassifierSpec",
+        next(str(p) for p in catalogue.problems if "bare: option 'depth'" in p.message),
+    ]
+    assert list(catalogue.rows) == [*catalogue.modules, *catalogue.classifiers]
+
+
+def test_blocks_and_classifiers_are_chosen_together_or_blocks_alone() -> None:
+    catalogue = load_catalogue(_own())
+    chosen = catalogue.choose_rows("se,hog-svm:C=1,hog-svm:C=1.0")
+    assert [one.label for one in chosen] == ["se", "hog-svm:C=1.0"]
+    with pytest.raises(UserError) as caught:
+        catalogue.choose_rows("hog-svn,hog-knn:neighbors=3,sse")
+    for part in ("did you mean 'hog-svm'", "did you mean 'neighbours'", "did you mean 'se'"):
+        assert part in str(caught.value)
+    with pytest.raises(UserError, match="did you mean 'hog-svm'"):
+        catalogue.choose_modules("hog-svn")
+    with pytest.raises(UserError, match=r"hog-svm: no attention block .* leave it out here"):
+        catalogue.choose_modules("se,hog-svm")

@@ -1,4 +1,4 @@
-"""Records of version 1 are read; junk is left to the validation."""
+"""Records of versions 1 and 2 are read; junk is left to the validation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OLD = [
 def test_published_records_load(path: Path) -> None:
     before = json.loads(path.read_text())
     record = load_run(path)
-    assert record.schema_version == 2
+    assert record.schema_version == 3
     for module, old in zip(record.modules, before["modules"], strict=True):
         assert len(module.folds) == len(old["folds"])
         if old["speed"] is None:
@@ -51,9 +51,27 @@ def test_some_published_record_is_of_version_1() -> None:
     assert OLD
 
 
-def test_a_record_of_version_2_is_left_alone() -> None:
-    content = {"schema_version": 2, "modules": [{"speed": {"rounds_ms": []}}]}
+def test_a_record_of_version_3_is_left_alone() -> None:
+    content = {"schema_version": 3, "modules": [{"speed": {"rounds_ms": []}}]}
     assert migrate_run(content) is content
+
+
+def test_version_2_knew_networks_alone() -> None:
+    path = PUBLISHED / "quick-synthetic-cpu" / "record.json"
+    before = json.loads(path.read_text())
+    assert before["schema_version"] == 2
+    record = load_run(path)
+    assert record.schema_version == 3
+    assert {module.kind for module in record.modules} == {"attention"}
+    after = json.loads(dump(record))
+    for module, old in zip(after["modules"], before["modules"], strict=True):
+        assert module == {**module, **old, "folds": module["folds"]}
+        for fold, was in zip(module["folds"], old["folds"], strict=True):
+            assert fold == fold | was
+    lacking = before | {"schema_version": 3}
+    lacking["modules"][0]["folds"][0]["host_weights_sha256"] = None
+    with pytest.raises(ValueError, match="base: fold 0 lacks what a network's has"):
+        RunRecord.model_validate_json(json.dumps(lacking))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +81,9 @@ def test_a_record_of_version_2_is_left_alone() -> None:
         '{"schema_version": 1}',
         '{"schema_version": 1, "protocol": 3, "modules": [1]}',
         '{"schema_version": 1, "protocol": {"speed": 1}, "modules": [{"speed": {}}]}',
+        '{"schema_version": 2}',
         '{"schema_version": 3}',
+        '{"schema_version": 4}',
     ],
 )
 def test_junk_is_no_record(junk: str, tmp_path: Path) -> None:

@@ -62,7 +62,12 @@ def _documented() -> dict[str, Any]:
 
 
 def test_every_hook_is_documented_and_none_else() -> None:
-    assert {"attention_modules", "face_datasets", "run_finished"} <= HOOKS.keys()
+    assert {
+        "attention_modules",
+        "face_classifiers",
+        "face_datasets",
+        "run_finished",
+    } <= HOOKS.keys()
     assert _documented().keys() == HOOKS.keys()
 
 
@@ -120,6 +125,44 @@ def attention_modules():
     trained = [stage for stage, classes, _ in seen.slots if classes == len(record.data.classes)]
     assert len(trained) > 2 * 3, "a fresh block for each slot of each fold"
     assert record.modules[0].distribution == "blocks"
+
+
+def test_face_classifiers_is_called_once_and_builds_for_each_fold(plugin: Make, runs: Runs) -> None:
+    source = """
+import numpy as np
+from agfer_bench import ClassifierSpec, hookimpl
+
+calls, seeds, fitted = [], [], []
+
+class First:
+    def fit(self, pixels, labels, weights):
+        fitted.append((pixels.shape[1:], pixels.dtype, set(labels), weights is None))
+        self.classes = labels.max() + 1
+
+    def predict(self, pixels):
+        return np.eye(self.classes)[np.zeros(len(pixels), dtype=int)]
+
+def build(seed, *, power: int = 1):
+    seeds.append((seed, power))
+    return First()
+
+@hookimpl
+def face_classifiers():
+    calls.append(1)
+    return [ClassifierSpec(name="first", build=build, source="", summary="")]
+"""
+    point = plugin("classifiers", source)
+    catalogue = own(point)
+    seen = point.load()
+    assert (seen.calls, seen.seeds) == ([1], []), "once, and nothing is built"
+    record, _ = runs("first:power=2", catalogue=catalogue, epochs=1, timing="skip")
+    assert seen.calls == [1]
+    assert len(seen.fitted) == 2, "a fit for each fold"
+    assert all(one == ((32, 32, 3), np.uint8, {0, 1, 2}, False) for one in seen.fitted)
+    assert len({seed for seed, _ in seen.seeds}) >= 2, "a seed for each fold"
+    assert {power for _, power in seen.seeds} == {2}
+    (row,) = record.modules
+    assert (row.distribution, row.error, len(row.folds)) == ("classifiers", None, 2)
 
 
 def test_face_datasets_is_called_once_and_reads_what_is_named(
@@ -211,6 +254,23 @@ def test_the_documents_block_works(plugin: Make) -> None:
     weight, bias = (one.item() for one in plain.parameters())
     expected = 1 / (1 + np.exp(-(weight + bias)))
     torch.testing.assert_close(plain(x), torch.full_like(x, expected))
+
+
+def test_the_documents_classifier_works(page: ModuleType) -> None:
+    (spec,) = page.face_classifiers()
+    classifier = spec.build(0)
+    random = np.random.default_rng(0)
+    means = random.integers(60, 190, (3, 6, 5, 3))
+    labels = np.arange(30) % 3
+    pixels = (means[labels] + random.integers(-50, 50, (30, 6, 5, 3))).astype(np.uint8)
+    classifier.fit(pixels[:21], labels[:21], None)
+    flat = pixels.reshape(30, -1).astype(float)
+    by_hand = np.stack([flat[:21][labels[:21] == one].mean(axis=0) for one in range(3)])
+    expected = ((flat[21:, None] - by_hand) ** 2).sum(axis=2).argmin(axis=1)
+    answer = classifier.predict(pixels[21:])
+    assert answer.shape == (9, 3)
+    np.testing.assert_array_equal(answer.argmax(axis=1), expected)
+    np.testing.assert_array_equal(answer.sum(axis=1), 1)
 
 
 def test_the_documents_reader_works(page: ModuleType, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from agfer_bench.errors import PluginError, UserError
 
 if TYPE_CHECKING:
     from agfer_bench.catalogue import Chosen
-    from agfer_bench.specs import AttentionSpec
+    from agfer_bench.specs import AttentionSpec, ClassifierSpec, ModuleSpec
 
 CLASSES = 7
 """Classes of the host in which parameters are counted: the paper's seven emotions."""
@@ -23,7 +23,7 @@ Listing = dict[str, Any]
 
 
 def modules_listing() -> Listing:
-    """Describe all attention blocks, and warn of plugins that are left out."""
+    """Describe all attention blocks and classifiers, and warn of plugins that are left out."""
     return _listing("modules", _modules)
 
 
@@ -58,7 +58,7 @@ def _modules() -> Listing:
 
     catalogue = load_catalogue()
     modules = []
-    for entry in catalogue.modules.values():
+    for entry in catalogue.rows.values():
         defaults = {option.name: option.default for option in entry.options}
         modules.append(describe(Chosen(entry=entry, values=defaults)))
     return {"modules": modules, "problems": [str(problem) for problem in catalogue.problems]}
@@ -85,24 +85,31 @@ def _datasets() -> Listing:
     return {"datasets": datasets, "problems": [str(problem) for problem in catalogue.problems]}
 
 
-def describe(chosen: Chosen[AttentionSpec]) -> dict[str, Any]:
-    """Return all that is known of a block, its parameters in the paper's host counted.
+def describe(chosen: Chosen[ModuleSpec]) -> dict[str, Any]:
+    """Return all that is known of a module; of a block, its parameters in the paper's host.
 
     Raises:
         UserError: The plugin says that a value which is not its default is wrong.
     """
+    from agfer_bench.catalogue import is_block, is_classifier
+
     entry = chosen.entry
     slots: list[dict[str, Any]] = []
     error = ""
     try:
-        slots = _slots(chosen)
+        if is_block(chosen):
+            slots = _slots(chosen)
+        elif is_classifier(chosen):
+            _try(chosen)
     except PluginError as fault:
         error = str(fault)
     except UserError as fault:
         if chosen.label != entry.spec.name:
             raise
         error = str(PluginError(entry.distribution, f"{chosen.label}: {fault}"))
+    counted = is_block(chosen) and not error
     return {
+        "kind": "attention" if is_block(chosen) else "classifier",
         "name": entry.spec.name,
         "summary": entry.spec.summary,
         "source": entry.spec.source,
@@ -118,9 +125,16 @@ def describe(chosen: Chosen[AttentionSpec]) -> dict[str, Any]:
             for option in entry.options
         ],
         "slots": slots,
-        "parameters": None if error else sum(slot["parameters"] for slot in slots),
+        "parameters": sum(slot["parameters"] for slot in slots) if counted else None,
         "error": error,
     }
+
+
+def _try(chosen: Chosen[ClassifierSpec]) -> None:
+    """Build a classifier, to see whether it can be."""
+    from agfer_bench.run.classify import try_classifier
+
+    try_classifier(chosen)
 
 
 def _slots(chosen: Chosen[AttentionSpec]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ class _Group(typer.core.TyperGroup):
 app = typer.Typer(
     cls=_Group,
     invoke_without_command=True,
-    help="List attention blocks, or show one: `agfer-bench modules NAME`.",
+    help="List attention blocks and classifiers, or show one: `agfer-bench modules NAME`.",
 )
 app.command("check")(check)
 app.command("compare")(compare)
@@ -37,7 +37,7 @@ app.command("new")(new_module)
 
 @app.callback()
 def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List attention blocks, or show one: `agfer-bench modules NAME`."""
+    """List attention blocks and classifiers, or show one: `agfer-bench modules NAME`."""
     if ctx.invoked_subcommand is not None:
         return
     listing = modules_listing()
@@ -49,7 +49,7 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
     from agfer_bench.options import RESIDUAL
 
-    table = Table(title="Attention modules", title_justify="left")
+    table = Table(title="Attention blocks, and classifiers of their own", title_justify="left")
     for column in ("Name", "What", "Source", "Distribution", "Options", "Params in VGG16"):
         table.add_column(column, justify="right" if column.startswith("Params") else "left")
     for one in listing["modules"]:
@@ -68,7 +68,7 @@ def show_module(
     name: Annotated[str, typer.Argument(help="Name, with options if you like.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show one attention block."""
+    """Show one attention block or classifier."""
     from rich.text import Text
 
     described = _described(name.replace(",", " "))
@@ -78,7 +78,10 @@ def show_module(
     show(Text(f"{described['name']}: {described['summary']}", style="bold"))
     show(Text(f"source        {described['source']}"))
     show(Text(f"distribution  {described['distribution']} {described['version']}"))
-    show(Text(f"parameters    {_parameters(described)} in VGG16 at 224 px, {CLASSES} classes"))
+    where = f"in VGG16 at 224 px, {CLASSES} classes"
+    if described["kind"] == "classifier":
+        where = "(a classifier of its own, without the host)"
+    show(Text(f"parameters    {_parameters(described)} {where}"))
     for slot in described["slots"]:
         show(
             Text(
@@ -100,13 +103,15 @@ def _described(text: str) -> dict[str, Any]:
 
     choice = parse_choice(text)
     if choice.options:
-        (chosen,) = catalogue_with_notes().choose_modules(text)
+        (chosen,) = catalogue_with_notes().choose_rows(text)
         return describe(chosen)
     listed: dict[str, dict[str, Any]] = {one["name"]: one for one in modules_listing()["modules"]}
     if choice.name not in listed:
-        raise UserError(f"unknown attention module {choice.name!r}{nearest(choice.name, listed)}")
+        raise UserError(f"unknown module {choice.name!r}{nearest(choice.name, listed)}")
     return listed[choice.name]
 
 
 def _parameters(described: dict[str, Any]) -> str:
-    return described["error"] or f"{described['parameters']:,}"
+    if described["error"]:
+        return str(described["error"])
+    return "–" if described["parameters"] is None else f"{described['parameters']:,}"

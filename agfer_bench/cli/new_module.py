@@ -24,7 +24,7 @@ def new_module(
     from agfer_bench.scaffold.new import write_distribution
 
     catalogue = catalogue_with_notes()
-    taken = {name: entry.distribution for name, entry in catalogue.modules.items()}
+    taken = {name: entry.distribution for name, entry in catalogue.rows.items()}
     folder = folder or Path(name)
     files = write_distribution(name, folder, author=author, taken=taken)
     show(f"Wrote {len(files)} files to {folder}. Next:")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agfer_bench.protocol import Protocol
     from agfer_bench.run.data import Source
     from agfer_bench.run.runner import RunSettings
-    from agfer_bench.specs import AttentionSpec
+    from agfer_bench.specs import AttentionSpec, ModuleSpec
 
 DATA = "Data"
 PROTOCOL = "Protocol"
@@ -171,8 +171,9 @@ ModulesOption = Annotated[
     str,
     typer.Option(
         metavar="NAMES",
-        help="Attention blocks, comma-separated, with options: `agfer,cbam:reduction=8`. "
-        "`base` is always added. See `agfer-bench modules`.",
+        help="Attention blocks, comma-separated, with options: `agfer,cbam:reduction=8`; to train "
+        "and compare, classifiers as well: `hog-svm`. `base` is always added. See "
+        "`agfer-bench modules`.",
     ),
 ]
 MaskOption = Annotated[
@@ -337,7 +338,7 @@ def build_settings(
     Raises:
         UserError: Something is unknown, missing or contradicts something else.
     """
-    chosen = choose_modules(catalogue, modules)
+    chosen = choose_rows(catalogue, modules)
     source, second = build_sources(
         catalogue, data, test, cascades=cascades, cache=cache, workers=workers
     )
@@ -371,11 +372,23 @@ def build_settings(
     )
 
 
-def choose_modules(catalogue: Catalogue, text: str) -> tuple[Chosen[AttentionSpec], ...]:
-    """Resolve `--modules`; `base` is added and comes first.
+def choose_rows(catalogue: Catalogue, text: str) -> tuple[Chosen[ModuleSpec], ...]:
+    """Resolve `--modules` where classifiers may stand as well; `base` comes first.
 
     Raises:
         UserError: Something is unknown or malformed.
+    """
+    chosen = catalogue.choose_rows(text)
+    if all(one.label != "base" for one in chosen):
+        chosen = [*catalogue.choose_modules("base"), *chosen]
+    return tuple(sorted(chosen, key=lambda one: one.label != "base"))
+
+
+def choose_modules(catalogue: Catalogue, text: str) -> tuple[Chosen[AttentionSpec], ...]:
+    """Resolve `--modules` where all must be networks; `base` is added and comes first.
+
+    Raises:
+        UserError: Something is unknown or malformed, or a classifier of its own.
     """
     chosen = catalogue.choose_modules(text)
     if all(one.label != "base" for one in chosen):

@@ -33,7 +33,8 @@ from agfer_bench.specs import AttentionSpec, Slot
 
 CPU = torch.device("cpu")
 
-_LEAVE = "a block must leave alone what other modules run under"
+LEAVE = "a module must leave alone what other modules run under"
+"""Ends an error about code that changed what it must not."""
 
 _FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "channels_last": torch.channels_last,
@@ -141,7 +142,7 @@ def build_block(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
             f"{name}: build failed at stage {slot.stage}: {describe(error)}",
         ) from error
     if changes:
-        raise PluginError(chosen.entry.distribution, f"{name}: build {told(changes)}; {_LEAVE}")
+        raise PluginError(chosen.entry.distribution, f"{name}: build {told(changes)}; {LEAVE}")
     if not isinstance(block, nn.Module):
         raise PluginError(
             chosen.entry.distribution,
@@ -273,7 +274,7 @@ def _fault(block: nn.Module, x_BCHW: Tensor) -> str | None:
     except (Exception, SystemExit) as error:
         return f"forward failed: {describe(error)}"
     if changes:
-        return f"forward {told(changes)}; {_LEAVE}"
+        return f"forward {told(changes)}; {LEAVE}"
     if not isinstance(y, Tensor):
         return f"forward returned {type(y).__name__}, not a tensor"
     if y.shape != x_BCHW.shape:

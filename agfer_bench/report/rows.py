@@ -49,7 +49,8 @@ def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
     folds = module.folds if trained else ()
     row |= _test(folds, record)
     row["train_seconds_per_fold"] = _mean([fold.training_seconds for fold in folds])
-    row["peak_memory_bytes"] = max((fold.peak_memory_bytes for fold in folds), default=None)
+    peaks = [peak for fold in folds if (peak := fold.peak_memory_bytes) is not None]
+    row["peak_memory_bytes"] = max(peaks, default=None)
     return row | {
         "source": module.source,
         "distribution": module.distribution,
@@ -139,7 +140,21 @@ def notes(record: RunRecord) -> list[str]:
         f"(the paper's over-fit criterion). Latency: one image, fp32{_passes(record)}. "
         "Train s: mean per fold, when it was trained."
     )
-    return lines + remarks(record)
+    return lines + _classifier_notes(record) + remarks(record)
+
+
+def _classifier_notes(record: RunRecord) -> list[str]:
+    """Say why classifiers of their own have neither size nor speed."""
+    names = [module.label for module in record.modules if module.kind == "classifier"]
+    if not names:
+        return []
+    what, their = ("a classifier of its own", "its")
+    if len(names) > 1:
+        what, their = ("classifiers of their own", "their")
+    return [
+        f"{', '.join(names)}: {what}, without the host: neither {their} size nor {their} speed is "
+        "measured beside networks'. Train s: features and fit, on the CPU."
+    ]
 
 
 def _passes(record: RunRecord) -> str:

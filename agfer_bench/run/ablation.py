@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from agfer_bench.catalogue import Catalogue, Chosen
+from agfer_bench.catalogue import Catalogue, Chosen, is_classifier
 from agfer_bench.errors import UserError
 from agfer_bench.files import write_text
 from agfer_bench.options import nearest
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records import BASE, ModuleRecord, RunRecord
 from agfer_bench.report.ablation import Ablation, Axis, Cell, frame_of, to_markdown
+from agfer_bench.run.classify import SETTINGS
 from agfer_bench.run.reporter import Reporter, Under
 from agfer_bench.run.runner import RunSettings, Timing, run
 from agfer_bench.run.store import PREDICTIONS
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.specs import ModuleSpec
 
 AXES = {
     axis.name: axis
@@ -98,6 +99,7 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
     settings = replace(settings, timing=timing)
     if axis.of_block:
         return _over_options(axis, settings, catalogue, reporter)
+    settings, notes = _without_classifiers(axis, settings)
     protocols = [settings.protocol.with_settings({axis.setting: value}) for value in axis.values]
     if len({protocol.fingerprint for protocol in protocols}) < len(protocols):
         raise UserError(f"--values {','.join(axis.values)}: two of them mean the same")
@@ -114,8 +116,22 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
         axis=axis,
         runs=tuple(runs),
         cells=tuple(cell for row in cells.values() for cell in row),
-        notes=(),
+        notes=notes,
     )
+
+
+def _without_classifiers(axis: Axis, settings: RunSettings) -> tuple[RunSettings, tuple[str, ...]]:
+    """Leave out what a setting of the networks cannot change, with a note each."""
+    if axis.setting in (*SETTINGS, "split"):
+        return settings, ()
+    others = [one for one in settings.modules if is_classifier(one)]
+    if len(others) == len(settings.modules):
+        raise UserError(f"{axis.name} is a setting of networks, and no module is one; name others")
+    notes = (
+        f"{one.label} is a classifier of its own, without {axis.name}: left out." for one in others
+    )
+    kept = tuple(one for one in settings.modules if one not in others)
+    return replace(settings, modules=kept), tuple(notes)
 
 
 def _over_options(
@@ -124,7 +140,7 @@ def _over_options(
     """Run the blocks' variants side by side, in one run, base beside them."""
     check_options(axis, settings)
     notes: list[str] = []
-    named: dict[tuple[str, str], Chosen[AttentionSpec]] = {}
+    named: dict[tuple[str, str], Chosen[ModuleSpec]] = {}
     for one in settings.modules:
         if _has(one, axis.setting):
             variants = [_variant(one, axis.setting, value, catalogue) for value in axis.values]
@@ -167,13 +183,13 @@ def check_options(axis: Axis, settings: RunSettings) -> None:
             )
 
 
-def _has(one: Chosen[AttentionSpec], option: str) -> bool:
+def _has(one: Chosen[ModuleSpec], option: str) -> bool:
     return any(known.name == option for known in one.entry.options)
 
 
 def _variant(
-    one: Chosen[AttentionSpec], option: str, value: str, catalogue: Catalogue
-) -> Chosen[AttentionSpec]:
+    one: Chosen[ModuleSpec], option: str, value: str, catalogue: Catalogue
+) -> Chosen[ModuleSpec]:
     """Return a block with one option changed, the others as they were chosen."""
     texts = {
         known.name: str(one.values[known.name])
@@ -181,7 +197,7 @@ def _variant(
         if one.values[known.name] != known.default
     }
     text = "".join(f":{name}={new}" for name, new in (texts | {option: value}).items())
-    (variant,) = catalogue.choose_modules(one.entry.spec.name + text)
+    (variant,) = catalogue.choose_rows(one.entry.spec.name + text)
     return variant
 
 

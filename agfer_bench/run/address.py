@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.records import DataRecord, MemoryFormat
 from agfer_bench.run.environment import device_name
 from agfer_bench.sources import files, sources_of
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.specs import AttentionSpec, ClassifierSpec, ModuleSpec
 from agfer_bench.training.execution import Choice
 
 _HARNESS = (
@@ -38,15 +39,20 @@ _HARNESS = (
     "run/cross_database.py",
     "run/data.py",
     "network",
+    "run/classify.py",
+    "run/fold_job.py",
     "run/job.py",
     "run/predictions.py",
     "seeds.py",
     "training",
 )
-"""Code of the harness that moves a trained network's numbers."""
+"""Code of the harness that moves the numbers of a trained network or classifier."""
 
 _MEASURE = ("measure", "run/cost.py", "run/timing")
 """Code of the harness that measures sizes and times."""
+
+_LIBRARIES = ("numpy", "scipy", "scikit-image", "scikit-learn")
+"""Distributions that a classifier's numbers may depend on."""
 
 Address = dict[str, JsonValue]
 
@@ -65,12 +71,62 @@ def job_address(
     execution: Choice,
     micro_batch: int | None,
 ) -> Address:
-    """Return the address of one module trained on one fold."""
-    entry = chosen.entry
+    """Return the address of one network trained on one fold."""
     return {
+        **_shared(chosen, data=data, names=names, fold=fold, test=test),
         "protocol": protocol.fingerprint,
         "curve": protocol.curve_every,
         "mask": mask_digest(mask) if protocol.guidance else None,
+        "device": device_name(device),
+        "torch": str(torch.__version__),
+        "timm": str(timm.__version__),
+        "memory_format": memory_format,
+        "execution": execution,
+        "micro_batch": micro_batch,
+        "threads": torch.get_num_threads() if device.type == "cpu" else 0,
+    }
+
+
+def classifier_address(
+    chosen: Chosen[ClassifierSpec],
+    settings: Address,
+    *,
+    data: DataRecord,
+    names: Sequence[str],
+    fold: Fold,
+    test: DataRecord | None,
+) -> Address:
+    """Return the address of one classifier trained on one fold.
+
+    Args:
+        chosen: The classifier and its options.
+        settings: What the protocol sets for it. The rest of the protocol is about networks, so
+            that a run with another host or more epochs trains no classifier again.
+        data: The data set.
+        names: Names of its images.
+        fold: Training and validation images.
+        test: The second data set.
+    """
+    return {
+        **_shared(chosen, data=data, names=names, fold=fold, test=test),
+        "kind": "classifier",
+        "settings": settings,
+        "device": device_name(torch.device("cpu")),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _shared(
+    chosen: Chosen[ModuleSpec],
+    *,
+    data: DataRecord,
+    names: Sequence[str],
+    fold: Fold,
+    test: DataRecord | None,
+) -> Address:
+    """Return what every job's numbers depend on."""
+    entry = chosen.entry
+    return {
         "data": data.fingerprint,
         "pixels": data.pixels_sha256,
         "classes": list(data.classes),
@@ -81,13 +137,6 @@ def job_address(
         "version": entry.version,
         "package": package_sha256(entry),
         "harness": harness_sha256(),
-        "device": device_name(device),
-        "torch": str(torch.__version__),
-        "timm": str(timm.__version__),
-        "memory_format": memory_format,
-        "execution": execution,
-        "micro_batch": micro_batch,
-        "threads": torch.get_num_threads() if device.type == "cpu" else 0,
         "fold": fold.number,
         # The division itself, since scikit-learn's way of drawing it may change.
         "train": names_sha256(names, fold.train),
@@ -100,7 +149,7 @@ def job_key(address: Address) -> str:
     return fingerprint(address)
 
 
-def package_sha256(entry: Entry[AttentionSpec]) -> str:
+def package_sha256(entry: Entry[ModuleSpec]) -> str:
     """Hash the files of the package that an entry point names, and those it imports beside it.
 
     Packages elsewhere, and all that lies in site-packages beside it, are covered by the

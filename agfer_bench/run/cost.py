@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 
+from agfer_bench.catalogue import Chosen, is_block
 from agfer_bench.measure.device_memory import release_memory
 from agfer_bench.measure.size import measure_size
 from agfer_bench.network.build import CPU
@@ -16,6 +17,7 @@ from agfer_bench.run.row import Row
 from agfer_bench.run.timing.job import RepeatJob, TimedModule, Wanted
 from agfer_bench.run.timing.networks import SharedHost
 from agfer_bench.run.timing.repeats import Measured, measure_speed
+from agfer_bench.specs import AttentionSpec
 
 
 def measure_costs(
@@ -30,7 +32,7 @@ def measure_costs(
     """Measure size and speed of the networks that trained, all timed side by side.
 
     Args:
-        rows: Filled in; those that failed before are passed over.
+        rows: Filled in; those that failed before, and classifiers of their own, are passed over.
         protocol: Every setting.
         classes: Number of classes.
         device: Where to time.
@@ -41,15 +43,14 @@ def measure_costs(
         What was measured beside the rows: conditions and the like.
     """
     hosts = SharedHost(protocol, classes, CPU)
-    for row in rows:
-        if row.error is None:
-            try:
-                network = hosts.build(row.chosen, row.memory_format)
-                row.size = measure_size(network, protocol)
-            except (Exception, SystemExit) as error:
-                row.fail("measuring its size", error)
+    for row, block in _alive(rows):
+        try:
+            network = hosts.build(block, row.memory_format)
+            row.size = measure_size(network, protocol)
+        except (Exception, SystemExit) as error:
+            row.fail("measuring its size", error)
     del hosts
-    alive = {row.chosen.label: row for row in rows if row.error is None}
+    alive = {block.label: row for row, block in _alive(rows)}
     if wanted is None or not alive:
         return Measured(speeds={}, failures={})
     release_memory()  # a process of its own cannot use what this one keeps
@@ -62,7 +63,7 @@ def measure_costs(
         threads=torch.get_num_threads(),
         wanted=wanted,
     )
-    blocks = {label: row.chosen for label, row in alive.items()}
+    blocks = {block.label: block for _, block in _alive(rows)}
     measured = measure_speed(job, blocks, reporter)
     reporter.progress("timing", 1, 1)
     for label, speed in measured.speeds.items():
@@ -70,6 +71,12 @@ def measure_costs(
     for label, failure in measured.failures.items():
         alive[label].strike_out(failure.where, failure.text, failure.trace)
     return measured
+
+
+def _alive(rows: Sequence[Row]) -> list[tuple[Row, Chosen[AttentionSpec]]]:
+    """Return the rows of networks that have not failed, each with its block."""
+    chosen = [(row, row.chosen) for row in rows if row.error is None]
+    return [(row, block) for row, block in chosen if is_block(block)]
 
 
 def _timed(row: Row) -> TimedModule:

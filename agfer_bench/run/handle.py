@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from threading import Lock
 
 from agfer_bench.errors import UserError
-from agfer_bench.run.job import Job
+from agfer_bench.run.outcome import AnyJob
 from agfer_bench.run.parcel import pack
 from agfer_bench.run.worker import Message, Terms, serve
 
@@ -26,7 +26,7 @@ class Handle:
         job: Its first job, sent once it is ready.
     """
 
-    def __init__(self, terms: Terms, job: Job) -> None:
+    def __init__(self, terms: Terms, job: AnyJob) -> None:
         # Spawned, since CUDA does not survive a fork; no daemon, which could start no process.
         context = get_context("spawn")
         self._line, self._far_end = context.Pipe()
@@ -34,7 +34,7 @@ class Handle:
         self._lock = Lock()
         """Held while the process starts, so that none starts after `kill`."""
         self._killed = False
-        self.job: Job | None = job
+        self.job: AnyJob | None = job
         """What it does; None where it is free."""
         self.ready = False
         """Whether it came up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from agfer_bench.accuracy import confusion_matrix, mean_recall
+from agfer_bench.accuracy import mean_recall
 from agfer_bench.catalogue import Chosen
 from agfer_bench.errors import describe
 from agfer_bench.faces.folds import Fold, names_sha256
@@ -21,9 +21,14 @@ from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.host import Host
 from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import ALL_AGES, Confusion, FoldRecord, MemoryFormat
-from agfer_bench.run.cross_database import TestSet
-from agfer_bench.run.predictions import Predictions
+from agfer_bench.records import FoldRecord, MemoryFormat
+from agfer_bench.run.fold_job import (
+    FoldJob,
+    confusion_of,
+    group_confusions,
+    matrix_of,
+    table_of,
+)
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec
 from agfer_bench.timings import Execution
@@ -40,41 +45,28 @@ class DeviceLost(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """Everything that one training needs."""
+class Job(FoldJob):
+    """Everything that one training of a network needs."""
 
     chosen: Chosen[AttentionSpec]
     """The block and its options."""
-    protocol: Protocol
-    """Every setting."""
-    fold: Fold
-    """Training and validation images."""
-    pixels_NHWC: NDArray[np.uint8]
-    """(N, H, W, 3) crops of the whole data set."""
-    labels_N: NDArray[np.int64]
-    """(N,) classes."""
-    names: Sequence[str]
-    """Names of the N images."""
-    subjects: Sequence[str | None]
-    """Who is on each of the N images."""
-    test: TestSet | None
-    """The second data set, which every trained network is tested on."""
-    classes: tuple[str, ...]
-    """Names of the classes."""
     mask: NDArray[np.bool_]
     """(H, W) guidance mask."""
     device: torch.device
     """Where to train."""
     memory_format: MemoryFormat
     """How the network's maps lie in memory."""
-    key: str
-    """SHA-256 of the job's address."""
     execution: Choice = "auto"
     """How passes are to be executed."""
     micro_batch: int | None = None
     """Most images of one pass; None for the whole batch, or as many as memory takes."""
     pretrained: Pretrained | None = None
     """Weights that the host starts from; None for random ones."""
+
+    @property
+    def steps(self) -> int:
+        """Epochs."""
+        return self.protocol.epochs
 
 
 def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecord, pd.DataFrame]:
@@ -149,7 +141,7 @@ def _attempt(
             protocol,
             as_tensor(weights, job.device),
             on_epoch,
-            lambda: mean_recall(_matrix(job, fold.validation, judge(fold.validation))),
+            lambda: mean_recall(matrix_of(job, fold.validation, judge(fold.validation))),
             execution=execution,
             micro_batch=micro_batch,
         )
@@ -160,17 +152,7 @@ def _attempt(
             network.guidance.always = True
             masked = judge(fold.validation)
             network.guidance.always = False
-        table = Predictions(module=job.chosen.label, fold=fold.number, classes=job.classes)
-        parts = [
-            table.of_validation(
-                fold.validation,
-                probabilities,
-                names=job.names,
-                subjects=job.subjects,
-                labels_N=job.labels_N,
-            )
-        ]
-        test_confusions = None
+        found, test_confusions = None, None
         if job.test is not None:
             test_images = Images.on(
                 job.device,
@@ -179,16 +161,15 @@ def _attempt(
                 normalise=normalise,
             )
             found = judge(job.test.indices, test_images)
-            test_confusions = _test_confusions(job.test, found, len(job.classes))
-            parts.append(table.of_test(job.test, found))
+            test_confusions = group_confusions(job.test, found, len(job.classes))
     record = FoldRecord(
         fold=fold.number,
         job=job.key,
         train_images=len(fold.train),
         validation_images=len(fold.validation),
-        confusion=_confusion(job, fold.validation, probabilities),
-        train_confusion=_confusion(job, fold.train, train),
-        masked_confusion=None if masked is None else _confusion(job, fold.validation, masked),
+        confusion=confusion_of(job, fold.validation, probabilities),
+        train_confusion=confusion_of(job, fold.train, train),
+        masked_confusion=None if masked is None else confusion_of(job, fold.validation, masked),
         class_weights=weights,
         channel_mean=normalise.mean,
         channel_std=normalise.std,
@@ -206,7 +187,7 @@ def _attempt(
         residence=images.residence,
         test_confusions=test_confusions,
     )
-    return record, pd.concat(parts, ignore_index=True)
+    return record, table_of(job, probabilities, found)
 
 
 def _normaliser(job: Job) -> Normaliser:
@@ -254,31 +235,3 @@ def host_weights_sha256(host: Host) -> str:
             digest.update(name.encode())
             digest.update(memoryview(tensor.detach().cpu().contiguous().numpy().ravel()))
     return digest.hexdigest()
-
-
-def _matrix(
-    job: Job, indices: NDArray[np.int64], probabilities: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    return confusion_matrix(job.labels_N[indices], probabilities.argmax(axis=1), len(job.classes))
-
-
-def _confusion(
-    job: Job, indices: NDArray[np.int64], probabilities: NDArray[np.float32]
-) -> Confusion:
-    return _plain(_matrix(job, indices, probabilities))
-
-
-def _plain(matrix: NDArray[np.int64]) -> Confusion:
-    return tuple(tuple(int(count) for count in row) for row in matrix)
-
-
-def _test_confusions(
-    test: TestSet, probabilities: NDArray[np.float32], classes: int
-) -> dict[str, Confusion]:
-    """Count the second data set's images per true and predicted class, an age group at a time."""
-    true, predicted = test.labels_N[test.indices], probabilities.argmax(axis=1)
-    groups = np.asarray([test.groups[index] for index in test.indices])
-    return {
-        group: _plain(confusion_matrix(true[groups == group], predicted[groups == group], classes))
-        for group in test.record.groups or (ALL_AGES,)
-    }

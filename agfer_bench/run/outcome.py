@@ -11,7 +11,11 @@ import pandas as pd
 from agfer_bench.containment import contained, told
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.records import FoldRecord
+from agfer_bench.run.classify import ClassifierJob, run_classifier
 from agfer_bench.run.job import DeviceLost, Job, run_job
+
+AnyJob = Job | ClassifierJob
+"""A network or a classifier of its own, to be trained on a fold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +59,17 @@ class Failure:
 Outcome = Done | Failure
 
 
-def attempt(job: Job, on_epoch: Callable[[int, float], None]) -> Outcome:
-    """Run a job; what a stranger's block raises is a failure of this job alone.
+def attempt(job: AnyJob, on_epoch: Callable[[int, float], None]) -> Outcome:
+    """Run a job; what a stranger's code raises is a failure of this job alone.
 
     So is what it changes of the process: the next job finds everything as this one did.
     """
     with contained() as changes:
         try:
-            fold, predictions = run_job(job, on_epoch)
+            if isinstance(job, ClassifierJob):
+                fold, predictions = run_classifier(job)
+            else:
+                fold, predictions = run_job(job, on_epoch)
             failure = None
         except (Exception, SystemExit) as error:
             failure = Failure.of(error)

@@ -1,4 +1,4 @@
-"""A job on its way to another process: pixels by their file, the block by its name.
+"""A job on its way to another process: pixels by their file, the module by its name.
 
 Pixels may be larger than memory, and what a stranger offers may hold functions that cannot be
 pickled. The other process maps the file and loads the plugin itself.
@@ -20,14 +20,14 @@ from agfer_bench.catalogue import Catalogue, Chosen, Entry, load_catalogue
 from agfer_bench.errors import PluginError
 from agfer_bench.hookspecs import PROJECT
 from agfer_bench.run.address import package_sha256
-from agfer_bench.run.job import Job
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.run.outcome import AnyJob
+from agfer_bench.specs import ModuleSpec
 
 Identity = tuple[str, str, str]
-"""Distribution, version and hash of the sources of a block, as in a job's address."""
+"""Distribution, version and hash of the sources of a module, as in a job's address."""
 
 
-def is_installed(entry: Entry[AttentionSpec]) -> bool:
+def is_installed(entry: Entry[ModuleSpec]) -> bool:
     """Tell whether another process finds the plugin: an installed distribution names its module."""
     return any(
         point.dist is not None
@@ -37,21 +37,21 @@ def is_installed(entry: Entry[AttentionSpec]) -> bool:
     )
 
 
-def pack(job: Job) -> bytes:
+def pack(job: AnyJob) -> bytes:
     """Write a job down."""
     file = io.BytesIO()
     _Packer(file, pickle.HIGHEST_PROTOCOL).dump(job)
     return file.getvalue()
 
 
-def unpack(parcel: bytes) -> Job:
+def unpack(parcel: bytes) -> AnyJob:
     """Read a job in another process.
 
     Raises:
-        PluginError: The block is not on offer here, or not the same.
+        PluginError: The module is not on offer here, or not the same.
         OSError: The file of the pixels is gone.
     """
-    job: Job = pickle.loads(parcel)
+    job: AnyJob = pickle.loads(parcel)
     return job
 
 
@@ -69,15 +69,15 @@ def _map(path: str, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -
     return np.memmap(path, dtype, "r", offset, shape)
 
 
-def _identity(entry: Entry[AttentionSpec]) -> Identity:
+def _identity(entry: Entry[ModuleSpec]) -> Identity:
     return entry.distribution, entry.version, package_sha256(entry)
 
 
-def _choose(name: str, values: dict[str, Any], identity: Identity) -> Chosen[AttentionSpec]:
+def _choose(name: str, values: dict[str, Any], identity: Identity) -> Chosen[ModuleSpec]:
     distribution, version, _ = identity
-    entry = _catalogue(distribution).modules.get(name)
+    entry = _catalogue(distribution).rows.get(name)
     if entry is None:
-        raise PluginError(distribution, f"the training process finds no block {name!r}")
+        raise PluginError(distribution, f"the training process finds no module {name!r}")
     if _identity(entry) != identity:
         found = f"{entry.distribution} {entry.version}"
         what = "other sources" if found == f"{distribution} {version}" else found

@@ -11,8 +11,7 @@ from multiprocessing import connection as connections
 from agfer_bench.errors import UserError
 from agfer_bench.run.address import harness_sha256
 from agfer_bench.run.handle import Handle
-from agfer_bench.run.job import Job
-from agfer_bench.run.outcome import Failure, Outcome
+from agfer_bench.run.outcome import AnyJob, Failure, Outcome
 from agfer_bench.run.worker import Epoch, Ready, Terms
 
 _LOOK = 1.0
@@ -33,8 +32,8 @@ class Pool:
         self,
         size: int,
         terms: Terms,
-        on_epoch: Callable[[Job, int, float], None],
-        on_end: Callable[[Job, Outcome], None],
+        on_epoch: Callable[[AnyJob, int, float], None],
+        on_end: Callable[[AnyJob, Outcome], None],
     ) -> None:
         self._size = size
         self._terms = terms
@@ -42,7 +41,7 @@ class Pool:
         self._on_end = on_end
         self._handles: list[Handle] = []
 
-    def run(self, jobs: Iterator[Job]) -> None:
+    def run(self, jobs: Iterator[AnyJob]) -> None:
         """Do all jobs; each is asked for when a process is free for it.
 
         An interruption ends the processes at once; a job that has just ended is still handed on.
@@ -67,7 +66,7 @@ class Pool:
             for handle in self._handles:
                 handle.wait()
 
-    def _fill(self, jobs: Iterator[Job]) -> bool:
+    def _fill(self, jobs: Iterator[AnyJob]) -> bool:
         """Give each free process a job; tell whether any has one."""
         for handle in tuple(self._handles):
             if handle.job is None and (job := next(jobs, None)) is not None:
@@ -79,7 +78,7 @@ class Pool:
             self._start(job)
         return any(handle.job is not None for handle in self._handles)
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: AnyJob) -> None:
         handle = Handle(self._terms, job)
         self._handles.append(handle)  # known before it runs, so that it is always ended
         handle.start()

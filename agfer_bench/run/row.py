@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from agfer_bench.catalogue import Chosen
+from agfer_bench.catalogue import Chosen, is_classifier
 from agfer_bench.records import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord
 from agfer_bench.run.address import package_sha256
 from agfer_bench.run.outcome import Failure
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.specs import ModuleSpec
 from agfer_bench.timings import SpeedRecord
 
 
@@ -18,8 +18,8 @@ from agfer_bench.timings import SpeedRecord
 class Row:
     """One module on its way to a record."""
 
-    chosen: Chosen[AttentionSpec]
-    """The block and its options."""
+    chosen: Chosen[ModuleSpec]
+    """The block or classifier and its options."""
     folds: list[FoldRecord] = field(default_factory=list)
     """Folds that are trained."""
     predictions: list[pd.DataFrame] = field(default_factory=list)
@@ -50,15 +50,16 @@ class Row:
 
     def record(self) -> ModuleRecord:
         """Return what a run keeps of the row."""
-        entry = self.chosen.entry
+        entry, network = self.chosen.entry, not is_classifier(self.chosen)
         return ModuleRecord(
+            kind="attention" if network else "classifier",
             label=self.chosen.label,
             name=entry.spec.name,
             options=self.chosen.values,
             distribution=entry.distribution,
             version=entry.version,
             package_sha256=package_sha256(entry),
-            memory_format=self.memory_format if self.size or self.folds else None,
+            memory_format=self.memory_format if network and (self.size or self.folds) else None,
             source=entry.spec.source,
             folds=tuple(self.folds),
             size=self.size,

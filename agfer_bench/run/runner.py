@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,9 +12,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from agfer_bench.catalogue import Catalogue, Chosen
+from agfer_bench.catalogue import Catalogue, Chosen, is_block, is_classifier
 from agfer_bench.errors import PluginError
-from agfer_bench.faces.folds import Fold, make_folds
+from agfer_bench.faces.folds import make_folds
 from agfer_bench.files import replacing, write_text
 from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.network.pretrained import Pretrained
@@ -23,20 +22,21 @@ from agfer_bench.protocol import Protocol
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
-from agfer_bench.run.address import job_address, job_key
+from agfer_bench.run.classify import try_classifier
 from agfer_bench.run.cost import measure_costs
-from agfer_bench.run.cross_database import TestSet, load_test_set
-from agfer_bench.run.data import FaceData, Source, load_data
+from agfer_bench.run.cross_database import load_test_set
+from agfer_bench.run.data import Source, load_data
 from agfer_bench.run.environment import describe_environment
-from agfer_bench.run.job import Job, batch_order
+from agfer_bench.run.job import batch_order
 from agfer_bench.run.kept import keep_costs, same_run
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
 from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
+from agfer_bench.run.tasks import make_tasks
 from agfer_bench.run.timing.job import Wanted
-from agfer_bench.run.train_all import Task, train_all
+from agfer_bench.run.train_all import train_all
 from agfer_bench.seeds import derive_seed
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.specs import ModuleSpec
 from agfer_bench.timings import ConditionsRecord
 from agfer_bench.training.arithmetic import check_precision
 from agfer_bench.training.execution import Choice
@@ -52,7 +52,7 @@ Timing = Literal["measure", "keep", "skip"]
 class RunSettings:
     """What to run."""
 
-    modules: tuple[Chosen[AttentionSpec], ...]
+    modules: tuple[Chosen[ModuleSpec], ...]
     """The rows, base first."""
     source: Source
     """The photographs."""
@@ -101,7 +101,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     store = Store(settings.out)
     store.probe()
     rows = [Row(chosen=chosen) for chosen in settings.modules]
-    _try_blocks(rows, protocol)
+    _try_modules(rows, protocol)
     data = load_data(settings.source, protocol, reporter)
     test = None
     if settings.test is not None:
@@ -117,7 +117,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
     train_all(
-        list(_tasks(rows, folds, data, test, settings)),
+        list(make_tasks(rows, folds, data, test, settings)),
         jobs=settings.jobs,
         fresh=settings.fresh,
         done=settings.done,
@@ -166,64 +166,24 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
 
 def _lacks_costs(rows: list[Row], timing: Timing) -> bool:
     """Tell whether sizes or times must be measured; times are so side by side, for all rows."""
-    alive = [row for row in rows if row.error is None]
+    alive = [row for row in rows if row.error is None and is_block(row.chosen)]
     if timing == "keep":
         return any(row.size is None or row.speed is None for row in alive)
     return timing == "measure" or any(row.size is None for row in alive)
 
 
-def _try_blocks(rows: list[Row], protocol: Protocol) -> None:
-    """Try every block before any data are read; an option that is out of range ends the run."""
+def _try_modules(rows: list[Row], protocol: Protocol) -> None:
+    """Try every module before any data are read; an option that is out of range ends the run."""
     slots = slots_of(protocol, _TRIAL_CLASSES)
     for row in rows:
+        chosen = row.chosen
         try:
-            row.memory_format = try_block(row.chosen, slots)
+            if is_block(chosen):
+                row.memory_format = try_block(chosen, slots)
+            elif is_classifier(chosen):
+                try_classifier(chosen)
         except PluginError as error:
             row.fail("", error)
-
-
-def _tasks(
-    rows: list[Row],
-    folds: list[Fold],
-    data: FaceData,
-    test: TestSet | None,
-    settings: RunSettings,
-) -> Iterator[Task]:
-    """Yield the jobs fold by fold, all modules of a fold in turn, with their addresses."""
-    for fold in folds:
-        for row in rows:
-            address = job_address(
-                row.chosen,
-                settings.protocol,
-                data=data.record,
-                names=data.names,
-                mask=settings.mask,
-                fold=fold,
-                test=test.record if test else None,
-                device=settings.device,
-                memory_format=row.memory_format,
-                execution=settings.execution,
-                micro_batch=settings.micro_batch,
-            )
-            job = Job(
-                chosen=row.chosen,
-                protocol=settings.protocol,
-                fold=fold,
-                pixels_NHWC=data.crops.pixels,
-                labels_N=data.labels,
-                names=data.names,
-                subjects=data.subjects,
-                test=test,
-                classes=data.record.classes,
-                mask=settings.mask,
-                device=settings.device,
-                memory_format=row.memory_format,
-                key=job_key(address),
-                execution=settings.execution,
-                micro_batch=settings.micro_batch,
-                pretrained=settings.pretrained,
-            )
-            yield Task(row=row, job=job, address=address)
 
 
 def _write(record: RunRecord, rows: list[Row], folder: Path) -> None:

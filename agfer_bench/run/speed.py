@@ -71,8 +71,8 @@ def measure(
     store = Store(settings.out)
     store.probe()
     rows = [Row(chosen=chosen) for chosen in settings.modules]
-    for row in rows:
-        _try_block(row, settings)
+    for row, block in zip(rows, settings.modules, strict=True):
+        _try_block(row, block, settings)
     frames = _frames(settings.camera, reporter) if settings.camera else None
     measured = measure_costs(
         rows,
@@ -112,10 +112,10 @@ def measure(
     return record, folder
 
 
-def _try_block(row: Row, settings: SpeedSettings) -> None:
+def _try_block(row: Row, block: Chosen[AttentionSpec], settings: SpeedSettings) -> None:
     slots = slots_of(settings.protocol, settings.classes)
     try:
-        row.memory_format = try_block(row.chosen, slots)
+        row.memory_format = try_block(block, slots)
     except PluginError as error:
         row.fail("", error)
 

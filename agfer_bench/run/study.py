@@ -107,7 +107,8 @@ def _examples(
 ) -> Iterator[Example]:
     """Yield a few photographs of each data set, always the same ones."""
     folds = [fold for module in record.modules for fold in module.folds]
-    mean = np.asarray(folds[0].channel_mean if folds else (127.5,) * 3)
+    means = [fold.channel_mean for fold in folds if fold.channel_mean is not None]
+    mean = np.asarray(means[0] if means else (127.5,) * 3)
     weights = fusion_weights(settings.mask, settings.protocol.alpha)
     for data in sets:
         for row in _chosen(data) if data else ():

@@ -9,10 +9,11 @@ from functools import partial
 
 import torch
 
+from agfer_bench.network.build import CPU
 from agfer_bench.records import JobRecord
 from agfer_bench.run.address import Address
 from agfer_bench.run.job import Job
-from agfer_bench.run.outcome import Done, Failure, Outcome, attempt
+from agfer_bench.run.outcome import AnyJob, Done, Failure, Outcome, attempt
 from agfer_bench.run.parcel import is_installed
 from agfer_bench.run.pool import Pool
 from agfer_bench.run.reporter import Reporter
@@ -27,7 +28,7 @@ class Task:
 
     row: Row
     """The module's row."""
-    job: Job
+    job: AnyJob
     """The training."""
     address: Address
     """All that its numbers depend on."""
@@ -53,7 +54,7 @@ def train_all(
     Args:
         tasks: Fold by fold, each with all modules in turn.
         jobs: Trainings at a time. One at a time runs in this process; several run in processes of
-            their own, those of blocks that no installed distribution offers in this one at the
+            their own, those of modules that no installed distribution offers in this one at the
             end.
         fresh: Whether jobs in the store are done again.
         done: Keys of the jobs that `fresh` does not do again; grows.
@@ -86,10 +87,12 @@ def train_all(
 
 def _side_by_side(tasks: Sequence[Task], jobs: int, work: _Work) -> None:
     if tasks:
-        Pool(jobs, _terms(tasks[0].job.device), work.epoch, work.end).run(work.to_do(tasks))
+        Pool(jobs, _terms(tasks), work.epoch, work.end).run(work.to_do(tasks))
 
 
-def _terms(device: torch.device) -> Terms:
+def _terms(tasks: Sequence[Task]) -> Terms:
+    devices = [task.job.device for task in tasks if isinstance(task.job, Job)]
+    device = devices[0] if devices else CPU
     gpu = None
     if device.type == "cuda":
         gpu = torch.cuda.current_device() if device.index is None else device.index
@@ -114,15 +117,15 @@ class _Work:
         self._reporter = reporter
         self._failed = {task.row.chosen.label for task in tasks if task.row.error is not None}
         self._epochs = Counter[str]()
-        self._total = sum(task.job.protocol.epochs for task in tasks)
+        self._total = sum(task.job.steps for task in tasks)
         self._folds = 1 + max((task.job.fold.number for task in tasks), default=0)
 
-    def to_do(self, tasks: Sequence[Task]) -> Iterator[Job]:
+    def to_do(self, tasks: Sequence[Task]) -> Iterator[AnyJob]:
         """Yield the jobs to run, each looked up in the store only when it is its turn."""
         for task in tasks:
             job = task.job
             if task.row.chosen.label in self._failed:
-                self._epochs[job.key] = job.protocol.epochs
+                self._epochs[job.key] = job.steps
                 continue
             self._report(job)
             kept = None
@@ -133,12 +136,12 @@ class _Work:
             else:
                 self._note(task, Done(fold=kept[0].fold, predictions=kept[1]))
 
-    def epoch(self, job: Job, number: int, loss: float) -> None:
+    def epoch(self, job: AnyJob, number: int, loss: float) -> None:
         """Take notice of an epoch's end."""
         self._epochs[job.key] = number + 1
         self._report(job, f", loss {loss:.3f}")
 
-    def end(self, job: Job, outcome: Outcome) -> None:
+    def end(self, job: AnyJob, outcome: Outcome) -> None:
         """Keep what became of a job.
 
         Raises:
@@ -168,9 +171,9 @@ class _Work:
         task.outcome = outcome
         if isinstance(outcome, Failure):
             self._failed.add(task.row.chosen.label)
-        self._epochs[task.job.key] = task.job.protocol.epochs
+        self._epochs[task.job.key] = task.job.steps
         self._done.add(task.job.key)
 
-    def _report(self, job: Job, more: str = "") -> None:
+    def _report(self, job: AnyJob, more: str = "") -> None:
         detail = f"{job.chosen.label}, fold {job.fold.number + 1} of {self._folds}{more}"
         self._reporter.progress("training", self._epochs.total(), self._total, detail)

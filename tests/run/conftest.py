@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agfer_bench.run import outcome
+from agfer_bench.run.classify import run_classifier
 from agfer_bench.run.job import run_job
 from tests.run.support import Runs
 
@@ -21,11 +23,14 @@ def runs(blobs: Path, tmp_path: Path) -> Runs:
 def count_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that grows with the label of each job that really runs."""
     done: list[str] = []
-    real = run_job
 
-    def counting(job: Any, on_epoch: Any) -> Any:
-        done.append(job.chosen.label)
-        return real(job, on_epoch)
+    def counting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def run(job: Any, *rest: Any) -> Any:
+            done.append(job.chosen.label)
+            return real(job, *rest)
 
-    monkeypatch.setattr(outcome, "run_job", counting)
+        return run
+
+    monkeypatch.setattr(outcome, "run_job", counting(run_job))
+    monkeypatch.setattr(outcome, "run_classifier", counting(run_classifier))
     return done

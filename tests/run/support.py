@@ -87,7 +87,7 @@ class Runs:
             )
 
         return RunSettings(
-            modules=tuple(catalogue.choose_modules(modules)),
+            modules=tuple(catalogue.choose_rows(modules)),
             source=source(self.blobs),
             test=source(test) if test else None,
             protocol=protocol,
@@ -118,6 +118,7 @@ def without_times(record: RunRecord) -> dict[str, Any]:
     for module in content["modules"]:
         del module["speed"]
         for fold in module["folds"]:
+            del fold["fit_seconds"]
             for epoch in fold["history"]:
                 del epoch["seconds"]
     return content

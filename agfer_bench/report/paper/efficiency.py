@@ -52,11 +52,12 @@ class _Times:
 
 def _times_of(module: ModuleRecord, record: RunRecord) -> _Times:
     folds, speed = complete_folds(module, record), module.speed
+    peaks = [peak for fold in folds if (peak := fold.peak_memory_bytes) is not None]
     return _Times(
         hz=speed.hz if speed else None,
         median_ms=speed.median_ms if speed else None,
         minutes=spread([fold.training_seconds / 60 for fold in folds]),
-        memory=max((fold.peak_memory_bytes for fold in folds), default=None),
+        memory=max(peaks, default=None),
     )
 
 

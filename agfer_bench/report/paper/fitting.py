@@ -158,8 +158,9 @@ def _table(record: RunRecord, points: list[Point]) -> Table:
     highest = max(point.accuracy for point in points)
     thresholds = [one for one in THRESHOLDS if one <= highest]
     rows, data = [], []
+    networks = [module for module in record.modules if module.kind == "attention"]
     for threshold in thresholds:
-        for module in record.modules:
+        for module in networks:
             own = [point for point in points if point.module == module.label]
             first = first_crossings(own, threshold)
             epochs, seconds = (

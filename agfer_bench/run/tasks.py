@@ -1,0 +1,111 @@
+"""The jobs of a run: each module on each fold, with the address of what its numbers depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agfer_bench.catalogue import Chosen, is_block, is_classifier
+from agfer_bench.faces.folds import Fold
+from agfer_bench.run.address import Address, classifier_address, job_address, job_key
+from agfer_bench.run.classify import SETTINGS, ClassifierJob
+from agfer_bench.run.cross_database import TestSet
+from agfer_bench.run.data import FaceData
+from agfer_bench.run.job import Job
+from agfer_bench.run.row import Row
+from agfer_bench.run.train_all import Task
+from agfer_bench.specs import AttentionSpec, ClassifierSpec
+
+if TYPE_CHECKING:
+    from agfer_bench.run.runner import RunSettings
+
+
+def make_tasks(
+    rows: list[Row],
+    folds: list[Fold],
+    data: FaceData,
+    test: TestSet | None,
+    settings: RunSettings,
+) -> Iterator[Task]:
+    """Yield the jobs fold by fold, all modules of a fold in turn, with their addresses."""
+    for fold in folds:
+        for row in rows:
+            chosen = row.chosen
+            if is_block(chosen):
+                job, address = _network_job(chosen, row, fold, data, test, settings)
+                yield Task(row=row, job=job, address=address)
+            elif is_classifier(chosen):
+                other, address = _classifier_job(chosen, fold, data, test, settings)
+                yield Task(row=row, job=other, address=address)
+
+
+def _network_job(
+    chosen: Chosen[AttentionSpec],
+    row: Row,
+    fold: Fold,
+    data: FaceData,
+    test: TestSet | None,
+    settings: RunSettings,
+) -> tuple[Job, Address]:
+    address = job_address(
+        chosen,
+        settings.protocol,
+        data=data.record,
+        names=data.names,
+        mask=settings.mask,
+        fold=fold,
+        test=test.record if test else None,
+        device=settings.device,
+        memory_format=row.memory_format,
+        execution=settings.execution,
+        micro_batch=settings.micro_batch,
+    )
+    job = Job(
+        chosen=chosen,
+        protocol=settings.protocol,
+        fold=fold,
+        pixels_NHWC=data.crops.pixels,
+        labels_N=data.labels,
+        names=data.names,
+        subjects=data.subjects,
+        test=test,
+        classes=data.record.classes,
+        mask=settings.mask,
+        device=settings.device,
+        memory_format=row.memory_format,
+        key=job_key(address),
+        execution=settings.execution,
+        micro_batch=settings.micro_batch,
+        pretrained=settings.pretrained,
+    )
+    return job, address
+
+
+def _classifier_job(
+    chosen: Chosen[ClassifierSpec],
+    fold: Fold,
+    data: FaceData,
+    test: TestSet | None,
+    settings: RunSettings,
+) -> tuple[ClassifierJob, Address]:
+    address = classifier_address(
+        chosen,
+        settings.protocol.model_dump(mode="json", include=set(SETTINGS)),
+        data=data.record,
+        names=data.names,
+        fold=fold,
+        test=test.record if test else None,
+    )
+    job = ClassifierJob(
+        chosen=chosen,
+        protocol=settings.protocol,
+        fold=fold,
+        pixels_NHWC=data.crops.pixels,
+        labels_N=data.labels,
+        names=data.names,
+        subjects=data.subjects,
+        test=test,
+        classes=data.record.classes,
+        key=job_key(address),
+    )
+    return job, address
