@@ -1,0 +1,219 @@
+"""Tests of paired differences, each with an interval, an effect size, and what it could have seen.
+
+Over subjects: sign-flip permutation, exact for any distribution that is symmetric about the true
+difference. Under the null each subject's difference is as likely to be positive as negative,
+however much the images of one subject hang together. The interval holds the differences that the
+same test does not reject; it is made of the means of subsets (Hartigan 1969, typical values,
+doi:10.1080/01621459.1969.10501057).
+
+Over folds: the corrected resampled t test (Nadeau & Bengio 2003, doi:10.1023/A:1024068626366).
+Folds share training images, so their differences are correlated; the test takes the correlation to
+be the share of images in a validation fold.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+ALPHA = 0.05
+"""Level of all tests; intervals hold 1 - ALPHA."""
+POWER = 0.8
+"""Chance to be found at which a difference counts as one that the design could have seen."""
+
+_RESAMPLES = 19_999
+"""Most sign flips, or subsets, that are looked at; with fewer possible ones all are."""
+_FEWEST_SUBJECTS = 6
+"""With five subjects no arrangement of signs has a p below 0.0625."""
+
+Method = Literal["sign-flip over subjects", "corrected t over folds", "McNemar"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A difference of two modules, and what may be said of it."""
+
+    method: Method
+    """The test."""
+    units: int
+    """Subjects, folds or images that were compared."""
+    estimate: float
+    """First less second, in the unit of the differences."""
+    low: float | None
+    """Lower end of the 95 % interval; None where the test gives none."""
+    high: float | None
+    """Upper end of the 95 % interval; None where the test gives none."""
+    p: float
+    """Two-sided p value, not adjusted for other comparisons."""
+    effect: float | None
+    """Mean of the differences divided by their standard deviation (Cohen's d of paired values)."""
+    smallest: float | None
+    """Smallest true difference that would have been found with a chance of 80 % at the 5 % level,
+    given how much the differences scatter; None where they do not."""
+
+
+def over_subjects(
+    differences: ArrayLike, *, seed: int = 0, resamples: int = _RESAMPLES
+) -> Verdict | None:
+    """Compare two modules by their differences for each subject.
+
+    Args:
+        differences: (n,) one number for each subject, whose mean is the difference of interest.
+        seed: Draws the flips where there are too many to look at all.
+        resamples: Most flips that are looked at.
+
+    Returns:
+        None for fewer than six subjects, with whom nothing could be significant.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < _FEWEST_SUBJECTS:
+        return None
+    tested = stats.permutation_test(
+        (values,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=resamples,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    low, high = _typical_values(values, seed, resamples)
+    return Verdict(
+        method="sign-flip over subjects",
+        units=len(values),
+        estimate=float(values.mean()),
+        low=low,
+        high=high,
+        p=min(1.0, float(tested.pvalue)),
+        effect=_effect(values),
+        smallest=_smallest(values, 1.0),
+    )
+
+
+def over_folds(differences: ArrayLike, test_share: float) -> Verdict | None:
+    """Compare two modules by their differences in each fold.
+
+    The variance of the mean of k differences is taken as s^2 (1 / k + rho / (1 - rho)), with
+    rho = `test_share`: Nadeau & Bengio's (1 / k + n_test / n_train).
+
+    Args:
+        differences: (k,) one number for each fold.
+        test_share: Images of a validation fold divided by all images, 0..1, both ends excluded.
+
+    Returns:
+        None for a single fold.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    count = len(values)
+    if count < 2:
+        return None
+    scale = math.sqrt(1 / count + test_share / (1 - test_share))
+    estimate, error = float(values.mean()), float(values.std(ddof=1)) * scale
+    if error == 0:
+        p, low, high = (1.0 if estimate == 0 else 0.0), estimate, estimate
+    else:
+        t = stats.t(df=count - 1)
+        p = float(2 * t.sf(abs(estimate) / error))
+        half = float(t.ppf(1 - ALPHA / 2)) * error
+        low, high = estimate - half, estimate + half
+    return Verdict(
+        method="corrected t over folds",
+        units=count,
+        estimate=estimate,
+        low=low,
+        high=high,
+        p=p,
+        effect=_effect(values),
+        smallest=_smallest(values, scale * math.sqrt(count)),
+    )
+
+
+def over_images(first_right: ArrayLike, second_right: ArrayLike) -> Verdict:
+    """Compare two modules image by image: McNemar's exact test.
+
+    For independent images alone, one of each subject: on frames of sequences it rejects a true
+    null hypothesis in a third of all cases.
+
+    Args:
+        first_right: (n,) whether the first module was right, for each image.
+        second_right: (n,) the same of the second.
+    """
+    first, second = (np.asarray(v, dtype=bool) for v in (first_right, second_right))
+    table = [[(a & b).sum() for b in (second, ~second)] for a in (first, ~first)]
+    values = first.astype(float) - second.astype(float)
+    return Verdict(
+        method="McNemar",
+        units=len(values),
+        estimate=float(values.mean()),
+        low=None,
+        high=None,
+        p=float(mcnemar(table, exact=True).pvalue),
+        effect=_effect(values),
+        smallest=None,
+    )
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Adjust p values for their number (Holm 1979): each is significant if at most `ALPHA`.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    if values.size == 0:
+        return values
+    adjusted: NDArray[np.float64] = multipletests(values, alpha=ALPHA, method="holm")[1]
+    return adjusted
+
+
+def _typical_values(values: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, float]:
+    """Return the equal-tailed interval that inverts the sign-flip test.
+
+    Flipping the signs of a subset about a supposed mean m turns the total the other way exactly
+    where the subset's own mean is beyond m; so what the test does not reject lies between the outer
+    of the subsets' means.
+    """
+    count = len(values)
+    if 2**count - 1 <= resamples:
+        chosen = (np.arange(1, 2**count)[:, None] >> np.arange(count)) & 1
+    else:
+        chosen = np.random.default_rng(seed).integers(0, 2, (resamples, count))
+        chosen = chosen[chosen.any(axis=1)]
+    means = np.sort(chosen @ values / chosen.sum(axis=1))
+    outside = math.floor(ALPHA / 2 * (len(means) + 1))
+    if outside < 1:
+        return -math.inf, math.inf
+    return float(means[outside - 1]), float(means[-outside])
+
+
+def _effect(values: NDArray[np.float64]) -> float | None:
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return float(values.mean()) / deviation if deviation > 0 else None
+
+
+def _smallest(values: NDArray[np.float64], inflation: float) -> float | None:
+    """Return the smallest difference found with a chance of `POWER`, by the power of the t test.
+
+    Args:
+        values: The differences, of which only the scatter counts.
+        inflation: How much larger the error of their mean is than that of independent ones.
+    """
+    deviation = float(values.std(ddof=1))
+    if deviation == 0:
+        return None
+    return _detectable(len(values)) * deviation * inflation
+
+
+@cache
+def _detectable(units: int) -> float:
+    """Return the true mean, in standard deviations, that is found with a chance of `POWER`."""
+    found = TTestPower().solve_power(nobs=units, alpha=ALPHA, power=POWER)
+    return float(np.ravel(found)[0])
