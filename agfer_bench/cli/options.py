@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agfer_bench.catalogue import Catalogue, Chosen
     from agfer_bench.protocol import Protocol
     from agfer_bench.run.data import Source
-    from agfer_bench.run.runner import RunSettings
+    from agfer_bench.run.settings import RunSettings
     from agfer_bench.specs import AttentionSpec, ModuleSpec
 
 DATA = "Data"
@@ -345,7 +345,7 @@ def build_settings(
     check_out(out)
 
     from agfer_bench.network.build import find_pretrained
-    from agfer_bench.run.runner import RunSettings
+    from agfer_bench.run.settings import RunSettings
 
     protocol, weights = find_pretrained(
         protocol, pretrained, cache_folder(cache), own_input=own_input

@@ -20,7 +20,8 @@ from agfer_bench.records import BASE, ModuleRecord, RunRecord
 from agfer_bench.report.ablation import Ablation, Axis, Cell, frame_of, to_markdown
 from agfer_bench.run.classify import SETTINGS
 from agfer_bench.run.reporter import Reporter, Under
-from agfer_bench.run.runner import RunSettings, Timing, run
+from agfer_bench.run.runner import run
+from agfer_bench.run.settings import RunSettings, Timing
 from agfer_bench.run.store import PREDICTIONS
 from agfer_bench.specs import ModuleSpec
 

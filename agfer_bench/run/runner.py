@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 
-from agfer_bench.catalogue import Catalogue, Chosen, is_block, is_classifier
+from agfer_bench.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.errors import PluginError
 from agfer_bench.faces.folds import make_folds
 from agfer_bench.files import replacing, write_text
 from agfer_bench.network.build import slots_of, try_block
-from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
@@ -25,63 +19,23 @@ from agfer_bench.report.table import to_markdown
 from agfer_bench.run.classify import try_classifier
 from agfer_bench.run.cost import measure_costs
 from agfer_bench.run.cross_database import load_test_set
-from agfer_bench.run.data import Source, load_data
+from agfer_bench.run.data import load_data
 from agfer_bench.run.environment import describe_environment
 from agfer_bench.run.job import batch_order
 from agfer_bench.run.kept import keep_costs, same_run
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
+from agfer_bench.run.settings import RunSettings, Timing
 from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
 from agfer_bench.run.tasks import make_tasks
 from agfer_bench.run.timing.job import Wanted
 from agfer_bench.run.train_all import train_all
 from agfer_bench.seeds import derive_seed
-from agfer_bench.specs import ModuleSpec
 from agfer_bench.timings import ConditionsRecord
 from agfer_bench.training.arithmetic import check_precision
-from agfer_bench.training.execution import Choice
 
 ERRORS = "errors.log"
 _TRIAL_CLASSES = 7
-
-Timing = Literal["measure", "keep", "skip"]
-"""What to do about inference times."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """What to run."""
-
-    modules: tuple[Chosen[ModuleSpec], ...]
-    """The rows, base first."""
-    source: Source
-    """The photographs."""
-    test: Source | None = None
-    """The second data set, which every trained network is tested on."""
-    protocol: Protocol
-    """Every setting."""
-    mask: NDArray[np.bool_]
-    """(H, W) guidance mask, which `protocol.mask` names."""
-    device: torch.device
-    """Where to train and to time."""
-    out: Path
-    """Where jobs and runs are kept."""
-    execution: Choice = "auto"
-    """How the passes of training are executed; `auto` takes what pays on the device."""
-    micro_batch: int | None = None
-    """Most images of one pass of training; None for whole batches, or as many as memory takes."""
-    pretrained: Pretrained | None = None
-    """The weights that `protocol.pretrained` names."""
-    fresh: bool = False
-    """Whether jobs that are done are done again."""
-    jobs: int = 1
-    """Trainings side by side. With more than one, each runs in a process of its own with as many
-    threads of torch as this one has; a script then needs `if __name__ == "__main__":`."""
-    done: set[str] = field(default_factory=set, compare=False)
-    """Keys of the jobs done by this command, which `fresh` does not do once more."""
-    timing: Timing = "measure"
-    """Whether inference is timed anew, only where a finished run of the same jobs does not tell,
-    or not at all (times that such a run tells are then kept as well)."""
 
 
 def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tuple[RunRecord, Path]:

@@ -24,7 +24,8 @@ from agfer_bench.report.paper.write import write_report
 from agfer_bench.run.ablation import AXES, ablate, check_options
 from agfer_bench.run.data import FaceData, load_data
 from agfer_bench.run.reporter import Reporter, Under
-from agfer_bench.run.runner import RunSettings, run
+from agfer_bench.run.runner import run
+from agfer_bench.run.settings import RunSettings
 
 STRIDES = (16, 32)
 """The paper's host, and the one with pool5 (Table 4)."""

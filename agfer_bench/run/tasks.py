@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from agfer_bench.catalogue import Chosen, is_block, is_classifier
 from agfer_bench.faces.folds import Fold
@@ -13,11 +12,9 @@ from agfer_bench.run.cross_database import TestSet
 from agfer_bench.run.data import FaceData
 from agfer_bench.run.job import Job
 from agfer_bench.run.row import Row
+from agfer_bench.run.settings import RunSettings
 from agfer_bench.run.train_all import Task
 from agfer_bench.specs import AttentionSpec, ClassifierSpec
-
-if TYPE_CHECKING:
-    from agfer_bench.run.runner import RunSettings
 
 
 def make_tasks(

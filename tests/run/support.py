@@ -17,7 +17,8 @@ from agfer_bench.protocol import load_preset
 from agfer_bench.records import RunRecord
 from agfer_bench.run.data import Source
 from agfer_bench.run.reporter import Silent
-from agfer_bench.run.runner import RunSettings, Timing, run
+from agfer_bench.run.runner import run
+from agfer_bench.run.settings import RunSettings, Timing
 
 TINY: dict[str, Any] = {
     "crop": "none",

@@ -1,0 +1,57 @@
+"""What a run is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agfer_bench.catalogue import Chosen
+from agfer_bench.network.pretrained import Pretrained
+from agfer_bench.protocol import Protocol
+from agfer_bench.run.data import Source
+from agfer_bench.specs import ModuleSpec
+from agfer_bench.training.execution import Choice
+
+Timing = Literal["measure", "keep", "skip"]
+"""What to do about inference times."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What to run."""
+
+    modules: tuple[Chosen[ModuleSpec], ...]
+    """The rows, base first."""
+    source: Source
+    """The photographs."""
+    test: Source | None = None
+    """The second data set, which every trained network is tested on."""
+    protocol: Protocol
+    """Every setting."""
+    mask: NDArray[np.bool_]
+    """(H, W) guidance mask, which `protocol.mask` names."""
+    device: torch.device
+    """Where to train and to time."""
+    out: Path
+    """Where jobs and runs are kept."""
+    execution: Choice = "auto"
+    """How the passes of training are executed; `auto` takes what pays on the device."""
+    micro_batch: int | None = None
+    """Most images of one pass of training; None for whole batches, or as many as memory takes."""
+    pretrained: Pretrained | None = None
+    """The weights that `protocol.pretrained` names."""
+    fresh: bool = False
+    """Whether jobs that are done are done again."""
+    jobs: int = 1
+    """Trainings side by side. With more than one, each runs in a process of its own with as many
+    threads of torch as this one has; a script then needs `if __name__ == "__main__":`."""
+    done: set[str] = field(default_factory=set, compare=False)
+    """Keys of the jobs done by this command, which `fresh` does not do once more."""
+    timing: Timing = "measure"
+    """Whether inference is timed anew, only where a finished run of the same jobs does not tell,
+    or not at all (times that such a run tells are then kept as well)."""
