@@ -212,7 +212,7 @@ class ModuleRecord(Record):
         for fold in self.folds:
             trained = (fold.channel_mean, fold.peak_memory_bytes, fold.execution)
             paired = (fold.host_weights_sha256, fold.batch_order_sha256)
-            if self.kind == "attention" and (None in (*trained, *paired) or not fold.history):
+            if self.kind == "attention" and None in (*trained, *paired):
                 raise ValueError(f"{self.label}: fold {fold.fold} lacks what a network's has")
             if self.kind == "classifier" and fold.fit_seconds is None:
                 raise ValueError(f"{self.label}: fold {fold.fold} does not tell its fit's seconds")

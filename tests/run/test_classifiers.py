@@ -78,7 +78,7 @@ def _features(folder: Path, names: pd.Series[str]) -> Any:
 
 
 def test_a_fold_is_what_scikit_learn_alone_gives(runs: Runs) -> None:
-    record, folder = runs("base,hog-svm,hog-knn", epochs=1)
+    record, folder = runs("hog-svm,hog-knn")
     assert load_run(folder) == record
     predictions = pd.read_parquet(folder / PREDICTIONS)
     table = pd.read_csv(runs.blobs / "metadata.csv").set_index("file_name")
@@ -173,7 +173,9 @@ def test_side_by_side_is_one_by_one(runs: Runs) -> None:
     try:
         found = []
         for jobs in (1, 2):
-            settings = runs.settings("hog-svm,base,hog-knn", epochs=1, jobs=jobs, out=str(jobs))
+            settings = runs.settings(
+                "hog-svm,base,hog-knn", epochs=1, jobs=jobs, out=str(jobs), timing="skip"
+            )
             found.append(run(settings, load_catalogue(), Silent()))
     finally:
         torch.set_num_threads(threads)
