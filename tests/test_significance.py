@@ -87,8 +87,8 @@ def _subjects(random: np.random.Generator, difference: float) -> NDArray[np.floa
     own = random.normal(0, 0.15, (2, 20, 1))
     skill = np.clip(0.6 + own + np.array([difference, 0.0])[:, None, None], 0, 1)
     right = random.random((2, 20, 6)) < skill
-    shares: NDArray[np.float64] = right.mean(axis=2)
-    return shares[0] - shares[1]
+    shares = right.mean(axis=2)
+    return np.asarray(shares[0] - shares[1], dtype=np.float64)
 
 
 def test_over_subjects_rejects_a_true_null_as_often_as_it_says() -> None:

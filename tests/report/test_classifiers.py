@@ -24,7 +24,8 @@ def _classifier(like: ModuleRecord) -> ModuleRecord:
 
 
 def _data(section: Section) -> dict[str, pd.DataFrame]:
-    return {item.name: item.data for item in section.items if isinstance(item, Table | Plate)}
+    items = [item for item in section.items if isinstance(item, Table | Plate)]
+    return {item.name: item.data for item in items if item.data is not None}
 
 
 def test_it_stands_where_it_has_numbers() -> None:
