@@ -110,9 +110,9 @@ def test_without_camera(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_what_the_user_can_mend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = _run(capsys, "speed", "--modules", "sse", "--no-camera", "--out", tmp_path)
+    code, _, err = _run(capsys, "speed", "--modules", "agfr", "--no-camera", "--out", tmp_path)
     assert code == 2
-    assert "did you mean 'se'" in err
+    assert "did you mean 'agfer'" in err
     (tmp_path / "file").touch()
     code, _, err = _run(capsys, "speed", "--no-camera", "--out", tmp_path / "file")
     assert code == 2
