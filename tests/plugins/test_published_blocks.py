@@ -16,6 +16,7 @@ from timm.layers.cbam import CbamModule
 from torch import Tensor, nn
 
 from agfer_bench import Slot, UserError
+from agfer_bench.formula import evaluate
 from agfer_bench.measure.size import compute_nodes, parameters
 from tests.plugins import papers
 
@@ -163,9 +164,7 @@ def test_gct_starts_as_the_identity() -> None:
 
 
 def _count(name: str, slot: Slot, options: dict[str, Any]) -> object:
-    place = {"C": slot.channels, "H": slot.height, "W": slot.width, "M": slot.classes}
-    known = {"max": max, "min": min, "ceil": math.ceil, "log2": math.log2, "__builtins__": {}}
-    return eval(SPECS[name].formula, {**known, **place, **options})
+    return evaluate(SPECS[name].formula, slot, options)
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
