@@ -6,10 +6,10 @@ from typing import Any
 
 
 def migrate_run(content: Any) -> Any:
-    """Return a run record's content in the layout of version 3.
+    """Return a run record's content in the layout of version 4.
 
     Version 2 knew networks alone; version 3 also has classifiers of their own, which lack what
-    only a network has.
+    only a network has. Version 4 adds several seeds and what comparisons over subjects rest on.
 
     Args:
         content: Parsed JSON, or anything else, which is left to the validation.
@@ -20,6 +20,8 @@ def migrate_run(content: Any) -> Any:
         content = _to_version_2(content)
     if content.get("schema_version") == 2:
         content = content | {"schema_version": 3}
+    if content.get("schema_version") == 3:
+        content = content | {"schema_version": 4}
     return content
 
 

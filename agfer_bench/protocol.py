@@ -147,6 +147,10 @@ class Protocol(BaseModel):
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seeds of folds, weights, batch order and dropout are derived from it."""
+    seeds: int = Field(default=1, ge=1, le=100)
+    """Times that every fold is trained: with `seed`, `seed` + 1 and so on for weights, batch order
+    and dropout, on the same folds. Accuracies are averaged within a fold; they are no replicates.
+    """
     speed: SpeedProtocol = SpeedProtocol()
     """How inference is timed."""
 
@@ -165,6 +169,8 @@ class Protocol(BaseModel):
             raise ValueError(
                 "width and stride are settings of vgg16; other hosts have width=1 and stride=16"
             )
+        if self.seed + self.seeds > 2**32:
+            raise ValueError("seed and seeds: the last seed must stay below 2^32")
         if self.normalisation == "pretrained" and self.pretrained == SCRATCH:
             raise ValueError("normalisation=pretrained needs pretrained weights: --pretrained")
         return self
@@ -173,6 +179,10 @@ class Protocol(BaseModel):
     def fingerprint(self) -> str:
         """SHA-256 (hex) of every setting that moves a trained network's numbers."""
         return fingerprint(self.model_dump(mode="json", exclude=_MOVES_NOTHING))
+
+    def of_seed(self, number: int) -> Protocol:
+        """Return the settings of one training of a fold, the `number`-th from 0."""
+        return self.model_copy(update={"seed": self.seed + number, "seeds": 1})
 
     def changes(self) -> dict[str, Any]:
         """Return the settings that differ from those of the preset of the same name."""

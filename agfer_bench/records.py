@@ -6,7 +6,9 @@ confusion matrices and times, so that no number can disagree with its source.
 
 from __future__ import annotations
 
+import math
 import statistics
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
@@ -21,7 +23,7 @@ from agfer_bench.record import Record as Record
 from agfer_bench.timings import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
-RUN_SCHEMA_VERSION: Final = 3
+RUN_SCHEMA_VERSION: Final = 4
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
@@ -102,8 +104,14 @@ class FoldRecord(Record):
     """Host weights before training: equal for all modules of a fold."""
     batch_order_sha256: str | None
     """Order of the training images over all epochs: equal for all modules of a fold."""
+    final_weights_sha256: str | None = None
+    """Weights of the whole network after training; None for a classifier, and in older records."""
     split_sha256: str
     """Names of the validation images: equal for all modules of a fold."""
+    recognised: dict[str, tuple[int, ...]] | None = None
+    """Validation images that were recognised, per subject and class: a subject's number (its place
+    among the sorted names of all subjects, from 0) and a count for each class. None where subjects
+    are not known, and in older records. Comparisons over subjects rest on it."""
     micro_batch: int | None = None
     """Most images of one pass, where batches were split; gradients of the parts are added up. None
     where each batch was one pass."""
@@ -204,12 +212,14 @@ class ModuleRecord(Record):
     """Parameters, operations, layers; None where the block failed before, and for a classifier."""
     speed: SpeedRecord | None = None
     """Inference times; None where the block failed before, and for a classifier."""
+    repeats: tuple[tuple[FoldRecord, ...], ...] = ()
+    """The same folds trained with further seeds, a tuple for each (protocol's `seeds`)."""
     error: str | None = None
     """Why the row is incomplete, in one line."""
 
     @model_validator(mode="after")
     def _folds_are_of_its_kind(self) -> Self:
-        for fold in self.folds:
+        for fold in self.trainings:
             trained = (fold.channel_mean, fold.peak_memory_bytes, fold.execution)
             paired = (fold.host_weights_sha256, fold.batch_order_sha256)
             if self.kind == "attention" and None in (*trained, *paired):
@@ -219,19 +229,46 @@ class ModuleRecord(Record):
         return self
 
     @property
+    def seeds(self) -> tuple[tuple[FoldRecord, ...], ...]:
+        """The folds as trained with each seed."""
+        return (self.folds, *self.repeats)
+
+    @property
+    def trainings(self) -> tuple[FoldRecord, ...]:
+        """Every fold with every seed."""
+        return tuple(fold for folds in self.seeds for fold in folds)
+
+    def over_folds(self, read: Callable[[FoldRecord], float]) -> tuple[float, ...]:
+        """Return a number for each fold: its mean over seeds, NaN left out.
+
+        Seeds are averaged within a fold first, since they are no replicates of it.
+        """
+        by_fold: dict[int, list[float]] = {}
+        for fold in self.trainings:
+            by_fold.setdefault(fold.fold, []).append(read(fold))
+        return tuple(_mean_of_known(values) for values in by_fold.values())
+
+    @property
     def accuracies(self) -> tuple[float, ...]:
-        """Accuracy of each fold, 0..1."""
-        return tuple(fold.accuracy for fold in self.folds)
+        """Accuracy of each fold, 0..1, averaged over its seeds."""
+        return self.over_folds(lambda fold: fold.accuracy)
+
+    def complete(self, protocol: Protocol) -> bool:
+        """Tell whether every fold was trained with every seed."""
+        return len(self.seeds) == protocol.seeds and all(
+            len(folds) == protocol.folds for folds in self.seeds
+        )
 
     @property
     def single_class_folds(self) -> tuple[int, ...]:
         """Folds, counted from 1, in which every image was given the same class."""
-        return tuple(f.fold + 1 for f in self.folds if single_class(_array(f.confusion)))
+        stuck = {f.fold + 1 for f in self.trainings if single_class(_array(f.confusion))}
+        return tuple(sorted(stuck))
 
     @property
     def overfit(self) -> bool:
         """The paper's criterion: the gap to training accuracy is 5 points or more (section 2.6)."""
-        gap = statistics.mean(fold.train_accuracy - fold.accuracy for fold in self.folds)
+        gap = statistics.mean(fold.train_accuracy - fold.accuracy for fold in self.trainings)
         return 100 * gap >= OVERFIT_POINTS
 
 
@@ -277,6 +314,8 @@ class EnvironmentRecord(Record):
     """Operating system and machine."""
     python: str
     """Python version."""
+    harness_sha256: str | None = None
+    """Hash of the harness's code that moves a trained network's numbers; None in older records."""
     packages: dict[str, str]
     """Versions of the distributions that numbers depend on."""
     revision: str | None
@@ -288,10 +327,13 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[3] = RUN_SCHEMA_VERSION
-    """Version of this layout; records of versions 1 and 2 are read as well."""
+    schema_version: Literal[4] = RUN_SCHEMA_VERSION
+    """Version of this layout; records of versions 1 to 3 are read as well."""
     protocol: Protocol
     """Every setting."""
+    protocol_fingerprint: str = Field(default_factory=lambda fields: _fingerprint(fields))
+    """SHA-256 of every setting that moves a trained network's numbers. It follows from `protocol`
+    and stands here so that records can be sorted without this library."""
     data: DataRecord
     """The images."""
     test: DataRecord | None = None
@@ -334,10 +376,14 @@ class RunRecord(Record):
         if len(self.data.classes) < 2:
             raise ValueError("a comparison has at least two classes")
         for module in self.modules:
-            for fold in module.folds:
+            for fold in module.trainings:
                 matrices = [fold.confusion, *(fold.test_confusions or {}).values()]
                 if any(len(matrix) != len(self.data.classes) for matrix in matrices):
                     raise ValueError(f"{module.label}: confusion does not fit the classes")
+                if any(
+                    len(one) != len(self.data.classes) for one in (fold.recognised or {}).values()
+                ):
+                    raise ValueError(f"{module.label}: recognised images do not fit the classes")
                 groups = set(self.test.groups or {ALL_AGES}) if self.test else set()
                 if set(fold.test_confusions or {}) != groups:
                     raise ValueError(f"{module.label}: age groups differ from the second set's")
@@ -353,6 +399,16 @@ class JobRecord(Record):
     """All that the job's numbers depend on; its SHA-256 names the job's folder."""
     fold: FoldRecord
     """The numbers."""
+
+
+def _mean_of_known(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.mean(known) if known else math.nan
+
+
+def _fingerprint(fields: dict[str, Any]) -> str:
+    protocol = fields.get("protocol")
+    return protocol.fingerprint if isinstance(protocol, Protocol) else ""
 
 
 def _array(confusion: Confusion) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ OLD = [
 def test_published_records_load(path: Path) -> None:
     before = json.loads(path.read_text())
     record = load_run(path)
-    assert record.schema_version == 3
+    assert record.schema_version == 4
     for module, old in zip(record.modules, before["modules"], strict=True):
         assert len(module.folds) == len(old["folds"])
         if old["speed"] is None:
@@ -51,8 +51,8 @@ def test_some_published_record_is_of_version_1() -> None:
     assert OLD
 
 
-def test_a_record_of_version_3_is_left_alone() -> None:
-    content = {"schema_version": 3, "modules": [{"speed": {"rounds_ms": []}}]}
+def test_a_record_of_version_4_is_left_alone() -> None:
+    content = {"schema_version": 4, "modules": [{"speed": {"rounds_ms": []}}]}
     assert migrate_run(content) is content
 
 
@@ -61,7 +61,7 @@ def test_version_2_knew_networks_alone() -> None:
     before = json.loads(path.read_text())
     assert before["schema_version"] == 2
     record = load_run(path)
-    assert record.schema_version == 3
+    assert record.schema_version == 4
     assert {module.kind for module in record.modules} == {"attention"}
     after = json.loads(dump(record))
     for module, old in zip(after["modules"], before["modules"], strict=True):
@@ -84,6 +84,7 @@ def test_version_2_knew_networks_alone() -> None:
         '{"schema_version": 2}',
         '{"schema_version": 3}',
         '{"schema_version": 4}',
+        '{"schema_version": 5}',
     ],
 )
 def test_junk_is_no_record(junk: str, tmp_path: Path) -> None:

@@ -20,7 +20,13 @@ from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.faces.folds import names_sha256
 from agfer_bench.network.build import CPU, LEAVE
 from agfer_bench.records import FoldRecord
-from agfer_bench.run.fold_job import FoldJob, confusion_of, group_confusions, table_of
+from agfer_bench.run.fold_job import (
+    FoldJob,
+    confusion_of,
+    group_confusions,
+    recognised_of,
+    table_of,
+)
 from agfer_bench.seeds import derive_seed, seeded
 from agfer_bench.specs import ClassifierSpec, FaceClassifier
 from agfer_bench.training.loss import class_weights
@@ -130,6 +136,7 @@ def run_classifier(job: ClassifierJob) -> tuple[FoldRecord, pd.DataFrame]:
         host_weights_sha256=None,
         batch_order_sha256=None,
         split_sha256=names_sha256(job.names, fold.validation),
+        recognised=recognised_of(job, validation),
         execution=None,
         test_confusions=confusions,
     )

@@ -43,8 +43,15 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def describe_environment(device: torch.device) -> EnvironmentRecord:
-    """Describe the machine and the software."""
+def describe_environment(
+    device: torch.device, harness_sha256: str | None = None
+) -> EnvironmentRecord:
+    """Describe the machine and the software.
+
+    Args:
+        device: Where was trained and timed.
+        harness_sha256: Hash of the harness's code, where numbers depend on it.
+    """
     revision, dirty = checkout_revision()
     return EnvironmentRecord(
         device="cuda" if device.type == "cuda" else "cpu",
@@ -52,6 +59,7 @@ def describe_environment(device: torch.device) -> EnvironmentRecord:
         threads=torch.get_num_threads(),
         platform=platform.platform(),
         python=platform.python_version(),
+        harness_sha256=harness_sha256,
         packages={name: found for name in _PACKAGES if (found := _version(name))},
         revision=revision,
         dirty=dirty,

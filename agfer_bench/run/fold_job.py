@@ -64,6 +64,33 @@ def confusion_of(
     return _plain(matrix_of(job, indices, probabilities))
 
 
+def recognised_of(
+    job: FoldJob, probabilities: NDArray[np.float32]
+) -> dict[str, tuple[int, ...]] | None:
+    """Count the validation images that were recognised, per subject and class.
+
+    Args:
+        job: The job.
+        probabilities: (V, M) probabilities of the validation fold's images.
+
+    Returns:
+        By the subject's place among all sorted names, so that a record names nobody; None where a
+        subject is not known.
+    """
+    if any(name is None for name in job.subjects):
+        return None
+    numbers = np.unique(np.asarray(job.subjects, dtype=str), return_inverse=True)[1]
+    indices = job.fold.validation
+    subjects, true = numbers[indices], job.labels_N[indices]
+    right = probabilities.argmax(axis=1) == true
+    return {
+        str(subject): tuple(
+            np.bincount(true[right & (subjects == subject)], minlength=len(job.classes)).tolist()
+        )
+        for subject in np.unique(subjects)
+    }
+
+
 def group_confusions(
     test: TestSet, probabilities: NDArray[np.float32], classes: int
 ) -> dict[str, Confusion]:
@@ -86,7 +113,12 @@ def table_of(
         validation: (V, M) probabilities of the validation fold's images.
         test: (T, M) probabilities of the second set's images; None where there is none.
     """
-    table = Predictions(module=job.chosen.label, fold=job.fold.number, classes=job.classes)
+    table = Predictions(
+        module=job.chosen.label,
+        fold=job.fold.number,
+        seed=job.protocol.seed,
+        classes=job.classes,
+    )
     parts = [
         table.of_validation(
             job.fold.validation,

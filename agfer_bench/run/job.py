@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from agfer_bench.accuracy import mean_recall
 from agfer_bench.catalogue import Chosen
@@ -21,12 +22,13 @@ from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.host import Host
 from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import FoldRecord, MemoryFormat
+from agfer_bench.records import EpochRecord, FoldRecord, MemoryFormat
 from agfer_bench.run.fold_job import (
     FoldJob,
     confusion_of,
     group_confusions,
     matrix_of,
+    recognised_of,
     table_of,
 )
 from agfer_bench.seeds import derive_seed, generator, seeded
@@ -38,6 +40,9 @@ from agfer_bench.training.execution import Choice, choose
 from agfer_bench.training.images import Images
 from agfer_bench.training.loop import fit, predict
 from agfer_bench.training.loss import as_tensor, class_weights
+
+OnEpoch = Callable[[int, EpochRecord], None]
+"""Hears of each epoch as it ends: its number, from 0, and what was measured."""
 
 
 class DeviceLost(Exception):
@@ -69,7 +74,7 @@ class Job(FoldJob):
         return self.protocol.epochs
 
 
-def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecord, pd.DataFrame]:
+def run_job(job: Job, on_epoch: OnEpoch) -> tuple[FoldRecord, pd.DataFrame]:
     """Train and judge; neither prints nor changes global state.
 
     The second data set is opened only when training is over. A job that runs out of memory starts
@@ -100,7 +105,7 @@ def run_job(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[FoldRecor
 
 
 def _attempt(
-    job: Job, on_epoch: Callable[[int, float], None], micro_batch: int | None, reason: str | None
+    job: Job, on_epoch: OnEpoch, micro_batch: int | None, reason: str | None
 ) -> tuple[FoldRecord, pd.DataFrame]:
     protocol, fold = job.protocol, job.fold
     seed = protocol.seed
@@ -179,6 +184,8 @@ def _attempt(
         host_weights_sha256=start_weights,
         batch_order_sha256=order.sha256,
         split_sha256=names_sha256(job.names, fold.validation),
+        final_weights_sha256=weights_sha256(network),
+        recognised=recognised_of(job, probabilities),
         micro_batch=micro_batch,
         micro_batch_reason=reason,
         preparation_seconds=done.preparation_seconds,
@@ -229,8 +236,13 @@ def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
 
 def host_weights_sha256(host: Host) -> str:
     """Hash the weights of the host without its blocks."""
+    return weights_sha256(*host.own_layers())
+
+
+def weights_sha256(*parts: nn.Module) -> str:
+    """Hash the weights and buffers of some layers, one after the other."""
     digest = hashlib.sha256()
-    for part in host.own_layers():
+    for part in parts:
         for name, tensor in part.state_dict().items():
             digest.update(name.encode())
             digest.update(memoryview(tensor.detach().cpu().contiguous().numpy().ravel()))

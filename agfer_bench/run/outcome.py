@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -12,7 +11,7 @@ from agfer_bench.containment import contained, told
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.records import FoldRecord
 from agfer_bench.run.classify import ClassifierJob, run_classifier
-from agfer_bench.run.job import DeviceLost, Job, run_job
+from agfer_bench.run.job import DeviceLost, Job, OnEpoch, run_job
 
 AnyJob = Job | ClassifierJob
 """A network or a classifier of its own, to be trained on a fold."""
@@ -59,7 +58,7 @@ class Failure:
 Outcome = Done | Failure
 
 
-def attempt(job: AnyJob, on_epoch: Callable[[int, float], None]) -> Outcome:
+def attempt(job: AnyJob, on_epoch: OnEpoch) -> Outcome:
     """Run a job; what a stranger's code raises is a failure of this job alone.
 
     So is what it changes of the process: the next job finds everything as this one did.

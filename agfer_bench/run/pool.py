@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing import connection as connections
 
 from agfer_bench.errors import UserError
+from agfer_bench.records import EpochRecord
 from agfer_bench.run.address import harness_sha256
 from agfer_bench.run.handle import Handle
 from agfer_bench.run.outcome import AnyJob, Failure, Outcome
@@ -24,7 +25,7 @@ class Pool:
     Args:
         size: Processes at most.
         terms: What they share with this process.
-        on_epoch: Hears of each epoch: job, number from 0, mean loss.
+        on_epoch: Hears of each epoch: job, number from 0, its record.
         on_end: Is handed each job with its outcome as it ends.
     """
 
@@ -32,7 +33,7 @@ class Pool:
         self,
         size: int,
         terms: Terms,
-        on_epoch: Callable[[AnyJob, int, float], None],
+        on_epoch: Callable[[AnyJob, int, EpochRecord], None],
         on_end: Callable[[AnyJob, Outcome], None],
     ) -> None:
         self._size = size
@@ -100,7 +101,7 @@ class Pool:
                 _check(message)
                 handle.deaf = not handle.begin()
             elif isinstance(message, Epoch):
-                self._on_epoch(handle.job, message.number, message.loss)
+                self._on_epoch(handle.job, message.number, message.record)
             else:
                 self._end(handle, message)
 

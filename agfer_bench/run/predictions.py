@@ -23,6 +23,8 @@ class Predictions:
     """Label of the module."""
     fold: int
     """Number of the fold, counted from 0."""
+    seed: int
+    """Seed that it was trained with."""
     classes: tuple[str, ...]
     """Names of the classes."""
 
@@ -64,6 +66,7 @@ class Predictions:
         columns: dict[str, object] = {
             "module": self.module,
             "fold": self.fold,
+            "seed": self.seed,
             **images,
             "true": classes[labels],
             "predicted": classes[probabilities.argmax(axis=1)],

@@ -22,6 +22,8 @@ class Row:
     """The block or classifier and its options."""
     folds: list[FoldRecord] = field(default_factory=list)
     """Folds that are trained."""
+    repeats: list[list[FoldRecord]] = field(default_factory=list)
+    """The same folds trained with further seeds, a list for each."""
     predictions: list[pd.DataFrame] = field(default_factory=list)
     """Their predictions, a frame a fold."""
     memory_format: MemoryFormat = "channels_last"
@@ -34,6 +36,12 @@ class Row:
     """The first thing that went wrong, in one line."""
     trace: str = ""
     """Its traceback."""
+
+    def keep(self, seed: int, fold: FoldRecord) -> None:
+        """Keep a fold that was trained with one of the seeds, numbered from 0."""
+        while len(self.repeats) < seed:
+            self.repeats.append([])
+        (self.repeats[seed - 1] if seed else self.folds).append(fold)
 
     def fail(self, where: str, error: BaseException | Failure) -> None:
         """Keep the first thing that went wrong."""
@@ -62,6 +70,7 @@ class Row:
             memory_format=self.memory_format if network and (self.size or self.folds) else None,
             source=entry.spec.source,
             folds=tuple(self.folds),
+            repeats=tuple(map(tuple, self.repeats)),
             size=self.size,
             speed=self.speed,
             error=self.error,

@@ -16,6 +16,7 @@ from agfer_bench.protocol import Protocol
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
+from agfer_bench.run.address import harness_sha256
 from agfer_bench.run.classify import try_classifier
 from agfer_bench.run.cost import measure_costs
 from agfer_bench.run.cross_database import load_test_set
@@ -86,7 +87,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
             protocol=protocol,
             data=data.record,
             test=test.record if test else None,
-            environment=describe_environment(settings.device),
+            environment=describe_environment(settings.device, harness_sha256()),
             modules=tuple(row.record() for row in rows),
             problems=tuple(str(problem) for problem in catalogue.problems),
             conditions=conditions,

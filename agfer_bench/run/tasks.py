@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from agfer_bench.catalogue import Chosen, is_block, is_classifier
 from agfer_bench.faces.folds import Fold
@@ -24,16 +25,18 @@ def make_tasks(
     test: TestSet | None,
     settings: RunSettings,
 ) -> Iterator[Task]:
-    """Yield the jobs fold by fold, all modules of a fold in turn, with their addresses."""
-    for fold in folds:
-        for row in rows:
-            chosen = row.chosen
-            if is_block(chosen):
-                job, address = _network_job(chosen, row, fold, data, test, settings)
-                yield Task(row=row, job=job, address=address)
-            elif is_classifier(chosen):
-                other, address = _classifier_job(chosen, fold, data, test, settings)
-                yield Task(row=row, job=other, address=address)
+    """Yield the jobs, seed by seed and fold by fold, all modules of a fold in turn."""
+    for seed in range(settings.protocol.seeds):
+        one = replace(settings, protocol=settings.protocol.of_seed(seed))
+        for fold in folds:
+            for row in rows:
+                chosen = row.chosen
+                if is_block(chosen):
+                    job, address = _network_job(chosen, row, fold, data, test, one)
+                    yield Task(row=row, job=job, address=address, seed=seed)
+                elif is_classifier(chosen):
+                    other, address = _classifier_job(chosen, fold, data, test, one)
+                    yield Task(row=row, job=other, address=address, seed=seed)
 
 
 def _network_job(

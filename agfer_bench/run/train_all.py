@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from agfer_bench.network.build import CPU
-from agfer_bench.records import JobRecord
+from agfer_bench.records import EpochRecord, JobRecord
 from agfer_bench.run.address import Address
 from agfer_bench.run.job import Job
 from agfer_bench.run.outcome import AnyJob, Done, Failure, Outcome, attempt
@@ -30,6 +30,8 @@ class Task:
     """The module's row."""
     job: AnyJob
     """The training."""
+    seed: int = 0
+    """Which of the protocol's seeds it is trained with, from 0."""
     address: Address
     """All that its numbers depend on."""
     outcome: Outcome | None = None
@@ -119,6 +121,7 @@ class _Work:
         self._epochs = Counter[str]()
         self._total = sum(task.job.steps for task in tasks)
         self._folds = 1 + max((task.job.fold.number for task in tasks), default=0)
+        self._seeds = 1 + max((task.seed for task in tasks), default=0)
 
     def to_do(self, tasks: Sequence[Task]) -> Iterator[AnyJob]:
         """Yield the jobs to run, each looked up in the store only when it is its turn."""
@@ -136,10 +139,10 @@ class _Work:
             else:
                 self._note(task, Done(fold=kept[0].fold, predictions=kept[1]))
 
-    def epoch(self, job: AnyJob, number: int, loss: float) -> None:
+    def epoch(self, job: AnyJob, number: int, record: EpochRecord) -> None:
         """Take notice of an epoch's end."""
         self._epochs[job.key] = number + 1
-        self._report(job, f", loss {loss:.3f}")
+        self._report(job, f", loss {record.loss:.3f}")
 
     def end(self, job: AnyJob, outcome: Outcome) -> None:
         """Keep what became of a job.
@@ -161,11 +164,15 @@ class _Work:
         """Fill in the rows: folds in order, up to the first that failed."""
         for task in self._tasks.values():
             if isinstance(task.outcome, Failure):
-                task.row.fail(f"fold {task.job.fold.number + 1}", task.outcome)
+                task.row.fail(self._where(task), task.outcome)
             elif task.outcome is not None and task.row.error is None:
-                task.row.folds.append(task.outcome.fold)
+                task.row.keep(task.seed, task.outcome.fold)
                 task.row.predictions.append(task.outcome.predictions)
         self._reporter.progress("training", self._total, self._total)
+
+    def _where(self, task: Task) -> str:
+        fold = f"fold {task.job.fold.number + 1}"
+        return f"{fold}, seed {task.seed + 1}" if self._seeds > 1 else fold
 
     def _note(self, task: Task, outcome: Outcome) -> None:
         task.outcome = outcome
@@ -175,5 +182,8 @@ class _Work:
         self._done.add(task.job.key)
 
     def _report(self, job: AnyJob, more: str = "") -> None:
-        detail = f"{job.chosen.label}, fold {job.fold.number + 1} of {self._folds}{more}"
+        detail = f"{job.chosen.label}, fold {job.fold.number + 1} of {self._folds}"
+        if self._seeds > 1:
+            detail += f", seed {self._tasks[job.key].seed + 1} of {self._seeds}"
+        detail += more
         self._reporter.progress("training", self._epochs.total(), self._total, detail)

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from agfer_bench.records import EpochRecord
 from agfer_bench.run.address import harness_sha256
 from agfer_bench.run.outcome import Failure, Outcome, attempt
 from agfer_bench.run.parcel import unpack
@@ -45,8 +46,8 @@ class Epoch:
 
     number: int
     """Its number, from 0."""
-    loss: float
-    """Its mean loss."""
+    record: EpochRecord
+    """What was measured."""
 
 
 Message = Ready | Epoch | Outcome
@@ -74,7 +75,7 @@ def _do(parcel: bytes, connection: Connection) -> Outcome:
         job = unpack(parcel)
     except (Exception, SystemExit) as error:
         return Failure.of(error)
-    return attempt(job, lambda number, loss: _send(connection, Epoch(number=number, loss=loss)))
+    return attempt(job, lambda number, one: _send(connection, Epoch(number=number, record=one)))
 
 
 def _send(connection: Connection, message: Message) -> None:

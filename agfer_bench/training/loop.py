@@ -52,7 +52,7 @@ def fit(
     order: BatchOrder,
     protocol: Protocol,
     weights_M: Tensor | None,
-    on_epoch: Callable[[int, float], None],
+    on_epoch: Callable[[int, EpochRecord], None],
     judge: Callable[[], float] | None = None,
     *,
     execution: Execution = "eager",
@@ -68,7 +68,7 @@ def fit(
         order: Which images make up each batch.
         protocol: Optimiser, learning rate, precision.
         weights_M: Class weights (equation 2), or None.
-        on_epoch: Called after each epoch with its number, from 0, and its mean loss.
+        on_epoch: Called after each epoch with its number, from 0, and its record.
         judge: Gives the accuracy of the network as it stands, for the learning curve.
         execution: How passes are executed; eager ones stand in for what fails.
         micro_batch: Most images of one pass; gradients of a batch's parts are added up. None: all.
@@ -106,7 +106,7 @@ def fit(
             with torch.random.fork_rng(devices=_cuda_of(images.device)):
                 accuracy = judge()
         history.append(EpochRecord(loss=mean, seconds=seconds, validation_accuracy=accuracy))
-        on_epoch(epoch, mean)
+        on_epoch(epoch, history[-1])
     return Fit(
         history=tuple(history),
         peak_memory_bytes=memory.peak_bytes(),

@@ -73,7 +73,8 @@ def bam(x: Array, w: Weights) -> Array:
     y = relu(convolve(y, w["where.2.weight"], w["where.2.bias"], apart=4))
     y = relu(convolve(y, w["where.4.weight"], w["where.4.bias"], apart=4))
     spatial_1HW = normalise(convolve(y, w["where.6.weight"]), w, "where.7")
-    return x + x * expit(channel_C11 + spatial_1HW)
+    refined: Array = x + x * expit(channel_C11 + spatial_1HW)
+    return refined
 
 
 def scse(x: Array, w: Weights) -> Array:
@@ -101,7 +102,8 @@ def triplet(x: Array, w: Weights) -> Array:
     def attend(rotated: Array, name: str) -> Array:
         pooled = np.stack([rotated.max(0), rotated.mean(0)])
         gate = normalise(convolve(pooled, w[f"{name}.0.weight"]), w, f"{name}.1")
-        return rotated * expit(gate)
+        y: Array = rotated * expit(gate)
+        return y
 
     by_CW: Array = attend(x.transpose(1, 0, 2), "gate_CW").transpose(1, 0, 2)
     by_HC = attend(x.transpose(2, 1, 0), "gate_HC").transpose(2, 1, 0)
@@ -136,7 +138,8 @@ def srm(x: Array, w: Weights) -> Array:
     """Lee et al. 2019, equations 1 to 5."""
     style = np.stack([x.mean((1, 2)), x.std((1, 2))])
     z_C = np.einsum("kc,kc->c", style, w["style_2C11"][:, :, 0, 0])
-    return x * expit(normalise(z_C[:, None, None], w, "norm"))
+    y: Array = x * expit(normalise(z_C[:, None, None], w, "norm"))
+    return y
 
 
 def gct(x: Array, w: Weights) -> Array:
@@ -193,7 +196,7 @@ def abn(x: Array, w: Weights) -> Array:
     y = normalise(convolve(y, w["where.0.branch.3.weight"]), w, "where.0.branch.4")
     y = relu(x + y)
     y = relu(normalise(convolve(y, w["where.1.weight"]), w, "where.2"))
-    map_1HW = expit(normalise(convolve(y, w["where.4.weight"]), w, "where.5"))
+    map_1HW: Array = expit(normalise(convolve(y, w["where.4.weight"]), w, "where.5"))
     return (1 + map_1HW) * x
 
 
