@@ -1,0 +1,223 @@
+"""Modules compared in pairs: differences of accuracy, each with what may be said of it.
+
+Over subjects where they are known, else over folds. Several seeds are averaged first: within a
+subject, or within a fold. All pairs that are shown together are adjusted together (Holm).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agfer_bench.errors import UserError
+from agfer_bench.records import FoldRecord, ModuleRecord, RunRecord
+from agfer_bench.significance import ALPHA, Verdict, holm, over_folds, over_images, over_subjects
+
+Test = Literal["auto", "subjects", "folds", "images"]
+"""What a comparison is over; `auto`: subjects where they are known, else folds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrant:
+    """A module with the name that it goes by in a comparison."""
+
+    label: str
+    """Name, unique among those compared."""
+    module: ModuleRecord
+    """The numbers."""
+    record: RunRecord
+    """The run they are of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """A pair of modules; differences are the first's accuracy less the second's, 0..1."""
+
+    first: str
+    """Label of the first."""
+    second: str
+    """Label of the second."""
+    verdict: Verdict
+    """The difference, its interval, its p value."""
+    adjusted: float
+    """The p value adjusted for all pairs that were compared together (Holm)."""
+    pairs: int
+    """How many these are."""
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether the difference survives the correction at the 5 % level."""
+        return self.adjusted <= ALPHA
+
+    @property
+    def sentence(self) -> str:
+        """The difference in plain words, in points.
+
+        It names the one that is ahead first.
+        """
+        return _sentence(self)
+
+
+def contrasts(entrants: Sequence[Entrant], test: Test = "auto") -> tuple[Contrast, ...]:
+    """Compare all pairs of modules that were trained on all folds.
+
+    Args:
+        entrants: Modules on one ground (`comparable.check_ranked`).
+        test: What to compare over. `auto` decides once for all pairs.
+
+    Returns:
+        A contrast for each pair, in order; none for a pair with a module that lacks folds.
+
+    Raises:
+        UserError: The test cannot be made on these data; the message says why.
+    """
+    whole = [one for one in entrants if one.module.complete(one.record.protocol)]
+    if len(whole) < 2:
+        return ()
+    over = test if test != "auto" else ("subjects" if _subjects_known(whole) else "folds")
+    pairs = list(combinations(whole, 2))
+    verdicts = [_verdict(one, other, over) for one, other in pairs]
+    found = [(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True) if verdict]
+    adjusted = holm([verdict.p for _, verdict in found])
+    return tuple(
+        Contrast(
+            first=one.label,
+            second=other.label,
+            verdict=verdict,
+            adjusted=float(p),
+            pairs=len(found),
+        )
+        for ((one, other), verdict), p in zip(found, adjusted, strict=True)
+    )
+
+
+def survivor(entrants: Sequence[Entrant], found: Sequence[Contrast]) -> str | None:
+    """Return the label of the best module, if it is ahead of every other one for certain.
+
+    None where the best is not distinguishable from some other, or where nothing was compared.
+    """
+    labels = {one.label for one in entrants if one.module.complete(one.record.protocol)}
+    for label in labels:
+        own = [one for one in found if label in (one.first, one.second)]
+        ahead = [
+            one.distinguishable and (one.verdict.estimate > 0) == (one.first == label)
+            for one in own
+        ]
+        if len(own) == len(labels) - 1 and ahead and all(ahead):
+            return label
+    return None
+
+
+def _subjects_known(entrants: Sequence[Entrant]) -> bool:
+    shares = [subject_shares(one.module) for one in entrants]
+    return all(one is not None and len(one) >= 6 for one in shares)
+
+
+def _verdict(one: Entrant, other: Entrant, over: Test) -> Verdict | None:
+    if over == "folds":
+        differences = np.subtract(one.module.accuracies, other.module.accuracies)
+        return over_folds(differences, _test_share(one.module.folds))
+    first, second = subject_shares(one.module), subject_shares(other.module)
+    lacking = [e.label for e, shares in ((one, first), (other, second)) if shares is None]
+    if first is None or second is None:
+        raise UserError(
+            f"{' and '.join(lacking)}: the record does not say who was recognised (subjects not "
+            "known, or an older record); compare over folds with --over folds"
+        )
+    if set(first) != set(second):
+        raise UserError(f"{one.label} and {other.label} were judged on different subjects")
+    differences = np.array([first[subject] - second[subject] for subject in sorted(first)])
+    if over == "images":
+        return _of_images(one, other)
+    found = over_subjects(len(differences) * differences)
+    if found is None:
+        raise UserError(
+            f"{len(differences)} subjects are too few for a comparison over subjects (at least 6); "
+            "compare over folds with --over folds"
+        )
+    return found
+
+
+def _of_images(one: Entrant, other: Entrant) -> Verdict:
+    rights = []
+    for entrant in (one, other):
+        right = recognised(entrant.module)
+        assert right is not None, "the caller has asked for the subjects"
+        images = sum(fold.validation_images for fold in entrant.module.folds)
+        if images != len(right) or len(entrant.module.seeds) > 1:
+            raise UserError(
+                "McNemar's test is for one image of each subject and one seed alone: with more it "
+                "finds differences that are not there; compare --over subjects or --over folds"
+            )
+        rights.append([bool(right[subject].sum()) for subject in sorted(right)])
+    return over_images(*rights)
+
+
+def subject_shares(module: ModuleRecord) -> dict[str, float] | None:
+    """Return each subject's share of the accuracy, averaged over seeds.
+
+    An image counts 1 / (number of classes x images of its class), so that all shares add up to the
+    mean recall of all validation images together.
+
+    Returns:
+        By the subject's number; None where the record does not tell.
+    """
+    counts = recognised(module)
+    if counts is None:
+        return None
+    images_M = np.sum([fold.confusion for fold in module.folds], axis=(0, 2))
+    weights_M = np.divide(1.0, images_M, out=np.zeros(len(images_M)), where=images_M > 0)
+    weights_M /= np.count_nonzero(images_M)
+    return {subject: float(right_M @ weights_M) for subject, right_M in counts.items()}
+
+
+def recognised(module: ModuleRecord) -> dict[str, NDArray[np.float64]] | None:
+    """Return the recognised images of each subject, per class, averaged over seeds."""
+    sums: dict[str, NDArray[np.float64]] = {}
+    for fold in module.trainings:
+        if fold.recognised is None:
+            return None
+        for subject, counts in fold.recognised.items():
+            sums[subject] = sums.get(subject, 0.0) + np.asarray(counts, dtype=np.float64)
+    return {subject: total / len(module.seeds) for subject, total in sums.items()}
+
+
+def _test_share(folds: Sequence[FoldRecord]) -> float:
+    """Return the share of images in a validation fold: n_test / n."""
+    shares = [f.validation_images / (f.validation_images + f.train_images) for f in folds]
+    return float(np.mean(shares))
+
+
+def _sentence(one: Contrast) -> str:
+    verdict = one.verdict
+    first, second = one.first, one.second
+    sign = 1
+    if verdict.estimate < 0:
+        first, second, sign = second, first, -1
+    points = f"{100 * abs(verdict.estimate):.1f} points"
+    if float(f"{100 * verdict.estimate:.1f}") == 0:
+        text = f"{first} and {second} differ by {points}"
+    else:
+        text = f"{first} is ahead of {second} by {points}"
+    ends = [end for end in (verdict.low, verdict.high) if end is not None]
+    if ends and all(np.isfinite(ends)):
+        low, high = sorted(sign * 100 * end for end in ends)
+        text += f", 95 % interval {_signed(low)} to {_signed(high)}"
+    text += f", p = {_p(verdict.p)}"
+    if one.pairs > 1:
+        text += f", {_p(one.adjusted)} for {one.pairs} comparisons"
+    return f"{text}: {'distinguishable' if one.distinguishable else 'not distinguishable'}"
+
+
+def _signed(points: float) -> str:
+    text = f"{abs(points):.1f}"
+    return f"−{text}" if points < 0 and float(text) else text
+
+
+def _p(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""From many records, some of them strangers', to a static site."""

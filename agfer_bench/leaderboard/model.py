@@ -1,0 +1,63 @@
+"""What a leaderboard is made of: records that were read, those that were not, pages and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agfer_bench.comparable import Ground
+from agfer_bench.records import ModuleRecord, RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A record that was read, is valid and does not contradict itself."""
+
+    path: str
+    """Its place below the folder that was read, with slashes; unique, and never leaves it."""
+    record: RunRecord
+    """What it says. Texts in it are a stranger's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """A file that is not published."""
+
+    path: str
+    """Its place below the folder that was read, with slashes."""
+    reason: str
+    """Why, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """All that was found in a folder."""
+
+    accepted: tuple[Submission, ...]
+    """In the order of their paths."""
+    rejected: tuple[Rejected, ...]
+    """In the order of their paths."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A row: one module of one record. The newest record of a module stands for all."""
+
+    label: str
+    """Name in the table; where two modules of a page have the same, told apart by their versions
+    or sources."""
+    module: ModuleRecord
+    """The numbers."""
+    submission: Submission
+    """Where they are from."""
+    again: tuple[Submission, ...] = ()
+    """Older records of the same module, source and device on the same ground."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """All rows that compare: one protocol, one data fingerprint, the same folds."""
+
+    ground: Ground
+    """What they share."""
+    entries: tuple[Entry, ...]
+    """The rows, best accuracy first; rows without one last."""
