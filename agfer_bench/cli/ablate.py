@@ -35,6 +35,7 @@ def ablate(
     epochs: o.EpochsOption = None,
     batch_size: o.BatchSizeOption = None,
     seed: o.SeedOption = None,
+    seeds: o.SeedsOption = None,
     mask: o.MaskOption = None,
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
@@ -63,6 +64,7 @@ def ablate(
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
+        "seeds": seeds,
     }
     plan = o.build_settings(
         catalogue,

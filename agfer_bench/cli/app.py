@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import ablate, apart, data, modules, paper, report, run, speed
+from agfer_bench.cli import ablate, apart, data, differences, modules, paper, report, run, speed
 from agfer_bench.cli.console import fail
 from agfer_bench.errors import UserError
 
@@ -23,6 +23,7 @@ app.command("run")(run.run)
 app.command("paper")(paper.paper)
 app.command("ablate")(ablate.ablate)
 app.command("speed")(speed.speed)
+app.command("compare")(differences.compare)
 app.add_typer(modules.app, name="modules")
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)

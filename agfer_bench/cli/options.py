@@ -127,6 +127,14 @@ BatchSizeOption = Annotated[
 SeedOption = Annotated[
     int | None, typer.Option(help="Seed of everything drawn.", rich_help_panel=PROTOCOL)
 ]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Times that every fold is trained, with seeds from --seed on; averaged within a fold.",
+        rich_help_panel=PROTOCOL,
+        show_default=False,
+    ),
+]
 ImageSizeOption = Annotated[
     int | None,
     typer.Option(help="Side of the crop and the input, in pixels.", rich_help_panel=PROTOCOL),

@@ -54,6 +54,7 @@ def run(
         typer.Option(help="Arithmetic of training.", rich_help_panel=o.PROTOCOL),
     ] = None,
     seed: o.SeedOption = None,
+    seeds: o.SeedsOption = None,
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
     jobs: o.JobsOption = 1,
@@ -83,6 +84,7 @@ def run(
         "guidance": guidance,
         "precision": precision,
         "seed": seed,
+        "seeds": seeds,
     }
     catalogue = o.catalogue_with_notes()
     plan = o.build_settings(
