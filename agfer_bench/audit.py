@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from agfer_bench.audit_fold import contradictions_of_fold, sha256_or_line
 from agfer_bench.records import DataRecord, FoldRecord, ModuleRecord, RunRecord
+from agfer_bench.speed_run import SpeedRow, SpeedRun
 
 _AHEAD = datetime.timedelta(days=1)
 """How far a record's end may lie in the future: clocks differ."""
@@ -34,12 +35,22 @@ def contradictions(record: RunRecord, now: datetime.datetime | None = None) -> l
     """
     return [
         *_settings(record),
-        *_time(record, now or datetime.datetime.now(datetime.UTC)),
+        *_time(record.finished, now or datetime.datetime.now(datetime.UTC)),
         *_first_set(record.data),
         *(_second_set(record.test, record.data) if record.test else ()),
         *_labels(record),
         *(line for module in record.modules for line in _module(module, record)),
         *_pairing(record),
+    ]
+
+
+def contradictions_of_speed(record: SpeedRun, now: datetime.datetime | None = None) -> list[str]:
+    """Return the same of a speed comparison; arguments as `contradictions`."""
+    labels = Counter(row.label for row in record.rows)
+    return [
+        *_time(record.finished, now or datetime.datetime.now(datetime.UTC)),
+        *(f"{label}: the label stands there {n} times" for label, n in labels.items() if n > 1),
+        *(f"{row.label}: {line}" for row in record.rows for line in _cost(row)),
     ]
 
 
@@ -53,9 +64,9 @@ def _settings(record: RunRecord) -> Iterator[str]:
         yield from sha256_or_line(harness, "environment: harness_sha256")
 
 
-def _time(record: RunRecord, now: datetime.datetime) -> Iterator[str]:
+def _time(text: str, now: datetime.datetime) -> Iterator[str]:
     try:
-        finished = datetime.datetime.fromisoformat(record.finished)
+        finished = datetime.datetime.fromisoformat(text)
     except ValueError:
         yield "finished is no time (ISO 8601)"
         return
@@ -116,6 +127,8 @@ def _labels(record: RunRecord) -> Iterator[str]:
 def _module(module: ModuleRecord, record: RunRecord) -> Iterator[str]:
     if module.package_sha256 != _UNKNOWN:
         yield from sha256_or_line(module.package_sha256, f"{module.label}: package_sha256")
+    if module.kind == "classifier" and (module.size or module.speed):
+        yield f"{module.label}: a classifier of its own has neither size nor speed"
     yield from _folds(module, record.protocol.folds, record.protocol.seeds)
     for seed, folds in enumerate(module.seeds):
         for fold in folds:
@@ -135,7 +148,7 @@ def _folds(module: ModuleRecord, folds: int, seeds: int) -> Iterator[str]:
         times = Counter(fold.fold for fold in trained)
         for number in sorted(times):
             if not 0 <= number < folds:
-                yield f"{module.label}: there is no fold {number}{of_seed}, they are 0 to {folds - 1}"
+                yield f"{module.label}: fold {number}{of_seed} is none of 0 to {folds - 1}"
             elif times[number] > 1:
                 yield f"{module.label}: fold {number}{of_seed} stands there {times[number]} times"
         lacking = [number for number in range(folds) if number not in times]
@@ -168,10 +181,8 @@ def _subjects(module: ModuleRecord, record: RunRecord) -> Iterator[str]:
             yield f"{len(numbers)} subjects were judged, not {record.data.subjects}"
 
 
-def _cost(module: ModuleRecord) -> Iterator[str]:
+def _cost(module: ModuleRecord | SpeedRow) -> Iterator[str]:
     size = module.size
-    if module.kind == "classifier" and (size or module.speed):
-        yield "a classifier of its own has neither size nor speed"
     if size is not None:
         if min(size.parameters, size.block_parameters, size.macs, size.layers or 0) < 0:
             yield "a negative size"
