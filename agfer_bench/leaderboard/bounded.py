@@ -11,6 +11,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never
 
@@ -87,36 +88,54 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _look_through(value: Any, limits: Limits) -> None:
     """Refuse what is too deep, too long or too large."""
-    level: list[Any] = [value]
+    level, leaves = [value], _Leaves(texts=[], whole=[], real=[])
     for _ in range(limits.nesting + 1):
-        below: list[Any] = []
-        _check([one for one in level if not isinstance(one, list | dict)], limits)
-        for one in level:
-            if isinstance(one, dict):
-                _check(list(one), limits)
-                below.extend(one.values())
-            elif isinstance(one, list):
-                below.extend(one)
-        if not below:
-            return
-        level = below
-    raise Refused(_nested(limits))
-
-
-def _check(values: list[Any], limits: Limits) -> None:
-    """Check texts and numbers, all of a depth at once: that is what makes it quick."""
-    texts = [one for one in values if isinstance(one, str)]
-    if texts:
-        if max(map(len, texts)) > limits.text:
-            raise Refused(f"holds a text of more than {limits.text:,} characters")
-        if any(not one.isascii() and not _encodes(one) for one in texts):
-            raise Refused("holds a text with half a character (a lone surrogate)")
-    whole = [one for one in values if isinstance(one, int)]
-    if whole and max(max(whole), -min(whole)) > limits.whole:
+        level = _below(level, leaves)
+        if not level:
+            break
+    else:
+        raise Refused(_nested(limits))
+    # All texts at once, all numbers at once: one by one they would take most of the time.
+    if max(map(len, leaves.texts), default=0) > limits.text:
+        raise Refused(f"holds a text of more than {limits.text:,} characters")
+    if not all(map(str.isascii, leaves.texts)) and not all(map(_encodes, leaves.texts)):
+        raise Refused("holds a text with half a character (a lone surrogate)")
+    if _largest(leaves.whole) > limits.whole:
         raise Refused(f"holds a whole number beyond {limits.whole:,}")
-    real = [one for one in values if isinstance(one, float)]
-    if real and max(max(real), -min(real)) > limits.real:
+    if _largest(leaves.real) > limits.real:
         raise Refused(f"holds a number beyond {limits.real:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Leaves:
+    """Everything in a file but its lists and objects."""
+
+    texts: list[str]
+    whole: list[int]
+    real: list[float]
+
+
+def _below(level: list[Any], leaves: _Leaves) -> list[Any]:
+    """Return all that the lists and objects of a level hold; keep the rest."""
+    below: list[Any] = []
+    for one in level:
+        kind = type(one)
+        if kind is int:
+            leaves.whole.append(one)
+        elif kind is float:
+            leaves.real.append(one)
+        elif kind is list:
+            below += one
+        elif kind is dict:
+            leaves.texts.extend(one)
+            below += one.values()
+        elif kind is str:
+            leaves.texts.append(one)
+    return below
+
+
+def _largest(numbers: Sequence[float]) -> float:
+    return max(max(numbers), -min(numbers)) if numbers else 0
 
 
 def _encodes(text: str) -> bool:

@@ -38,10 +38,11 @@ def find_records(root: Path, limits: Limits) -> Iterator[Found | Rejected]:
             yield Rejected(path=".", reason=f"more than {limits.folders:,} folders; no more read")
             return
         below: list[tuple[str, ...]] = []
-        for entry in _entries(root.joinpath(*parts), parts):
-            if isinstance(entry, Rejected):
-                yield entry
-                continue
+        entries = _entries(root.joinpath(*parts), parts)
+        if isinstance(entries, Rejected):
+            yield entries
+            continue
+        for entry in entries:
             place = (*parts, entry.name)
             if entry.name == RECORD:
                 records += 1
@@ -64,12 +65,12 @@ def shown(parts: tuple[str, ...]) -> str:
     return one_line("/".join(parts) or ".")
 
 
-def _entries(folder: Path, parts: tuple[str, ...]) -> list[os.DirEntry[str] | Rejected]:
+def _entries(folder: Path, parts: tuple[str, ...]) -> list[os.DirEntry[str]] | Rejected:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        return [Rejected(path=shown(parts), reason=f"cannot be looked into: {error.strerror}")]
+        return Rejected(path=shown(parts), reason=f"cannot be looked into: {error.strerror}")
 
 
 def _leads_on(entry: os.DirEntry[str]) -> bool:

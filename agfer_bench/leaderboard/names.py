@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
 from agfer_bench.leaderboard.limits import Limits
 from agfer_bench.records import RunRecord
 from agfer_bench.speed_run import SpeedRun
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CLIMBS = re.compile(r"(^|[/\\])\.\.($|[/\\])")
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 
 
@@ -47,9 +48,9 @@ def _fault(name: str, limits: Limits) -> str | None:
         return "is empty"
     if len(name) > limits.name:
         return f"has more than {limits.name:,} characters"
-    if any(unicodedata.category(character) == "Cc" for character in name):
+    if _CONTROL.search(name):
         return "holds control characters"
-    if ".." in re.split(r"[/\\]", name):
+    if _CLIMBS.search(name):
         return "climbs out of a folder"
     if _ABSOLUTE.match(name):
         return "is a path from the root"

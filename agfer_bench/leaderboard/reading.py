@@ -7,8 +7,10 @@ the others stand.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,28 @@ def read_folder(root: Path, limits: Limits = _DEFAULT) -> Reading:
     if not root.is_dir():
         raise UserError(f"{root} is no folder; name one that holds records")
     return read_all(find_records(root, limits), limits)
+
+
+def read_paths(paths: Sequence[Path], limits: Limits = _DEFAULT) -> Reading:
+    """Read folders, and files that are named themselves, together.
+
+    Places in the result begin with the path that was named.
+
+    Raises:
+        UserError: A path does not exist.
+    """
+    missing = [path for path in paths if not path.exists() and not path.is_symlink()]
+    if missing:
+        raise UserError(f"{missing[0]} does not exist; name folders that hold records, or records")
+    return read_all(chain.from_iterable(_found(path, limits) for path in paths), limits)
+
+
+def _found(path: Path, limits: Limits) -> Iterator[Found | Rejected]:
+    if not path.is_dir():
+        yield Found(path=one_line(str(path)), file=path)
+        return
+    for one in find_records(path, limits):
+        yield replace(one, path=one_line(f"{path.as_posix()}/{one.path}"))
 
 
 def read_all(found: Iterable[Found | Rejected], limits: Limits = _DEFAULT) -> Reading:

@@ -60,9 +60,13 @@ RESULTS = 4
 class Text:
     """Hands out texts: as they are, or each with the next payload."""
 
-    def __init__(self, hostile: bool) -> None:
+    def __init__(self, hostile: bool, begin: int = 0) -> None:
         self._hostile = hostile
-        self._count = 0
+        self._count = begin
+
+    def from_here(self, number: int) -> Text:
+        """Return one that begins elsewhere, so that what it hands out is the same each time."""
+        return Text(self._hostile, number)
 
     def name(self, plain: str) -> str:
         return self._with(plain, PAYLOADS)
@@ -114,7 +118,7 @@ def make_records(
     names = [text.name(_plain_name(number)) if number else "base" for number in range(modules)]
     results = {
         (ground.number, number, result): _module(
-            ground, number, names[number], modules, text, random
+            ground, number, names[number], modules, text.from_here(number), random
         )
         for ground in grounds
         for number in range(modules)
