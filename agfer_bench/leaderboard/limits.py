@@ -17,7 +17,7 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds on what is read. A record of the paper's protocol with 20 modules stays below a third."""
+    """Bounds on what is read; 20 modules on the paper's protocol take less than a third."""
 
     file_bytes: int = 32 * 2**20
     """Size of a record."""
