@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def show(renderable: RenderableType) -> None:
     """Print to standard output; text as it is, since names of files may look like markup."""
-    output().print(renderable, markup=False, soft_wrap=isinstance(renderable, str))
+    text = isinstance(renderable, str)
+    output().print(renderable, markup=False, emoji=False, soft_wrap=text)
 
 
 def output() -> Console:
