@@ -46,6 +46,7 @@ def ablate(
     workers: o.WorkersOption = None,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
+    track: o.TrackOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Train every module with each value of a setting, and print the paired differences.
@@ -83,6 +84,7 @@ def ablate(
         micro_batch=micro_batch,
         out=out,
         fresh=fresh,
+        track=track,
     )
     from agfer_bench.report.ablation import notes_of, rows_of, title_of, to_rich
     from agfer_bench.run.ablation import ablate as run_all

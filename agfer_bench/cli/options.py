@@ -231,6 +231,16 @@ MicroBatchOption = Annotated[
 OUT = Path("results")
 OutOption = Annotated[Path, typer.Option(help="Where jobs and runs are kept.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do again what is done already.")]
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="NAME[=FOLDER]",
+        help="Have a tracker follow epochs and runs, say `tensorboard=logs`; may stand several "
+        "times.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -338,10 +348,11 @@ def build_settings(
     micro_batch: int | None,
     out: Path,
     fresh: bool,
+    track: list[str] | None,
     pretrained: str | None = None,
     own_input: bool = True,
 ) -> RunSettings:
-    """Resolve all that a run needs; `base` is added to the modules and comes first.
+    """Resolve all that a run needs, and start trackers; `base` is added to the modules, first.
 
     Raises:
         UserError: Something is unknown, missing or contradicts something else.
@@ -364,6 +375,8 @@ def build_settings(
     if execution is Execution.graph and where.type != "cuda":
         raise UserError("--execution graph: CUDA graphs need a CUDA GPU; use --execution auto")
     protocol, pixels = guidance_mask(protocol, mask)
+    for text in track or ():
+        catalogue.track(text)
     return RunSettings(
         modules=chosen,
         source=source,

@@ -49,6 +49,7 @@ def paper(
     workers: o.WorkersOption = None,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
+    track: o.TrackOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Run the study of Arabian et al. 2023 and write its tables and figures beside the published.
@@ -91,6 +92,7 @@ def paper(
         micro_batch=micro_batch,
         out=out,
         fresh=fresh,
+        track=track,
     )
     from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.study import run_study

@@ -64,6 +64,7 @@ def run(
     workers: o.WorkersOption = None,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
+    track: o.TrackOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Train every module on every fold, time them side by side, and print the comparison.
@@ -104,6 +105,7 @@ def run(
         micro_batch=micro_batch,
         out=out,
         fresh=fresh,
+        track=track,
         pretrained=pretrained,
         own_input=not any(text.startswith("normalisation=") for text in settings or ()),
     )

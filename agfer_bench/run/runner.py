@@ -17,6 +17,7 @@ from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
 from agfer_bench.run.address import harness_sha256
+from agfer_bench.run.announce import announcer
 from agfer_bench.run.classify import try_classifier
 from agfer_bench.run.cost import measure_costs
 from agfer_bench.run.cross_database import load_test_set
@@ -78,6 +79,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
         done=settings.done,
         store=store,
         reporter=reporter,
+        on_epoch=announcer(catalogue.listeners, protocol, reporter),
     )
 
     conditions: tuple[ConditionsRecord, ...] = ()
@@ -114,7 +116,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     if before is not None and same_run(before, result):
         return before, folder
     _write(result, rows, folder)
-    for problem in catalogue.run_finished(result, folder):
+    for problem in catalogue.listeners.run_finished(result, folder):
         reporter.note(str(problem))
     return result, folder
 

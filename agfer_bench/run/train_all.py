@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,6 +38,10 @@ class Task:
     """What became of it; None before, and where the row failed earlier."""
 
 
+OnEpoch = Callable[[Task, int, EpochRecord], None]
+"""Hears of each epoch as it ends: its task, its number, from 0, and what was measured."""
+
+
 def train_all(
     tasks: Sequence[Task],
     *,
@@ -46,6 +50,7 @@ def train_all(
     done: set[str],
     store: Store,
     reporter: Reporter,
+    on_epoch: OnEpoch | None = None,
 ) -> None:
     """Run every job, or take it from the store, and fill in the rows.
 
@@ -62,11 +67,12 @@ def train_all(
         done: Keys of the jobs that `fresh` does not do again; grows.
         store: Where jobs are kept as they end.
         reporter: Hears of each epoch, counted over all jobs.
+        on_epoch: Hears of each epoch of the jobs that are run.
 
     Raises:
         UserError: A job cannot be kept, or a process cannot be started.
     """
-    work = _Work(tasks, fresh, done, store, reporter)
+    work = _Work(tasks, fresh, done, store, reporter, on_epoch)
     found = {task.row.chosen.label: is_installed(task.row.chosen.entry) for task in tasks}
     movable = [task for task in tasks if found[task.row.chosen.label]]
     here = tasks
@@ -111,12 +117,14 @@ class _Work:
         done: set[str],
         store: Store,
         reporter: Reporter,
+        on_epoch: OnEpoch | None,
     ) -> None:
         self._tasks = {task.job.key: task for task in tasks}
         self._fresh = fresh
         self._done = done
         self._store = store
         self._reporter = reporter
+        self._on_epoch = on_epoch
         self._failed = {task.row.chosen.label for task in tasks if task.row.error is not None}
         self._epochs = Counter[str]()
         self._total = sum(task.job.steps for task in tasks)
@@ -143,6 +151,8 @@ class _Work:
         """Take notice of an epoch's end."""
         self._epochs[job.key] = number + 1
         self._report(job, f", loss {record.loss:.3f}")
+        if self._on_epoch is not None:
+            self._on_epoch(self._tasks[job.key], number, record)
 
     def end(self, job: AnyJob, outcome: Outcome) -> None:
         """Keep what became of a job.
