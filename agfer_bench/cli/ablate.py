@@ -44,6 +44,7 @@ def ablate(
     execution: o.ExecutionOption = o.Execution.auto,
     micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
+    checkpoint_minutes: o.CheckpointOption = o.CHECKPOINT_MINUTES,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
     track: o.TrackOption = None,
@@ -82,6 +83,7 @@ def ablate(
         threads=threads,
         execution=execution,
         micro_batch=micro_batch,
+        checkpoint_minutes=checkpoint_minutes,
         out=out,
         fresh=fresh,
         track=track,
@@ -90,7 +92,7 @@ def ablate(
     from agfer_bench.run.ablation import ablate as run_all
     from agfer_bench.run.ablation import write
 
-    with working() as bars:
+    with working(out) as bars:
         ablation = run_all(axis, plan, catalogue, bars)
         folder = write(ablation, out)
     if as_json:

@@ -228,6 +228,21 @@ MicroBatchOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+CHECKPOINT_MINUTES = 5.0
+CheckpointOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="MINUTES",
+        help="Least time between two checkpoints of a training, from which it goes on if stopped; "
+        "0 for none.",
+        rich_help_panel=MACHINE,
+    ),
+]
+WeightsOption = Annotated[
+    bool,
+    typer.Option("--save-weights", help="Keep each network's final weights, as safetensors."),
+]
 OUT = Path("results")
 OutOption = Annotated[Path, typer.Option(help="Where jobs and runs are kept.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do again what is done already.")]
@@ -349,6 +364,8 @@ def build_settings(
     out: Path,
     fresh: bool,
     track: list[str] | None,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    save_weights: bool = False,
     pretrained: str | None = None,
     own_input: bool = True,
 ) -> RunSettings:
@@ -388,6 +405,8 @@ def build_settings(
         micro_batch=micro_batch,
         out=out,
         fresh=fresh,
+        checkpoint_seconds=60 * checkpoint_minutes or None,
+        save_weights=save_weights,
         jobs=jobs,
         pretrained=weights,
     )

@@ -62,6 +62,8 @@ def run(
     execution: o.ExecutionOption = o.Execution.auto,
     micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
+    checkpoint_minutes: o.CheckpointOption = o.CHECKPOINT_MINUTES,
+    save_weights: o.WeightsOption = False,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
     track: o.TrackOption = None,
@@ -103,6 +105,8 @@ def run(
         threads=threads,
         execution=execution,
         micro_batch=micro_batch,
+        checkpoint_minutes=checkpoint_minutes,
+        save_weights=save_weights,
         out=out,
         fresh=fresh,
         track=track,
@@ -112,12 +116,14 @@ def run(
     from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.runner import run as run_all
 
-    with working() as bars:
+    with working(out) as bars:
         record, folder = run_all(plan, catalogue, bars)
     if as_json:
         show_json({"folder": str(folder), **to_json(record)})
     else:
         show(to_rich(record, output().width))
         show(f"Written to {folder}")
+        if save_weights:
+            show(f"Weights: {folder / 'weights.json'} lists their files")
     if any(module.error for module in record.modules):
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from agfer_bench.listeners import Listeners
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import EpochRecord
 from agfer_bench.run.reporter import Reporter
-from agfer_bench.run.train_all import OnEpoch, Task
+from agfer_bench.run.work import OnEpoch, Task
 from agfer_bench.trackers import EpochEvent
 
 
