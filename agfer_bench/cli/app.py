@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import ablate, apart, data, modules, paper, report, run, speed
+from agfer_bench.cli import ablate, apart, data, leaderboard, modules, paper, report, run, speed
 from agfer_bench.cli.console import fail
 from agfer_bench.errors import UserError
 
@@ -26,6 +26,7 @@ app.command("speed")(speed.speed)
 app.add_typer(modules.app, name="modules")
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)
+app.command("leaderboard")(leaderboard.leaderboard)
 
 
 def _version(value: bool) -> None:
