@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import ablate, apart, data, leaderboard, modules, paper, report, run, speed
+from agfer_bench.cli import (
+    ablate,
+    apart,
+    data,
+    leaderboard,
+    modules,
+    paper,
+    report,
+    results,
+    run,
+    speed,
+)
 from agfer_bench.cli.console import fail
 from agfer_bench.errors import UserError
 
@@ -27,6 +38,7 @@ app.add_typer(modules.app, name="modules")
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.add_typer(results.app, name="results")
 
 
 def _version(value: bool) -> None:

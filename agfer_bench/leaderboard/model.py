@@ -36,6 +36,9 @@ class Reading:
     """In the order of their paths."""
     rejected: tuple[Rejected, ...]
     """In the order of their paths."""
+    speeds: tuple[str, ...] = ()
+    """Places of valid records of speed comparisons (`agfer-bench speed`): passed over, since they
+    hold no accuracy."""
 
 
 @dataclass(frozen=True, kw_only=True)
