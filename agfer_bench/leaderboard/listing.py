@@ -8,9 +8,9 @@ measured is null.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-LAYOUT = 1
+LAYOUT: Final = 1
 """Version of this layout."""
 
 

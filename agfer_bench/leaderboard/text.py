@@ -94,13 +94,13 @@ def link_of(source: str) -> str | None:
     return source if plain else None
 
 
-def slug(text: str, length: int = 24) -> str:
-    """Return a part of a file's name: small letters, digits, dashes.
+def slug(text: str, other: str = "data") -> str:
+    """Return a name as a part of a file's name if it is one of small letters, digits and dashes.
 
-    >>> slug("Image Folder/../x")
-    'image-folder-x'
+    >>> slug("image-folder"), slug("../x")
+    ('image-folder', 'data')
     """
-    return re.sub(r"[^a-z0-9]+", "-", text[:200].lower()).strip("-")[:length].strip("-") or "page"
+    return text if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", text) else other
 
 
 def unique(texts: list[str]) -> list[str]:
