@@ -13,6 +13,7 @@ from agfer_bench.cli import (
     apart,
     data,
     differences,
+    leaderboard,
     modules,
     paper,
     report,
@@ -38,6 +39,7 @@ app.command("compare")(differences.compare)
 app.add_typer(modules.app, name="modules")
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)
+app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(results.app, name="results")
 
 

@@ -1,0 +1,50 @@
+"""`agfer-bench leaderboard`: a site from records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agfer_bench.cli.console import show, show_json, warn
+from agfer_bench.cli.options import JsonOption
+from agfer_bench.errors import UserError
+
+_TOLD = 20
+"""Rejected records that are named on the screen."""
+
+
+def leaderboard(
+    results: Annotated[Path, typer.Argument(help="Folder with records, at any depth.")],
+    out: Annotated[Path, typer.Option(help="Where to put the site; a former one is replaced.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Build a static site from the records of runs: tables, charts, downloads.
+
+    Records are checked first; one that is not valid is left out, and the site says why. The site
+    opens from the file system and needs no network.
+    """
+    from dataclasses import asdict
+
+    from agfer_bench.leaderboard.grouping import pages_of
+    from agfer_bench.leaderboard.reading import read_folder
+    from agfer_bench.leaderboard.site import build_site, check_target
+
+    source, target = results.resolve(), out.resolve()
+    if target == source or target in source.parents:
+        raise UserError(f"--out {out} holds the records themselves; name another folder")
+    check_target(out)
+    reading = read_folder(results)
+    summary = build_site(reading, pages_of(reading), out)
+    if as_json:
+        show_json({"site": str(out / "index.html"), **asdict(summary)})
+        return
+    for one in summary.rejected[:_TOLD]:
+        warn(f"{one.path} is not published: {one.reason}")
+    if len(summary.rejected) > _TOLD:
+        warn(f"{len(summary.rejected) - _TOLD} more are not published; the site lists them")
+    show(
+        f"{summary.records} records, {summary.rows} rows on {summary.pages} pages: "
+        f"{out / 'index.html'}"
+    )

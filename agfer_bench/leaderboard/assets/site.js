@@ -1,0 +1,220 @@
+// Sorting, filtering, themes and charts. Everything on the page is there without this file as well,
+// but for the charts. Texts of records are only ever set as text.
+"use strict";
+
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const root = document.documentElement;
+
+// --- Tables ---
+
+function valueOf(row, place, isText) {
+  const cell = row.cells[place];
+  if (isText) return cell.textContent.trim().toLowerCase();
+  return cell.dataset.v === undefined ? null : Number(cell.dataset.v);
+}
+
+function compare(a, b, sign) {
+  if (a === null || b === null) return (a === null) - (b === null); // what is missing stands last
+  if (typeof a === "string") return sign * a.localeCompare(b, "en", { numeric: true });
+  return sign * (a - b);
+}
+
+function sortTable(table, button) {
+  const header = button.closest("th");
+  const opposite = { ascending: "descending", descending: "ascending" };
+  const order = opposite[header.getAttribute("aria-sort")] ?? button.dataset.first;
+  const sign = order === "ascending" ? 1 : -1;
+  const place = header.cellIndex;
+  const isText = "text" in button.dataset;
+  for (const other of table.tHead.rows[0].cells) {
+    if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+  }
+  header.setAttribute("aria-sort", order);
+  const body = table.tBodies[0];
+  const rows = [...body.rows].map((row) => [valueOf(row, place, isText), row]);
+  rows.sort((a, b) => compare(a[0], b[0], sign));
+  body.append(...rows.map(([, row]) => row));
+}
+
+function filterTable(table) {
+  const input = document.querySelector(`.filter[data-table="${table.id}"]`);
+  const words = input ? input.value.toLowerCase().split(/\s+/).filter(Boolean) : [];
+  const device = table.id === "rows" ? document.getElementById("device").value : "";
+  let shown = 0;
+  for (const row of table.tBodies[0].rows) {
+    row.searched ??= row.textContent.toLowerCase();
+    const fits = words.every((word) => row.searched.includes(word));
+    row.hidden = !fits || (device !== "" && row.dataset.device !== device);
+    shown += row.hidden ? 0 : 1;
+  }
+  const output = document.querySelector(`.shown[data-table="${table.id}"]`);
+  if (output) output.textContent = `${shown} of ${table.tBodies[0].rows.length} rows`;
+}
+
+// Times compare within one device alone: without one, they do not sort.
+function allowTimes(table) {
+  const select = document.getElementById("device");
+  const many = select.options.length > 2;
+  const allowed = !many || select.value !== "";
+  for (const button of all("button[data-timed]", table)) {
+    button.disabled = !allowed;
+    const header = button.closest("th");
+    if (many) button.setAttribute("aria-describedby", "timed-note");
+    if (!allowed && header.getAttribute("aria-sort") !== "none") {
+      sortTable(table, table.querySelector('th[data-column="accuracy"] button'));
+    }
+  }
+}
+
+function startTable(table) {
+  for (const button of all("thead button", table)) {
+    button.addEventListener("click", () => sortTable(table, button));
+  }
+  const input = document.querySelector(`.filter[data-table="${table.id}"]`);
+  if (input) input.addEventListener("input", () => filterTable(table));
+  if (table.id === "rows") {
+    const device = document.getElementById("device");
+    device.addEventListener("change", () => { allowTimes(table); filterTable(table); });
+    allowTimes(table);
+    table.querySelector('th[data-column="accuracy"]').setAttribute("aria-sort", "descending");
+  }
+  filterTable(table);
+}
+
+// --- Pairs in words ---
+
+function startPairs() {
+  const [first, second] = ["pair-first", "pair-second"].map((id) => document.getElementById(id));
+  if (!first) return;
+  const filter = () => {
+    for (const item of all("#pairs li")) {
+      const pair = [item.dataset.first, item.dataset.second];
+      item.hidden = [first, second].some((one) => one.value !== "" && !pair.includes(one.value));
+    }
+  };
+  first.addEventListener("change", filter);
+  second.addEventListener("change", filter);
+}
+
+// --- Theme ---
+
+const NAMES = { "": "as the system", dark: "dark", light: "light" };
+
+function startTheme() {
+  const button = document.getElementById("theme");
+  const show = () => { button.textContent = `Theme: ${NAMES[root.dataset.theme ?? ""]}`; };
+  button.hidden = false;
+  show();
+  button.addEventListener("click", () => {
+    const order = ["", "dark", "light"];
+    const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % order.length];
+    if (next) root.dataset.theme = next; else delete root.dataset.theme;
+    try { localStorage.setItem("agfer-bench-theme", next); } catch { /* not kept, then */ }
+    show();
+    recolour();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+}
+
+// --- Charts ---
+
+const drawn = new Map(); // elements, each with what it shows
+let figures = {};
+let plotly = null;
+
+function loadPlotly() {
+  plotly ??= new Promise((done, fail) => {
+    const script = document.createElement("script");
+    script.src = new URL("plotly.min.js", document.querySelector('script[src$="site.js"]').src).href;
+    script.onload = () => done(window.Plotly);
+    script.onerror = fail;
+    document.head.append(script);
+  });
+  return plotly;
+}
+
+function colours() {
+  const style = getComputedStyle(root);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const axis = { gridcolor: colour("--line"), linecolor: colour("--soft"), zerolinecolor: colour("--line") };
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { color: colour("--text"), family: "system-ui, sans-serif", size: 12 },
+    hoverlabel: { bgcolor: colour("--band"), bordercolor: colour("--line"), font: { color: colour("--text") } },
+    xaxis: axis,
+    yaxis: axis,
+  };
+}
+
+function merged(...parts) {
+  const result = {};
+  for (const part of parts) {
+    for (const [key, value] of Object.entries(part)) {
+      const both = value && typeof value === "object" && !Array.isArray(value);
+      result[key] = both ? merged(result[key] ?? {}, value) : value;
+    }
+  }
+  return result;
+}
+
+function narrowed(layout, width) {
+  if (width >= 520) return {};
+  return { margin: { l: 40, r: 4, t: 16, b: 40 }, font: { size: 10 } };
+}
+
+async function draw(element) {
+  const library = await loadPlotly();
+  const figure = figures[element.dataset.chart];
+  const choice = figure.choices[drawn.get(element) ?? 0];
+  const layout = merged(figure.layout, choice.layout, colours(), narrowed(figure.layout, element.clientWidth));
+  const config = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["lasso2d", "select2d", "sendDataToCloud"] };
+  await library.react(element, structuredClone(choice.data), layout, config);
+  element.dataset.drawn = "true";
+}
+
+function recolour() {
+  for (const element of drawn.keys()) draw(element);
+}
+
+function startCharts() {
+  const block = document.getElementById("charts");
+  if (!block) return;
+  figures = JSON.parse(block.textContent);
+  const observer = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      observer.unobserve(target);
+      drawn.set(target, drawn.get(target) ?? 0);
+      draw(target);
+    }
+  }, { rootMargin: "400px" });
+  for (const element of all(".chart")) observer.observe(element);
+  for (const select of all("select.choose")) {
+    const element = document.querySelector(`.chart[data-chart="${select.dataset.chart}"]`);
+    select.addEventListener("change", () => { drawn.set(element, Number(select.value)); draw(element); });
+  }
+  addEventListener("beforeprint", () => {
+    for (const element of all(".chart:not([data-drawn])")) {
+      drawn.set(element, 0);
+      draw(element);
+    }
+  });
+}
+
+// --- A link to a record opens it ---
+
+function openTarget() {
+  const target = location.hash.startsWith("#r-") ? document.getElementById(location.hash.slice(1)) : null;
+  if (target) target.open = true;
+}
+
+for (const controls of all(".controls")) controls.hidden = false;
+for (const table of all("table.sortable")) startTable(table);
+startPairs();
+startTheme();
+addEventListener("hashchange", openTarget);
+openTarget();
+root.dataset.ready = "true";
+performance.mark("ready");
+startCharts();

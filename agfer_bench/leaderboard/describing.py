@@ -1,0 +1,111 @@
+"""A page in words: what is compared on it, and from which records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agfer_bench.leaderboard.command import recipe
+from agfer_bench.leaderboard.listing import Source
+from agfer_bench.leaderboard.model import Entry, Submission
+from agfer_bench.leaderboard.rows import day, device_name
+from agfer_bench.leaderboard.text import clean
+from agfer_bench.records import DataRecord, RunRecord
+
+_VERSIONS = 20
+"""Packages of a record that are named."""
+_PROBLEMS = 5
+"""Problems of a record that are told."""
+_NOTES = 6
+"""Notes of a data set that are told."""
+
+
+def title_of(record: RunRecord) -> str:
+    """Name a page: preset, folds, data."""
+    protocol = record.protocol
+    data = record.data.name + (f", tested on {record.test.name}" if record.test else "")
+    host = "" if protocol.host == "vgg16" else f" · {protocol.host}"
+    return clean(
+        f"{clean(protocol.preset, 40)}{host} · {protocol.folds} {protocol.split} folds · "
+        f"{clean(data, 120)}",
+        200,
+    )
+
+
+def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    """Say what the rows of a page share."""
+    protocol = record.protocol
+    chance = 100 / len(record.data.classes)
+    changes = protocol.told_changes()
+    facts = [
+        ("Preset", protocol.preset + (f", with {changes}" if changes else "")),
+        ("Host", f"{protocol.host}, blocks after stages {', '.join(map(str, protocol.slots))}"),
+        ("Training", _training(record)),
+        ("Data", _data(record.data)),
+        ("Classes", ", ".join(clean(name, 40) for name in record.data.classes)),
+        ("Folds", _folds(record)),
+        ("Chance", f"{chance:.1f} %, an even guess among {len(record.data.classes)} classes"),
+    ]
+    if record.test is not None:
+        facts.append(("Cross-database", _data(record.test)))
+    for data in (record.data, *([record.test] if record.test else [])):
+        facts += [(f"Note on {clean(data.name, 40)}", note) for note in data.notes[:_NOTES]]
+    return tuple((clean(name, 80), clean(value)) for name, value in facts)
+
+
+def _training(record: RunRecord) -> str:
+    protocol = record.protocol
+    seeds = f", {protocol.seeds} seeds" if protocol.seeds > 1 else ""
+    weights = "" if protocol.pretrained == "none" else ", from pretrained weights"
+    return (
+        f"{protocol.epochs} epochs, batches of {protocol.batch_size}, {protocol.optimiser} at "
+        f"{protocol.learning_rate:g}, {protocol.precision}{seeds}{weights}; "
+        f"guidance {'on' if protocol.guidance else 'off'}"
+    )
+
+
+def _data(data: DataRecord) -> str:
+    subjects = f" of {data.subjects} subjects" if data.subjects else ""
+    drawn = ", drawn faces" if data.drawn else ""
+    kept, read = sum(data.images_kept.values()), sum(data.images_read.values())
+    return (
+        f"{clean(data.name, 80)}: {kept:,} of {read:,} images{subjects}, "
+        f"{len(data.classes)} classes{drawn}"
+    )
+
+
+def _folds(record: RunRecord) -> str:
+    what = {"subject": "whole subjects", "image": "single images"}[record.protocol.split]
+    seed = record.protocol.seed
+    return f"{record.protocol.folds}, dividing {what}; the same for all rows; seed {seed}"
+
+
+def sources_of(entries: Sequence[Entry], files: Mapping[str, str]) -> tuple[Source, ...]:
+    """Return the records from which rows are, newest first."""
+    found = {entry.submission.path: entry.submission for entry in entries}
+    newest = sorted(found.values(), key=lambda one: (one.record.finished, one.path), reverse=True)
+    return tuple(_source(one, files[one.path]) for one in newest)
+
+
+def _source(submission: Submission, file: str) -> Source:
+    record, path = submission.record, submission.path
+    made = recipe(record)
+    problems = [f"{one}" for one in record.problems[:_PROBLEMS]]
+    return Source(
+        file=file,
+        path=clean(path),
+        date=day(record),
+        device=device_name(record),
+        command=made.command,
+        notes=tuple(clean(note) for note in (*made.notes, *problems)),
+        versions=_versions(record),
+    )
+
+
+def _versions(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    where = record.environment
+    versions = [("Python", where.python), *sorted(where.packages.items())[:_VERSIONS]]
+    if where.revision:
+        versions.append(("revision", where.revision + (", changed" if where.dirty else "")))
+    if where.harness_sha256:
+        versions.append(("harness", where.harness_sha256[:12]))
+    return tuple((clean(name, 60), clean(version, 60)) for name, version in versions)

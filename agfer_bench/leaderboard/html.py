@@ -1,0 +1,91 @@
+"""Listings to pages of HTML.
+
+All texts are strangers'. Templates escape everything (autoescape); data for the charts stand in a
+block that browsers do not run, with the characters written otherwise that could end it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from agfer_bench.leaderboard.charts import Chart
+from agfer_bench.leaderboard.columns import COLUMNS
+from agfer_bench.leaderboard.listing import Listing
+from agfer_bench.leaderboard.pages import Drawn
+from agfer_bench.leaderboard.text import LABEL, link_of, shorten
+from agfer_bench.report.numbers import count, number, percent, quantity, signed
+from agfer_bench.report.rows import DRAWN_NOTICE
+
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_REJECTED = 500
+"""Rejected records that the index lists."""
+
+
+def environment() -> Environment:
+    """Return the templates with their filters."""
+    made = Environment(
+        loader=PackageLoader("agfer_bench.leaderboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "count": count,
+        "number": number,
+        "percent": percent,
+        "points": signed,
+        "quantity": quantity,
+        "record_id": lambda file: file.rpartition("/")[2].partition(".")[0],
+        "short": shorten,
+    }
+    made.globals |= {"link_of": link_of, "columns": COLUMNS, "label_length": LABEL}
+    return made
+
+
+def page_html(templates: Environment, drawn: Drawn) -> str:
+    """Write a page."""
+    return templates.get_template("page.html").render(
+        page=drawn.listing,
+        charts=drawn.charts,
+        left_out=drawn.left_out,
+        data=data_block(drawn.charts),
+        notice=DRAWN_NOTICE if drawn.listing.drawn else None,
+        root="../",
+    )
+
+
+def index_html(templates: Environment, listing: Listing) -> str:
+    """Write the page that lists all others."""
+    return templates.get_template("index.html").render(
+        listing=listing,
+        rejected=listing.rejected[:_REJECTED],
+        unlisted=max(0, len(listing.rejected) - _REJECTED),
+        notice=DRAWN_NOTICE
+        if all(page.drawn for page in listing.pages) and listing.pages
+        else None,
+        root="",
+    )
+
+
+def data_block(charts: Sequence[Chart]) -> str:
+    """Write the charts as JSON that cannot end the block it stands in."""
+    content = {chart.name: _finite(chart.figures()) for chart in charts}
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character, escape in _UNSAFE.items():
+        text = text.replace(character, escape)
+    return text
+
+
+def _finite(value: Any) -> Any:
+    """Return JSON-able content; numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,72 @@
+"""How sure an accuracy is: a 95 % interval, over subjects where they are known, else over folds.
+
+Neither knows how far the accuracy would move with other initial weights.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from agfer_bench.contrasts import subject_shares
+from agfer_bench.records import ModuleRecord
+from agfer_bench.significance import ALPHA, over_folds
+
+_FEWEST_SUBJECTS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A 95 % interval of an accuracy."""
+
+    low: float
+    """Lower end, 0..1."""
+    high: float
+    """Upper end, 0..1."""
+    over: Literal["subjects", "folds"]
+    """What it is over: Student's t over subjects, or the corrected one over folds."""
+    units: int
+    """Number of these."""
+
+
+def interval_of(module: ModuleRecord) -> Interval | None:
+    """Return the interval of a module's accuracy; None where it cannot be told."""
+    shares = subject_shares(module)
+    if shares is not None and len(shares) >= _FEWEST_SUBJECTS:
+        return _over_subjects(np.array(list(shares.values())))
+    return _over_folds(module)
+
+
+def _over_subjects(shares_N: np.ndarray) -> Interval | None:
+    """Return the interval of the shares' sum: N times their mean."""
+    count = len(shares_N)
+    values_N = count * shares_N
+    error = float(stats.sem(values_N))
+    half = float(stats.t.ppf(1 - ALPHA / 2, count - 1)) * error
+    return _clipped(float(values_N.mean()), half, over="subjects", units=count)
+
+
+def _over_folds(module: ModuleRecord) -> Interval | None:
+    values = module.accuracies
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return None
+    share = float(
+        np.mean(
+            [f.validation_images / (f.validation_images + f.train_images) for f in module.folds]
+        )
+    )
+    found = over_folds(values, share)
+    if found is None or found.low is None or found.high is None:
+        return None
+    half = (found.high - found.low) / 2
+    return _clipped(found.estimate, half, over="folds", units=len(values))
+
+
+def _clipped(
+    mean: float, half: float, *, over: Literal["subjects", "folds"], units: int
+) -> Interval:
+    return Interval(low=max(0.0, mean - half), high=min(1.0, mean + half), over=over, units=units)

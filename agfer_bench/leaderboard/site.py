@@ -1,0 +1,160 @@
+"""Pages of records to a folder that a browser opens: no server, no network.
+
+The same records give the same bytes, so that a difference of two sites is one of their records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import plotly.offline
+
+from agfer_bench.errors import UserError
+from agfer_bench.files import writing
+from agfer_bench.leaderboard.html import environment, index_html, page_html
+from agfer_bench.leaderboard.listing import Listing, Refusal
+from agfer_bench.leaderboard.markdown import to_markdown
+from agfer_bench.leaderboard.model import Page, Reading
+from agfer_bench.leaderboard.pages import draw
+from agfer_bench.leaderboard.text import clean
+from agfer_bench.records import RunRecord
+
+MARKER = "made-by-agfer-bench.txt"
+"""File that tells a site from any other folder: only a site is ever replaced."""
+_MARKED = "This folder is made by `agfer-bench leaderboard` and replaced as a whole.\n"
+_ASSETS = ("site.css", "site.js", "theme.js")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What a site holds."""
+
+    pages: int
+    """Pages beside the index."""
+    records: int
+    """Records that are published."""
+    rows: int
+    """Rows of all pages."""
+    rejected: tuple[Refusal, ...]
+    """Files that are not published, with the reasons."""
+
+
+def build_site(reading: Reading, pages: Sequence[Page], out: Path) -> Summary:
+    """Build a site, whole or not at all.
+
+    Args:
+        reading: The records.
+        pages: Those that were accepted, grouped.
+        out: The site's folder; a former site there is replaced.
+
+    Raises:
+        UserError: The folder is something else, or cannot be written.
+    """
+    check_target(out)
+    with writing(out), _replacing(out.resolve()) as folder:
+        written = _write_records(reading, folder)
+        return _write_pages(reading, pages, written, folder)
+
+
+def check_target(out: Path) -> None:
+    """Find out before any work whether a site may be put there.
+
+    Raises:
+        UserError: It is a file, or a folder that is neither empty nor a site.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
+    if any(out.iterdir()) and not (out / MARKER).is_file():
+        raise UserError(
+            f"--out {out} holds files that are no site of agfer-bench, and would be replaced; "
+            "name another folder, or empty this one"
+        )
+
+
+def _write_records(reading: Reading, folder: Path) -> dict[str, str]:
+    """Write a copy of every record, from what was validated; return their files by path."""
+    (folder / "records").mkdir()
+    return {one.path: _write_record(one.record, folder) for one in reading.accepted}
+
+
+def _write_record(record: RunRecord, folder: Path) -> str:
+    content = record.model_dump_json().encode() + b"\n"
+    name = f"records/{hashlib.sha256(content).hexdigest()[:16]}.json"
+    (folder / name).write_bytes(content)
+    return name
+
+
+def _write_pages(
+    reading: Reading, pages: Sequence[Page], written: dict[str, str], folder: Path
+) -> Summary:
+    templates = environment()
+    (folder / "pages").mkdir()
+    listings = []
+    for page in pages:
+        drawn = draw(page, written)
+        _write(folder / drawn.listing.file, page_html(templates, drawn))
+        listings.append(drawn.listing)
+    refusals = tuple(
+        Refusal(path=clean(one.path), reason=clean(one.reason)) for one in reading.rejected
+    )
+    listing = Listing(pages=tuple(listings), rejected=refusals)
+    _write(folder / "index.html", index_html(templates, listing))
+    _write(folder / "leaderboard.md", to_markdown(listing))
+    _write(folder / "leaderboard.json", to_json(listing))
+    _write_assets(folder)
+    return Summary(
+        pages=len(listings),
+        records=len(reading.accepted),
+        rows=sum(len(one.rows) for one in listings),
+        rejected=refusals,
+    )
+
+
+def to_json(listing: Listing) -> str:
+    """Write the leaderboard as JSON; the layout is that of `listing`."""
+    return json.dumps(asdict(listing), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write_assets(folder: Path) -> None:
+    (folder / "assets").mkdir()
+    for name in _ASSETS:
+        text = (files("agfer_bench.leaderboard") / "assets" / name).read_text(encoding="utf-8")
+        _write(folder / "assets" / name, text)
+    _write(folder / "assets" / "plotly.min.js", plotly.offline.get_plotlyjs())
+    _write(folder / MARKER, _MARKED)
+    _write(folder / ".nojekyll", "")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """Yield a folder beside `out` that takes its place at the end."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (out.with_name(f".{out.name}.{uuid.uuid4().hex}") for _ in range(2))
+    try:
+        new.mkdir()
+        yield new
+        if out.exists():
+            out.rename(old)
+        try:
+            new.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+    finally:
+        for folder in (new, old):
+            shutil.rmtree(folder, ignore_errors=True)
