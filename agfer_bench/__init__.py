@@ -1,7 +1,7 @@
 """agfer-bench: does an attention block help, and what does it cost?
 
 What a plugin author needs is here: mark functions with `hookimpl`, return `AttentionSpec`,
-`ClassifierSpec` or `DatasetSpec`.
+`ClassifierSpec`, `DatasetSpec` or `TrackerSpec`.
 """
 
 from agfer_bench.errors import PluginError, UserError
@@ -18,6 +18,7 @@ from agfer_bench.specs import (
     Place,
     Slot,
 )
+from agfer_bench.trackers import EpochEvent, TrackerSpec
 
 __version__ = "0.1.0"
 
@@ -27,12 +28,14 @@ __all__ = [
     "AttentionSpec",
     "ClassifierSpec",
     "DatasetSpec",
+    "EpochEvent",
     "FaceClassifier",
     "FaceImage",
     "FaceTable",
     "Place",
     "PluginError",
     "Slot",
+    "TrackerSpec",
     "UserError",
     "hookimpl",
 ]

@@ -105,8 +105,10 @@ def _training(fold: FoldRecord, module: ModuleRecord, record: RunRecord) -> Iter
         yield "class_weights are not as the protocol has them"
     elif weights is not None and (len(weights) != len(fold.confusion) or min(weights) < 0):
         yield "class_weights do not fit the classes"
-    if (fold.peak_memory_bytes or 0) < 0 or (fold.micro_batch or 1) < 1:
-        yield "a negative memory or micro batch"
+    if (fold.peak_memory_bytes or 0) < 0:
+        yield "a negative memory"
+    if fold.micro_batch is not None and fold.micro_batch < 1:
+        yield "a micro batch of no images"
 
 
 def _rows(confusion: Confusion) -> Sequence[int]:

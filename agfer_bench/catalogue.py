@@ -10,13 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import pluggy
 
 from agfer_bench import hookspecs
-from agfer_bench.containment import contained, told
-from agfer_bench.errors import UserError, describe
+from agfer_bench.containment import contained
+from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.listeners import Listeners, Problem
 from agfer_bench.loading import Loaded, load_here, load_in_time, put_back, seconds_allowed
 from agfer_bench.options import (
     RESIDUAL,
@@ -29,16 +31,13 @@ from agfer_bench.options import (
     resolve_options,
 )
 from agfer_bench.specs import AttentionSpec, ClassifierSpec, DatasetSpec, ModuleSpec
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from agfer_bench.records import RunRecord
+from agfer_bench.trackers import TrackerSpec
 
 OWN_DISTRIBUTION = "agfer-bench"
 
-SpecT = TypeVar("SpecT", bound=ModuleSpec | DatasetSpec)
-SpecT_co = TypeVar("SpecT_co", bound=ModuleSpec | DatasetSpec, covariant=True)
+AnySpec = ModuleSpec | DatasetSpec | TrackerSpec
+SpecT = TypeVar("SpecT", bound=AnySpec)
+SpecT_co = TypeVar("SpecT_co", bound=AnySpec, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,23 +81,9 @@ def is_classifier(chosen: Chosen[ModuleSpec]) -> TypeGuard[Chosen[ClassifierSpec
     return isinstance(chosen.entry.spec, ClassifierSpec)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Why something of a plugin is not on offer, or what it did that it must not do."""
-
-    distribution: str
-    """Name of the distribution at fault."""
-    message: str
-    """What went wrong, in one line."""
-
-    def __str__(self) -> str:
-        """Return one line that names the distribution."""
-        return f"plugin {self.distribution}: {self.message}"
-
-
 @dataclass(kw_only=True)
 class Catalogue:
-    """All blocks, classifiers and data sets of the installed plugins."""
+    """All that the installed plugins offer."""
 
     modules: dict[str, Entry[AttentionSpec]] = field(default_factory=dict)
     """Attention blocks by name, first-party ones first."""
@@ -108,8 +93,10 @@ class Catalogue:
     """Data sets by name, first-party ones first."""
     problems: list[Problem] = field(default_factory=list)
     """Plugins, or parts of them, that were left out."""
-    listeners: list[tuple[str, Callable[..., Any]]] = field(default_factory=list)
-    """Distribution and caller of each `run_finished` hook."""
+    trackers: dict[str, Entry[TrackerSpec]] = field(default_factory=dict)
+    """What follows a run when it is asked for, by name, first-party ones first."""
+    listeners: Listeners = field(default_factory=Listeners)
+    """Whoever hears of the ends of epochs and runs."""
 
     @property
     def rows(self) -> dict[str, Entry[ModuleSpec]]:
@@ -155,23 +142,27 @@ class Catalogue:
         """
         return _resolve(choice, self.datasets, "data set")
 
-    def run_finished(self, record: RunRecord, folder: Path) -> list[Problem]:
-        """Call every plugin's `run_finished`; return what went wrong."""
-        problems = []
-        for distribution, call in self.listeners:
-            faults = []
-            with contained() as changes:
-                try:
-                    call(record=record, folder=folder)
-                except (Exception, SystemExit) as error:
-                    faults.append(describe(error))
-            if changes:
-                faults.append(f"{told(changes)}; put back")
-            problems += [
-                Problem(distribution=distribution, message=f"run_finished: {fault}")
-                for fault in faults
-            ]
-        return problems
+    def track(self, text: str) -> None:
+        """Start a tracker, `NAME[:option=value]...[=FOLDER]`: from now on it hears of runs.
+
+        Raises:
+            UserError: It is unknown, or cannot start.
+        """
+        choice = parse_choice(text, folder=True)
+        chosen = _resolve(choice, self.trackers, "tracker")
+        owner, name = chosen.entry.distribution, chosen.entry.spec.name
+        folder = Path(choice.folder).expanduser() if choice.folder else None
+        with contained() as changes:
+            try:
+                manager = _manager(chosen.entry.spec.start(folder, **chosen.values))
+            except UserError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise PluginError(owner, f"{name} does not start: {describe(error)}") from error
+        if changes:
+            self.problems.append(Problem(distribution=owner, message=put_back(changes)))
+        if not self.listeners.add(owner, manager):
+            raise PluginError(owner, f"{name}: what it starts has no hook that hears of runs")
 
 
 def load_catalogue(
@@ -250,18 +241,24 @@ class _Offer:
     """What each hook that is called while loading returned."""
 
 
-_ASKED = ("attention_modules", "face_classifiers", "face_datasets")
+_ASKED = ("attention_modules", "face_classifiers", "face_datasets", "run_trackers")
 """Hooks that are called while loading."""
 
 
 def _load(point: EntryPoint) -> _Offer:
     """Import a plugin and ask it for all that it offers; raise what it raises."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(point.load())
-    manager.check_pending()
+    manager = _manager(point.load())
     specs = {name: _flatten(getattr(manager.hook, name)()) for name in _ASKED}
     return _Offer(manager=manager, specs=specs)
+
+
+def _manager(plugin: object) -> pluggy.PluginManager:
+    """Register a plugin; raise what is wrong with its hooks."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin)
+    manager.check_pending()
+    return manager
 
 
 def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
@@ -305,12 +302,11 @@ def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
     collect("attention_modules", AttentionSpec, blocks, lambda s: s.build, classifiers)
     collect("face_classifiers", ClassifierSpec, classifiers, lambda s: s.build, blocks)
     collect("face_datasets", DatasetSpec, catalogue.datasets, lambda s: s.read, {})
-    finished = offer.manager.hook.run_finished
-    if finished.get_hookimpls():
-        catalogue.listeners.append((distribution, finished))
+    collect("run_trackers", TrackerSpec, catalogue.trackers, lambda s: s.start, {})
+    catalogue.listeners.add(distribution, offer.manager)
 
 
-def _options_of(spec: ModuleSpec | DatasetSpec, function: Callable[..., Any]) -> tuple[Option, ...]:
+def _options_of(spec: AnySpec, function: Callable[..., Any]) -> tuple[Option, ...]:
     options = options_of(function)
     if not isinstance(spec, AttentionSpec):
         return options
@@ -329,7 +325,7 @@ def _flatten(answers: list[Any]) -> list[Any]:
     return specs
 
 
-def _ill_typed(spec: ModuleSpec | DatasetSpec) -> str | None:
+def _ill_typed(spec: AnySpec) -> str | None:
     """Name a field of the wrong type; a plugin's author may not run a type checker."""
     for name in ("name", "source", "summary", "formula"):
         if not isinstance(getattr(spec, name, ""), str):

@@ -6,7 +6,7 @@ subject, or within a fold. All pairs that are shown together are adjusted togeth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
 from agfer_bench.records import FoldRecord, ModuleRecord, RunRecord
-from agfer_bench.significance import ALPHA, Verdict, holm, over_folds, over_images, over_subjects
+from agfer_bench.significance import (
+    ALPHA,
+    FEWEST_SUBJECTS,
+    Verdict,
+    holm,
+    over_folds,
+    over_images,
+    pairs_over_subjects,
+)
 
 Test = Literal["auto", "subjects", "folds", "images"]
 """What a comparison is over; `auto`: subjects where they are known, else folds."""
@@ -32,6 +40,10 @@ class Entrant:
     """The numbers."""
     record: RunRecord
     """The run they are of."""
+
+
+Pair = tuple[Entrant, Entrant]
+"""Two modules to be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,22 +89,29 @@ def contrasts(entrants: Sequence[Entrant], test: Test = "auto") -> tuple[Contras
         UserError: The test cannot be made on these data; the message says why.
     """
     whole = [one for one in entrants if one.module.complete(one.record.protocol)]
-    if len(whole) < 2:
-        return ()
-    over = test if test != "auto" else ("subjects" if _subjects_known(whole) else "folds")
     pairs = list(combinations(whole, 2))
-    verdicts = [_verdict(one, other, over) for one, other in pairs]
-    found = [(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True) if verdict]
-    adjusted = holm([verdict.p for _, verdict in found])
+    verdicts = _verdicts(pairs, test, whole) if pairs else []
+    adjusted = holm([verdict.p for verdict in verdicts])
     return tuple(
         Contrast(
             first=one.label,
             second=other.label,
             verdict=verdict,
             adjusted=float(p),
-            pairs=len(found),
+            pairs=len(pairs),
         )
-        for ((one, other), verdict), p in zip(found, adjusted, strict=True)
+        for (one, other), verdict, p in zip(pairs, verdicts, adjusted, strict=True)
+    )
+
+
+def by_subject(entrants: Sequence[Entrant]) -> bool:
+    """Tell whether `auto` compares over subjects: all are known, and enough of them."""
+    shares = [subject_shares(one.module) for one in entrants]
+    known = [one for one in shares if one is not None]
+    return (
+        len(known) == len(shares)
+        and all(set(one) == set(known[0]) for one in known)
+        and len(known[0]) >= FEWEST_SUBJECTS
     )
 
 
@@ -113,49 +132,62 @@ def survivor(entrants: Sequence[Entrant], found: Sequence[Contrast]) -> str | No
     return None
 
 
-def _subjects_known(entrants: Sequence[Entrant]) -> bool:
-    shares = [subject_shares(one.module) for one in entrants]
-    return all(one is not None and len(one) >= 6 for one in shares)
+def _verdicts(pairs: Sequence[Pair], test: Test, whole: Sequence[Entrant]) -> list[Verdict]:
+    if test == "auto":
+        test = "subjects" if by_subject(whole) else "folds"
+    if test == "images":
+        rights = {one.label: _rights(one) for one in whole}
+        return [over_images(rights[one.label], rights[other.label]) for one, other in pairs]
+    if test == "folds":
+        return [_of_folds(one, other) for one, other in pairs]
+    shares = {one.label: _shares(one) for one in whole}
+    _check_subjects(shares)
+    values_EN = {label: np.array([own[s] for s in sorted(own)]) for label, own in shares.items()}
+    differences_PN = [values_EN[one.label] - values_EN[other.label] for one, other in pairs]
+    # The mean over subjects times their number is the difference of the sums.
+    return pairs_over_subjects(len(differences_PN[0]) * np.array(differences_PN))
 
 
-def _verdict(one: Entrant, other: Entrant, over: Test) -> Verdict | None:
-    if over == "folds":
-        differences = np.subtract(one.module.accuracies, other.module.accuracies)
-        return over_folds(differences, _test_share(one.module.folds))
-    first, second = subject_shares(one.module), subject_shares(other.module)
-    lacking = [e.label for e, shares in ((one, first), (other, second)) if shares is None]
-    if first is None or second is None:
+def _of_folds(one: Entrant, other: Entrant) -> Verdict:
+    differences = np.subtract(one.module.accuracies, other.module.accuracies)
+    found = over_folds(differences, _test_share(one.module.folds))
+    assert found is not None, "a protocol has two folds or more"
+    return found
+
+
+def _check_subjects(shares: Mapping[str, Mapping[str, float]]) -> None:
+    first, *others = shares.items()
+    for label, own in others:
+        if set(own) != set(first[1]):
+            raise UserError(f"{first[0]} and {label} were judged on different subjects")
+    if len(first[1]) < FEWEST_SUBJECTS:
         raise UserError(
-            f"{' and '.join(lacking)}: the record does not say who was recognised (subjects not "
-            "known, or an older record); compare over folds with --over folds"
+            f"{len(first[1])} subjects are too few for a comparison over subjects (at least "
+            f"{FEWEST_SUBJECTS}): compare over folds with --over folds"
         )
-    if set(first) != set(second):
-        raise UserError(f"{one.label} and {other.label} were judged on different subjects")
-    differences = np.array([first[subject] - second[subject] for subject in sorted(first)])
-    if over == "images":
-        return _of_images(one, other)
-    found = over_subjects(len(differences) * differences)
+
+
+def _shares(one: Entrant) -> dict[str, float]:
+    found = subject_shares(one.module)
     if found is None:
         raise UserError(
-            f"{len(differences)} subjects are too few for a comparison over subjects (at least 6); "
-            "compare over folds with --over folds"
+            f"{one.label}: the record does not say who was recognised (subjects not known, or an "
+            "older record): compare over folds with --over folds"
         )
     return found
 
 
-def _of_images(one: Entrant, other: Entrant) -> Verdict:
-    rights = []
-    for entrant in (one, other):
-        right = recognised(entrant.module)
-        assert right is not None, "the caller has asked for the subjects"
-        images = sum(fold.validation_images for fold in entrant.module.folds)
-        if images != len(right) or len(entrant.module.seeds) > 1:
-            raise UserError(
-                "McNemar's test is for one image of each subject and one seed alone: with more it "
-                "finds differences that are not there; compare --over subjects or --over folds"
-            )
-        rights.append([bool(right[subject].sum()) for subject in sorted(right)])
-    return over_images(*rights)
+def _rights(one: Entrant) -> list[bool]:
+    """Return for each subject whether its one image was recognised."""
+    _shares(one)
+    right = recognised(one.module) or {}
+    images = sum(fold.validation_images for fold in one.module.folds)
+    if images != len(right) or len(one.module.seeds) > 1:
+        raise UserError(
+            "McNemar's test is for one image of each subject and one seed alone, with more it "
+            "finds differences that are not there: compare --over subjects or --over folds"
+        )
+    return [bool(right[subject].sum()) for subject in sorted(right)]
 
 
 def subject_shares(module: ModuleRecord) -> dict[str, float] | None:
@@ -208,9 +240,10 @@ def _sentence(one: Contrast) -> str:
     if ends and all(np.isfinite(ends)):
         low, high = sorted(sign * 100 * end for end in ends)
         text += f", 95 % interval {_signed(low)} to {_signed(high)}"
-    text += f", p = {_p(verdict.p)}"
+    text += f", p {_p(verdict.p)}"
     if one.pairs > 1:
-        text += f", {_p(one.adjusted)} for {one.pairs} comparisons"
+        adjusted = _p(one.adjusted).removeprefix("= ")
+        text += f" ({adjusted} with Holm's correction for {one.pairs} pairs)"
     return f"{text}: {'distinguishable' if one.distinguishable else 'not distinguishable'}"
 
 
@@ -220,4 +253,4 @@ def _signed(points: float) -> str:
 
 
 def _p(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.3f}"
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import glob
+import re
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agfer_bench.errors import UserError
@@ -23,12 +26,39 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+_DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}")
+"""Names of what is not whole yet."""
+
+
+def draft_of(path: Path) -> Path:
+    """Return a new name beside `path` for what is to take its place."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove drafts that killed processes left; the caller knows that nobody writes there.
+
+    Args:
+        folder: Where to look; it may be absent.
+        name: What they were to become; None for whatever it was.
+    """
+    with suppress(OSError):
+        for path in folder.glob(".*" if name is None else f".{glob.escape(name)}.*"):
+            found = _DRAFT.fullmatch(path.name)
+            if found is None or name not in (None, found["name"]):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what was written to it takes its place at the end."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        temporary = draft_of(path)
         try:
             yield temporary
             temporary.replace(path)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from agfer_bench.specs import AttentionSpec, ClassifierSpec, DatasetSpec
+from agfer_bench.trackers import EpochEvent, TrackerSpec
 
 if TYPE_CHECKING:
     from agfer_bench.records import RunRecord
@@ -55,9 +56,30 @@ def face_datasets() -> Sequence[DatasetSpec]:
 
 
 @hookspec
+def run_trackers() -> Sequence[TrackerSpec]:
+    """Return the trackers this plugin offers to follow runs when users ask for them.
+
+    Called when `attention_modules` is. Return specs: `TrackerSpec.start` is called only for a
+    tracker that the user names in `--track`.
+    """
+    raise AssertionError("a hook specification is never called")
+
+
+@hookspec
+def epoch_finished(event: EpochEvent) -> None:
+    """Take notice of an epoch's end, say to draw a learning curve as it grows.
+
+    Called in the process of the command as epochs end, with `--jobs` those of several trainings by
+    turns. The training waits for it. An exception is reported once, with the plugin's name; the
+    hook is then left alone for the rest of the run. Trainings taken from the store have no epochs.
+    """
+
+
+@hookspec
 def run_finished(record: RunRecord, folder: Path) -> None:
     """Take notice of a finished run, say to upload it.
 
-    Called once at the end of `agfer-bench run`, after everything is written to `folder`. An
-    exception is reported with the plugin's name and changes nothing else.
+    Called once at the end of `agfer-bench run`, after everything is written to `folder`; by `paper`
+    and `ablate`, which are several runs, at the end of each that is not there already. An exception
+    is reported with the plugin's name and changes nothing else.
     """

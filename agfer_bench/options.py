@@ -59,7 +59,7 @@ class Choice:
     options: tuple[tuple[str, str], ...] = ()
     """Option names and values, as text, in the order typed."""
     folder: str | None = None
-    """What stands after the closing `=`, for data sets."""
+    """What stands after the closing `=`, for data sets and trackers."""
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class Choice:
 
 
 def parse_choice(text: str, *, folder: bool = False) -> Choice:
-    """Take apart `NAME[:option=value]...` and, for data sets, `=FOLDER` at its end.
+    """Take apart `NAME[:option=value]...` and, where there may be one, `=FOLDER` at its end.
 
     Raises:
         UserError: The text is not of that form.
@@ -101,7 +101,9 @@ def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
     except (TypeError, ValueError) as error:
         raise UserError(f"cannot read the options of {function!r}: {error}") from None
     if not parameters:
-        raise UserError(f"{function!r} takes no argument; its first must be slot, seed or place")
+        raise UserError(
+            f"{function!r} takes no argument; its first must be slot, seed, place or folder"
+        )
     hints = _type_hints(function)
     options = []
     for parameter in parameters[1:]:

@@ -52,20 +52,20 @@ def subject_difference(first: pd.DataFrame, second: pd.DataFrame) -> Difference 
     were trained; it does not tell how it would vary with other seeds.
 
     Args:
-        first: Columns image, subject, true, predicted; each image once.
+        first: Columns image, subject, true, predicted; each image once, or once for each seed,
+            which are averaged.
         second: The same of the other run.
 
     Returns:
         The difference; None where subjects are not known, fewer than three, or the runs judged
         different images.
     """
-    columns = ["image", "subject", "true", "predicted"]
-    both = first[columns].merge(second[["image", "true", "predicted"]], on=["image", "true"])
-    if len(both) != len(first) or len(both) != len(second) or both["subject"].isna().any():
+    one, other = _by_image(first), _by_image(second)
+    both = one.merge(other[["image", "true", "right"]], on=["image", "true"])
+    if len(both) != len(one) or len(both) != len(other) or both["subject"].isna().any():
         return None
     weight = 1 / (both["true"].nunique() * both.groupby("true")["image"].transform("size"))
-    right = (both["predicted_x"] == both["true"]).astype(float)
-    right -= (both["predicted_y"] == both["true"]).astype(float)
+    right = both["right_x"] - both["right_y"]
     shares = (weight * right).groupby(both["subject"]).sum().to_numpy(dtype=np.float64)
     if len(shares) < 3:
         return None
@@ -76,3 +76,11 @@ def subject_difference(first: pd.DataFrame, second: pd.DataFrame) -> Difference 
     # The mean over subjects times their number is the difference of the sums.
     low, high = (count * float(end) for end in (interval.low, interval.high))
     return Difference(estimate=estimate, low=low, high=high, subjects=count)
+
+
+def _by_image(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each image: how often it was recognised, 0..1, over the seeds."""
+    right = (predictions["predicted"] == predictions["true"]).astype(float)
+    rows = predictions[["image", "subject", "true"]].assign(right=right)
+    grouped = rows.groupby(["image", "subject", "true"], dropna=False, sort=False)
+    return grouped["right"].mean().reset_index()

@@ -32,7 +32,9 @@ POWER = 0.8
 
 _RESAMPLES = 19_999
 """Most sign flips, or subsets, that are looked at; with fewer possible ones all are."""
-_FEWEST_SUBJECTS = 6
+_AT_ONCE = 20_000_000
+"""Numbers that a batch of flips may take at once."""
+FEWEST_SUBJECTS = 6
 """With five subjects no arrangement of signs has a p below 0.0625."""
 
 Method = Literal["sign-flip over subjects", "corrected t over folds", "McNemar"]
@@ -74,28 +76,51 @@ def over_subjects(
     Returns:
         None for fewer than six subjects, with whom nothing could be significant.
     """
-    values = np.asarray(differences, dtype=np.float64)
-    if len(values) < _FEWEST_SUBJECTS:
-        return None
+    found = pairs_over_subjects(np.atleast_2d(differences), seed=seed, resamples=resamples)
+    return found[0] if found else None
+
+
+def pairs_over_subjects(
+    differences_PN: ArrayLike, *, seed: int = 0, resamples: int = _RESAMPLES
+) -> list[Verdict]:
+    """Compare several pairs of modules at once, with the same flips for all: much faster.
+
+    Args:
+        differences_PN: (P, N) for each pair one number for each subject.
+        seed: As of `over_subjects`.
+        resamples: As of `over_subjects`.
+
+    Returns:
+        A verdict for each pair; none at all for fewer than six subjects.
+    """
+    values_PN = np.asarray(differences_PN, dtype=np.float64)
+    pairs, count = values_PN.shape
+    if count < FEWEST_SUBJECTS or not pairs:
+        return []
     tested = stats.permutation_test(
-        (values,),
+        (values_PN,),
         np.mean,
         permutation_type="samples",
         n_resamples=resamples,
         vectorized=True,
+        axis=-1,
+        batch=max(1, _AT_ONCE // values_PN.size),
         rng=np.random.default_rng(seed),
     )
-    low, high = _typical_values(values, seed, resamples)
-    return Verdict(
-        method="sign-flip over subjects",
-        units=len(values),
-        estimate=float(values.mean()),
-        low=low,
-        high=high,
-        p=min(1.0, float(tested.pvalue)),
-        effect=_effect(values),
-        smallest=_smallest(values, 1.0),
-    )
+    ends = _typical_values(values_PN, seed, resamples)
+    return [
+        Verdict(
+            method="sign-flip over subjects",
+            units=count,
+            estimate=float(values_N.mean()),
+            low=float(low),
+            high=float(high),
+            p=min(1.0, float(p)),
+            effect=_effect(values_N),
+            smallest=_smallest(values_N, 1.0),
+        )
+        for values_N, p, low, high in zip(values_PN, np.ravel(tested.pvalue), *ends, strict=True)
+    ]
 
 
 def over_folds(differences: ArrayLike, test_share: float) -> Verdict | None:
@@ -174,24 +199,27 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
-def _typical_values(values: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, float]:
-    """Return the equal-tailed interval that inverts the sign-flip test.
+def _typical_values(
+    values_PN: NDArray[np.float64], seed: int, resamples: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of the equal-tailed intervals that invert the sign-flip test: (P,) each.
 
     Flipping the signs of a subset about a supposed mean m turns the total the other way exactly
     where the subset's own mean is beyond m; so what the test does not reject lies between the outer
     of the subsets' means.
     """
-    count = len(values)
+    pairs, count = values_PN.shape
     if 2**count - 1 <= resamples:
         chosen = (np.arange(1, 2**count)[:, None] >> np.arange(count)) & 1
     else:
         chosen = np.random.default_rng(seed).integers(0, 2, (resamples, count))
         chosen = chosen[chosen.any(axis=1)]
-    means = np.sort(chosen @ values / chosen.sum(axis=1))
-    outside = math.floor(ALPHA / 2 * (len(means) + 1))
+    outside = math.floor(ALPHA / 2 * (len(chosen) + 1))
     if outside < 1:
-        return -math.inf, math.inf
-    return float(means[outside - 1]), float(means[-outside])
+        return np.full(pairs, -np.inf), np.full(pairs, np.inf)
+    means_SP = chosen.astype(np.float64) @ values_PN.T / chosen.sum(axis=1, keepdims=True)
+    means_SP.sort(axis=0)
+    return means_SP[outside - 1], means_SP[-outside]
 
 
 def _effect(values: NDArray[np.float64]) -> float | None:

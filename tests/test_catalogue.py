@@ -137,7 +137,7 @@ def test_run_finished_is_called_and_its_failure_is_named(plugin: Make, tmp_path:
     )
     listener = plugin("listener", source)
     catalogue = load_catalogue([plugin("bad", bad), listener])
-    problems = catalogue.run_finished("record", tmp_path)  # type: ignore[arg-type]
+    problems = catalogue.listeners.run_finished("record", tmp_path)  # type: ignore[arg-type]
     assert [str(problem) for problem in problems] == ["plugin bad: run_finished: OSError: offline"]
     assert listener.load().seen == [("record", tmp_path)]
 

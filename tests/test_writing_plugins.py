@@ -24,6 +24,8 @@ from agfer_bench import hookspecs
 from agfer_bench.catalogue import load_catalogue
 from agfer_bench.network.build import build_block, try_block
 from agfer_bench.options import parse_choice
+from agfer_bench.protocol import load_preset
+from agfer_bench.run.announce import announcer
 from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
 from agfer_bench.run.store import load_run
@@ -67,6 +69,8 @@ def test_every_hook_is_documented_and_none_else() -> None:
         "attention_modules",
         "face_classifiers",
         "face_datasets",
+        "run_trackers",
+        "epoch_finished",
         "run_finished",
     } <= HOOKS.keys()
     assert _documented().keys() == HOOKS.keys()
@@ -209,6 +213,124 @@ def face_datasets():
     assert "as they are" in record.data.notes
 
 
+def test_run_trackers_is_called_once_and_starts_what_is_named(plugin: Make, runs: Runs) -> None:
+    source = """
+from agfer_bench import TrackerSpec, hookimpl
+
+calls, started, heard = [], [], []
+
+class Tracker:
+    @hookimpl
+    def epoch_finished(self, event):
+        heard.append(event.epoch)
+
+def start(folder, *, every: int = 1):
+    started.append((folder, every))
+    return Tracker()
+
+def never(folder):
+    raise AssertionError("nobody named it")
+
+@hookimpl
+def run_trackers():
+    calls.append(1)
+    return [
+        TrackerSpec(name="mine", start=start, summary=""),
+        TrackerSpec(name="other", start=never, summary=""),
+    ]
+"""
+    point = plugin("trackers", source)
+    catalogue = own(point)
+    seen = point.load()
+    runs("base", catalogue=catalogue, timing="skip", out="first")
+    assert (seen.calls, seen.started, seen.heard) == ([1], [], []), "once, and nothing is started"
+    catalogue.track("mine:every=2=some/where")
+    runs("base", catalogue=catalogue, timing="skip", out="second")
+    assert (seen.calls, seen.started) == ([1], [(Path("some/where"), 2)])
+    assert seen.heard == [0, 1, 0, 1], "two epochs of two folds"
+
+
+EPOCHS = """
+import random
+import torch
+from agfer_bench import hookimpl
+
+heard = []
+
+@hookimpl
+def epoch_finished(event):
+    torch.rand(3), random.random()  # as a library that makes up names for its runs
+    heard.append(event)
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_epoch_finished_is_called_for_each_epoch_of_the_record(
+    jobs: int, plugin: Make, runs: Runs
+) -> None:
+    alone, _ = runs("se", timing="skip", seeds=2, out="alone")
+    point = plugin("curves", EPOCHS)
+    record, _ = runs("se", catalogue=own(point), timing="skip", seeds=2, jobs=jobs)
+    heard = point.load().heard
+    expected = [
+        (one.fold, seed, fold_epoch, epoch.loss, epoch.validation_accuracy, epoch.seconds, one.job)
+        for seed, folds in enumerate(record.modules[0].seeds)
+        for one in folds
+        for fold_epoch, epoch in enumerate(one.history)
+    ]
+    told = [
+        (e.fold, e.seed, e.epoch, e.loss, e.validation_accuracy, e.seconds, e.job) for e in heard
+    ]
+    assert len(told) == 2 * 2 * 2, "seeds, folds, epochs"
+    assert sorted(told) == sorted(expected)
+    assert jobs > 1 or told == expected, "in order"
+    assert {(e.module, e.epochs, e.protocol) for e in heard} == {
+        ("se", 2, record.protocol_fingerprint)
+    }
+    weights = [fold.final_weights_sha256 for fold in record.modules[0].trainings]
+    assert weights == [fold.final_weights_sha256 for fold in alone.modules[0].trainings], (
+        "what it draws moves no number"
+    )
+
+
+def test_epoch_finished_is_left_alone_for_the_run_once_it_has_failed(
+    plugin: Make, runs: Runs
+) -> None:
+    class Notes(Silent):
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.heard.append(text)
+
+    failing = """
+from agfer_bench import hookimpl
+
+calls = []
+
+@hookimpl
+def epoch_finished():
+    calls.append(1)
+    raise OSError("no route\\nto host")
+"""
+    bad, good = plugin("bad", failing), plugin("good", EPOCHS)
+    catalogue, notes = own(bad, good), Notes()
+    settings = runs.settings("base", catalogue=catalogue, timing="skip")
+    record, _ = run(settings, catalogue, notes)
+    assert record.modules[0].error is None
+    assert notes.heard == [
+        "plugin bad: epoch_finished: OSError: no route to host; not called again in this run"
+    ]
+    assert bad.load().calls == [1]
+    assert len(good.load().heard) == 4, "the others go on hearing"
+    run(replace(settings, fresh=True, done=set()), catalogue, notes)
+    assert (bad.load().calls, len(notes.heard)) == ([1, 1], 2), "another run, another try"
+
+
+def test_epoch_finished_costs_nothing_where_nobody_listens() -> None:
+    assert announcer(own().listeners, load_preset("quick"), Silent()) is None
+
+
 def test_run_finished_is_called_once_after_all_is_written(plugin: Make, runs: Runs) -> None:
     source = """
 from agfer_bench import hookimpl
@@ -293,6 +415,23 @@ def test_the_documents_listener_works(page: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "record.json").write_bytes(published.read_bytes())
     page.run_finished(folder=tmp_path)
     assert (tmp_path / "modules.txt").read_text().split() == ["base", "agfer", "se", "cbam"]
+
+
+def test_the_documents_tracker_writes_each_epoch(
+    page: ModuleType, tmp_path: Path, runs: Runs
+) -> None:
+    catalogue = own()
+    spec = page.run_trackers()[0]
+    entry = replace(catalogue.trackers["tensorboard"], spec=spec)
+    catalogue.trackers["lines"] = entry
+    catalogue.track(f"lines={tmp_path / 'lines'}")
+    record, _ = runs("se", catalogue=catalogue, timing="skip")
+    lines = (tmp_path / "lines" / "epochs.csv").read_text().splitlines()
+    assert lines == [
+        f"se,{fold.fold},{number},{epoch.loss}"
+        for fold in record.modules[0].folds
+        for number, epoch in enumerate(fold.history)
+    ]
 
 
 def test_the_contract_is_documented_whole() -> None:

@@ -35,6 +35,7 @@ def ablate(
     epochs: o.EpochsOption = None,
     batch_size: o.BatchSizeOption = None,
     seed: o.SeedOption = None,
+    seeds: o.SeedsOption = None,
     mask: o.MaskOption = None,
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
@@ -43,8 +44,10 @@ def ablate(
     execution: o.ExecutionOption = o.Execution.auto,
     micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
+    checkpoint_minutes: o.CheckpointOption = o.CHECKPOINT_MINUTES,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
+    track: o.TrackOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Train every module with each value of a setting, and print the paired differences.
@@ -63,6 +66,7 @@ def ablate(
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
+        "seeds": seeds,
     }
     plan = o.build_settings(
         catalogue,
@@ -79,14 +83,16 @@ def ablate(
         threads=threads,
         execution=execution,
         micro_batch=micro_batch,
+        checkpoint_minutes=checkpoint_minutes,
         out=out,
         fresh=fresh,
+        track=track,
     )
     from agfer_bench.report.ablation import notes_of, rows_of, title_of, to_rich
     from agfer_bench.run.ablation import ablate as run_all
     from agfer_bench.run.ablation import write
 
-    with working() as bars:
+    with working(out) as bars:
         ablation = run_all(axis, plan, catalogue, bars)
         folder = write(ablation, out)
     if as_json:

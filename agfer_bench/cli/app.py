@@ -12,6 +12,7 @@ from agfer_bench.cli import (
     ablate,
     apart,
     data,
+    differences,
     leaderboard,
     modules,
     paper,
@@ -34,6 +35,7 @@ app.command("run")(run.run)
 app.command("paper")(paper.paper)
 app.command("ablate")(ablate.ablate)
 app.command("speed")(speed.speed)
+app.command("compare")(differences.compare)
 app.add_typer(modules.app, name="modules")
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)

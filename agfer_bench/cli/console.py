@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,14 +16,16 @@ import typer
 from agfer_bench.cli import apart
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from pathlib import Path
+    from types import FrameType, TracebackType
 
     from rich.console import Console, RenderableType
 
 
 def show(renderable: RenderableType) -> None:
     """Print to standard output; text as it is, since names of files may look like markup."""
-    output().print(renderable, markup=False, soft_wrap=isinstance(renderable, str))
+    text = isinstance(renderable, str)
+    output().print(renderable, markup=False, emoji=False, soft_wrap=text)
 
 
 def output() -> Console:
@@ -119,12 +125,54 @@ class ProgressBars:
         self._progress.console.print(text, markup=False, soft_wrap=True)
 
 
+class Terminated(KeyboardInterrupt):
+    """The system asks the command to end, say since a cluster needs the machine for others."""
+
+
 @contextmanager
-def working() -> Iterator[ProgressBars]:
-    """Show progress while jobs run; an interruption says how to go on, exit code 130."""
+def working(out: Path | None = None) -> Iterator[ProgressBars]:
+    """Show progress while jobs run; Ctrl-C or SIGTERM ends them and says how to go on.
+
+    The exit code is then 130 or 143.
+
+    Args:
+        out: Where jobs are kept; None for a command that keeps none.
+    """
     try:
-        with ProgressBars() as bars:
+        with _heeding_sigterm(), ProgressBars() as bars:
             yield bars
-    except KeyboardInterrupt:
-        warn("stopped; finished jobs are kept, the same command goes on from there")
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stop:
+        warn(f"stopped; {_way_on(out)}")
+        raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
+
+
+@contextmanager
+def _heeding_sigterm() -> Iterator[None]:
+    """Have SIGTERM raise once what Ctrl-C raises; only a process's main thread can."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # what follows takes a moment
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _way_on(out: Path | None) -> str:
+    """Say what is kept, and the command that goes on with it."""
+    # What --fresh did is kept as well, and would be done again.
+    command = shlex.join(word for word in sys.argv if word != "--fresh")
+    if out is None:
+        return f"this starts again: {command}"
+    kept = any((out / "checkpoints").glob("*.pt"))
+    under_way = "from its last checkpoint" if kept else "anew"
+    return (
+        "finished jobs are kept, the same command goes on from there, with a training under way "
+        f"{under_way}: {command}"
+    )

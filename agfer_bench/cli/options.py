@@ -127,6 +127,14 @@ BatchSizeOption = Annotated[
 SeedOption = Annotated[
     int | None, typer.Option(help="Seed of everything drawn.", rich_help_panel=PROTOCOL)
 ]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Times that every fold is trained, with seeds from --seed on; averaged within a fold.",
+        rich_help_panel=PROTOCOL,
+        show_default=False,
+    ),
+]
 ImageSizeOption = Annotated[
     int | None,
     typer.Option(help="Side of the crop and the input, in pixels.", rich_help_panel=PROTOCOL),
@@ -220,9 +228,34 @@ MicroBatchOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+CHECKPOINT_MINUTES = 5.0
+CheckpointOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="MINUTES",
+        help="Least time between two checkpoints of a training, from which it goes on if stopped; "
+        "0 for none.",
+        rich_help_panel=MACHINE,
+    ),
+]
+WeightsOption = Annotated[
+    bool,
+    typer.Option("--save-weights", help="Keep each network's final weights, as safetensors."),
+]
 OUT = Path("results")
 OutOption = Annotated[Path, typer.Option(help="Where jobs and runs are kept.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do again what is done already.")]
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="NAME[=FOLDER]",
+        help="Have a tracker follow epochs and runs, say `tensorboard=logs`; may stand several "
+        "times.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -330,10 +363,13 @@ def build_settings(
     micro_batch: int | None,
     out: Path,
     fresh: bool,
+    track: list[str] | None,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    save_weights: bool = False,
     pretrained: str | None = None,
     own_input: bool = True,
 ) -> RunSettings:
-    """Resolve all that a run needs; `base` is added to the modules and comes first.
+    """Resolve all that a run needs, and start trackers; `base` is added to the modules, first.
 
     Raises:
         UserError: Something is unknown, missing or contradicts something else.
@@ -356,6 +392,8 @@ def build_settings(
     if execution is Execution.graph and where.type != "cuda":
         raise UserError("--execution graph: CUDA graphs need a CUDA GPU; use --execution auto")
     protocol, pixels = guidance_mask(protocol, mask)
+    for text in track or ():
+        catalogue.track(text)
     return RunSettings(
         modules=chosen,
         source=source,
@@ -367,6 +405,8 @@ def build_settings(
         micro_batch=micro_batch,
         out=out,
         fresh=fresh,
+        checkpoint_seconds=60 * checkpoint_minutes or None,
+        save_weights=save_weights,
         jobs=jobs,
         pretrained=weights,
     )

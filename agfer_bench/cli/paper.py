@@ -47,8 +47,10 @@ def paper(
     execution: o.ExecutionOption = o.Execution.auto,
     micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
+    checkpoint_minutes: o.CheckpointOption = o.CHECKPOINT_MINUTES,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
+    track: o.TrackOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Run the study of Arabian et al. 2023 and write its tables and figures beside the published.
@@ -89,13 +91,15 @@ def paper(
         threads=threads,
         execution=execution,
         micro_batch=micro_batch,
+        checkpoint_minutes=checkpoint_minutes,
         out=out,
         fresh=fresh,
+        track=track,
     )
     from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.study import run_study
 
-    with working() as bars:
+    with working(out) as bars:
         study, page = run_study(plan, catalogue, bars, ablations=names, examples=examples)
     records = [run.record for run in study.runs]
     if as_json:

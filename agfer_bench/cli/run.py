@@ -54,6 +54,7 @@ def run(
         typer.Option(help="Arithmetic of training.", rich_help_panel=o.PROTOCOL),
     ] = None,
     seed: o.SeedOption = None,
+    seeds: o.SeedsOption = None,
     settings: o.SetOption = None,
     device: o.DeviceOption = o.Device.auto,
     jobs: o.JobsOption = 1,
@@ -61,8 +62,11 @@ def run(
     execution: o.ExecutionOption = o.Execution.auto,
     micro_batch: o.MicroBatchOption = None,
     workers: o.WorkersOption = None,
+    checkpoint_minutes: o.CheckpointOption = o.CHECKPOINT_MINUTES,
+    save_weights: o.WeightsOption = False,
     out: o.OutOption = o.OUT,
     fresh: o.FreshOption = False,
+    track: o.TrackOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Train every module on every fold, time them side by side, and print the comparison.
@@ -83,6 +87,7 @@ def run(
         "guidance": guidance,
         "precision": precision,
         "seed": seed,
+        "seeds": seeds,
     }
     catalogue = o.catalogue_with_notes()
     plan = o.build_settings(
@@ -100,20 +105,25 @@ def run(
         threads=threads,
         execution=execution,
         micro_batch=micro_batch,
+        checkpoint_minutes=checkpoint_minutes,
+        save_weights=save_weights,
         out=out,
         fresh=fresh,
+        track=track,
         pretrained=pretrained,
         own_input=not any(text.startswith("normalisation=") for text in settings or ()),
     )
     from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.runner import run as run_all
 
-    with working() as bars:
+    with working(out) as bars:
         record, folder = run_all(plan, catalogue, bars)
     if as_json:
         show_json({"folder": str(folder), **to_json(record)})
     else:
         show(to_rich(record, output().width))
         show(f"Written to {folder}")
+        if save_weights:
+            show(f"Weights: {folder / 'weights.json'} lists their files")
     if any(module.error for module in record.modules):
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -111,7 +111,8 @@ def publish(draft: Path, folder: Path, settings: CropSettings) -> None:
     """Move a complete draft into place; yield to another process that was faster."""
     if folder.exists() and open_entry(folder, settings) is None:
         damaged = folder.parent / f".draft-damaged-{uuid.uuid4().hex}"
-        folder.replace(damaged)
+        with suppress(FileNotFoundError):  # another process has just done so
+            folder.replace(damaged)
         shutil.rmtree(damaged, ignore_errors=True)
     try:
         draft.replace(folder)

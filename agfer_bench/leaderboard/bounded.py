@@ -62,15 +62,19 @@ def parse_json(content: bytes, limits: Limits) -> Any:
 def _read(file: Path, limits: Limits) -> bytes:
     if file.is_symlink():  # said so even where the system cannot open without following
         raise Refused("is a link; links are not followed")
-    with os.fdopen(os.open(file, _FLAGS), "rb") as opened:
-        found = os.fstat(opened.fileno())
+    descriptor = os.open(file, _FLAGS)
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise Refused("is no plain file")
-        # What grows meanwhile is not read further either.
-        if found.st_size > limits.file_bytes or (
-            len(content := opened.read(limits.file_bytes + 1)) > limits.file_bytes
-        ):
+        content = b""
+        if found.st_size <= limits.file_bytes:
+            with os.fdopen(descriptor, "rb", closefd=False) as opened:
+                content = opened.read(limits.file_bytes + 1)  # it may grow meanwhile
+        if max(found.st_size, len(content)) > limits.file_bytes:
             raise Refused(f"is larger than {limits.file_bytes:,} bytes")
+    finally:
+        os.close(descriptor)
     return content
 
 

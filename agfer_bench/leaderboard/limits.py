@@ -17,7 +17,7 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds on what is read. A record of the paper's protocol with 20 modules is below a tenth."""
+    """Bounds on what is read; 20 modules on the paper's protocol take less than a third."""
 
     file_bytes: int = 32 * 2**20
     """Size of a record."""
@@ -33,7 +33,7 @@ class Limits:
     """Characters of a place below the folder."""
     nesting: int = 32
     """Lists and objects within each other."""
-    values: int = 2_000_000
+    values: int = 1_000_000
     """Numbers, texts, lists and objects of a record; counted by commas and brackets."""
     text: int = 20_000
     """Characters of a text or a key."""

@@ -14,7 +14,7 @@ from rich.text import Text
 from agfer_bench.paired import CONFIDENCE, fold_differences, subject_difference
 from agfer_bench.records import ModuleRecord, RunRecord
 from agfer_bench.report.numbers import number, percent, signed
-from agfer_bench.report.rows import DRAWN_NOTICE, mean_and_sd, remarks_of, title
+from agfer_bench.report.rows import DRAWN_NOTICE, mean_and_sd, over_folds, remarks_of, title
 from agfer_bench.report.table import markdown_table
 
 
@@ -92,7 +92,7 @@ def rows_of(ablation: Ablation) -> list[dict[str, Any]]:
 def _row(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, Any]:
     module = cell.module
     trained = module.error is None and bool(module.folds)
-    tested = [a for fold in module.folds if (a := fold.test_accuracy) is not None]
+    tested = over_folds(module, lambda fold: fold.test_accuracy)
     row: dict[str, Any] = {
         "module": cell.name,
         ablation.axis.name: cell.value,

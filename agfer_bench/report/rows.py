@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,13 @@ def comparison(record: RunRecord) -> pd.DataFrame:
     Accuracies and recalls are 0..1, standard deviations are sample standard deviations over
     folds, times are in the unit that the column's name gives. What was not measured is missing.
     """
-    return pd.DataFrame([_row(module, record) for module in record.modules])
+    return pd.DataFrame([row_of(module, record) for module in record.modules])
 
 
-def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
+def row_of(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
+    """Return one row of `comparison` as plain values, with None for what was not measured."""
     # A block that trained on all folds keeps its accuracy, even if it failed in the timing.
-    trained = len(module.folds) == record.protocol.folds
+    trained = module.complete(record.protocol)
     row: dict[str, Any] = {
         "module": module.label,
         "drawn_faces": record.drawn,
@@ -46,10 +48,10 @@ def _row(module: ModuleRecord, record: RunRecord) -> dict[str, Any]:
         "hz": speed.hz if speed else None,
         "latency_ratio_to_base": _ratio_to_base(module, record),
     }
-    folds = module.folds if trained else ()
-    row |= _test(folds, record)
-    row["train_seconds_per_fold"] = _mean([fold.training_seconds for fold in folds])
-    peaks = [peak for fold in folds if (peak := fold.peak_memory_bytes) is not None]
+    row |= _test(module if trained else None, record)
+    trainings = module.trainings if trained else ()
+    row["train_seconds_per_fold"] = _mean([fold.training_seconds for fold in trainings])
+    peaks = [peak for fold in trainings if (peak := fold.peak_memory_bytes) is not None]
     row["peak_memory_bytes"] = max(peaks, default=None)
     return row | {
         "source": module.source,
@@ -66,34 +68,51 @@ def _ratio_to_base(module: ModuleRecord, record: RunRecord) -> float | None:
 
 
 def _accuracy(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
-    folds = module.folds if module else ()
-    accuracies = [fold.accuracy for fold in folds]
-    train = [fold.train_accuracy for fold in folds]
-    masked = [value for fold in folds if (value := fold.masked_accuracy) is not None]
-    recalls = np.array([fold.recalls for fold in folds])
     row: dict[str, Any] = {
-        "folds": len(folds),
-        **mean_and_sd("accuracy", accuracies),
-        "train_accuracy_mean": _mean(train),
-        "masked_accuracy_mean": _mean(masked),
-        "overfit": module.overfit if module and folds else None,
+        "folds": len(module.folds) if module else 0,
+        "seeds": len(module.seeds) if module else 0,
+        **mean_and_sd("accuracy", over_folds(module, lambda fold: fold.accuracy)),
+        "train_accuracy_mean": _mean(over_folds(module, lambda fold: fold.train_accuracy)),
+        "masked_accuracy_mean": _mean(over_folds(module, lambda fold: fold.masked_accuracy)),
+        "overfit": module.overfit if module and module.folds else None,
     }
     for number, name in enumerate(record.data.classes):
-        seen = [float(v) for v in recalls[:, number] if np.isfinite(v)] if len(recalls) else []
-        row |= mean_and_sd(f"recall_{name}", seen)
+        row |= mean_and_sd(f"recall_{name}", over_folds(module, _recall(number)))
     return row
 
 
-def _test(folds: Sequence[FoldRecord], record: RunRecord) -> dict[str, Any]:
+def _recall(number: int) -> Callable[[FoldRecord], float]:
+    return lambda fold: fold.recalls[number]
+
+
+def over_folds(
+    module: ModuleRecord | None, read: Callable[[FoldRecord], float | None]
+) -> list[float]:
+    """Return a number for each fold that has it: its mean over seeds."""
+
+    def known(fold: FoldRecord) -> float:
+        value = read(fold)
+        return math.nan if value is None else value
+
+    found = module.over_folds(known) if module else ()
+    return [value for value in found if math.isfinite(value)]
+
+
+def _test(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
     """Cross-database accuracy: per age group, and per fold the mean of the groups."""
     if record.test is None:
         return {}
-    whole = [accuracy for fold in folds if (accuracy := fold.test_accuracy) is not None]
-    row: dict[str, Any] = mean_and_sd("test_accuracy", whole)
+    row: dict[str, Any] = mean_and_sd(
+        "test_accuracy", over_folds(module, lambda fold: fold.test_accuracy)
+    )
     for group in record.test.groups:
-        row |= mean_and_sd(f"test_{group}", [fold.test_accuracies[group] for fold in folds])
-    row["test_absent_share"] = absent_share(folds, record)
+        row |= mean_and_sd(f"test_{group}", over_folds(module, _of_group(group)))
+    row["test_absent_share"] = absent_share(module.trainings if module else (), record)
     return row
+
+
+def _of_group(group: str) -> Callable[[FoldRecord], float]:
+    return lambda fold: fold.test_accuracies[group]
 
 
 def absent_share(folds: Sequence[FoldRecord], record: RunRecord) -> float | None:
@@ -120,11 +139,16 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def rows_of(record: RunRecord) -> list[dict[str, Any]]:
     """Return the comparison as plain dictionaries, with None for what was not measured."""
-    return [_row(module, record) for module in record.modules]
+    return [row_of(module, record) for module in record.modules]
 
 
-def notes(record: RunRecord) -> list[str]:
-    """Say what the table's numbers mean, and what a reader should be warned of."""
+def notes(record: RunRecord, differences: Sequence[str] = ()) -> list[str]:
+    """Say what the table's numbers mean, and what a reader should be warned of.
+
+    Args:
+        record: The run.
+        differences: What may be said of differences (`verdicts.notes_on`).
+    """
     data, protocol = record.data, record.protocol
     chance = 100 / len(data.classes)
     lines = [DRAWN_NOTICE] if record.drawn else []
@@ -133,14 +157,20 @@ def notes(record: RunRecord) -> list[str]:
     lines.append(f"{images}{who}{lost}, {len(data.classes)} classes, chance {chance:.1f} %.")
     lines.append(
         f"Accuracy: mean per-class recall after the last epoch; ± is the sample standard deviation "
-        f"(SD) over {protocol.folds} folds, not an interval, and no test of differences."
+        f"(SD) over {protocol.folds} folds{_averaged(protocol.seeds)}, not an interval, and no "
+        "test of differences."
     )
+    lines += differences
     lines.append(
         f"Gap: training less validation accuracy in points; ! marks {OVERFIT_POINTS:.0f} or more "
         f"(the paper's over-fit criterion). Latency: one image, fp32{_passes(record)}. "
         "Train s: mean per fold, when it was trained."
     )
     return lines + _classifier_notes(record) + remarks(record)
+
+
+def _averaged(seeds: int) -> str:
+    return f", each averaged over {seeds} seeds" if seeds > 1 else ""
 
 
 def _classifier_notes(record: RunRecord) -> list[str]:
@@ -180,7 +210,7 @@ def remarks(record: RunRecord) -> list[str]:
         {
             (fold.fold + 1, name)
             for module in record.modules
-            for fold in module.folds
+            for fold in module.trainings
             for name, row in zip(record.data.classes, fold.confusion, strict=True)
             if not any(row)
         }
@@ -210,7 +240,7 @@ def remarks(record: RunRecord) -> list[str]:
 
 def _execution_notes(module: ModuleRecord) -> list[str]:
     """Say where training was not executed as the others' was."""
-    folds = module.folds
+    folds = module.trainings
     split = {(f.micro_batch, f.micro_batch_reason) for f in folds if f.micro_batch_reason}
     lines = [
         f"{module.label} was trained in parts of at most {size} images a pass ({reason}); their "

@@ -17,9 +17,11 @@ from rich.text import Text
 from agfer_bench.records import RunRecord
 from agfer_bench.report.numbers import count, number, percent, quantity
 from agfer_bench.report.rows import notes, rows_of, title
+from agfer_bench.report.verdicts import Judged, entrants_of, judge, notes_on, to_rows
 
+ACCURACY = "Accuracy %"
 COLUMN_GROUPS = {
-    "Accuracy": ("Accuracy %", "Train %", "Gap"),
+    "Accuracy": (ACCURACY, "Train %", "Gap"),
     "Size": ("Block params", "Params", "MACs", "Layers", "Memory"),
     "Time": ("Latency ms", "p95 ms", "Hz", "× base", "Train s"),
 }
@@ -82,13 +84,14 @@ def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
     A narrow terminal gets a table for each group of columns in place of one for all.
     """
     rows = rows_of(record)
+    judged = judge(entrants_of(record))
     cells = [dict(zip(MAIN_COLUMNS, _main_cells(row), strict=True)) for row in rows]
     groups = COLUMN_GROUPS if width < FULL_WIDTH else {None: MAIN_COLUMNS[1:]}
     tables = []
     for heading, names in groups.items():
         table = Table(title=heading, title_justify="left")
         columns = ("Module", *names)
-        _fill(table, columns, [[line[name] for name in columns] for line in cells], rows)
+        _fill(table, columns, [[line[name] for name in columns] for line in cells], rows, judged)
         tables.append(table)
     classes = record.data.classes
     recalls = Table(title="Recall per class, % ± SD", title_justify="left")
@@ -103,7 +106,7 @@ def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
         cross = Table(title=f"Cross-database test on {record.test.name}", title_justify="left")
         _fill(cross, _test_columns(record), [_test_cells(row, record) for row in rows], rows)
         parts.append(cross)
-    remarks = [Text(line, style="dim") for line in notes(record)]
+    remarks = [Text(line, style="dim") for line in _notes(record, judged)]
     return Group(Text(title(record), style="bold"), *parts, *remarks)
 
 
@@ -121,21 +124,31 @@ def _fill(
     columns: Sequence[str],
     cells: list[list[str]],
     rows: list[dict[str, Any]] | None = None,
+    judged: Judged | None = None,
 ) -> None:
-    """Fill a table; the lines of `rows` that hold an error are red."""
+    """Fill a table; the lines of `rows` that hold an error are red.
+
+    The accuracy that is best for certain is bold; where none is, none is.
+    """
     for position, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if position else "left", no_wrap=True)
     for position, line in enumerate(cells):
         failed = rows is not None and rows[position]["error"]
         # Labels hold what users typed: as Text, brackets in them are no markup.
-        table.add_row(*map(Text, line), style="red" if failed else None)
+        texts = [Text(cell) for cell in line]
+        if judged is not None and line[0] == judged.best and ACCURACY in columns:
+            texts[columns.index(ACCURACY)].stylize("bold")
+        table.add_row(*texts, style="red" if failed else None)
 
 
 def to_markdown(record: RunRecord) -> str:
     """Return title, tables and notes as Markdown."""
     rows = rows_of(record)
+    judged = judge(entrants_of(record))
     classes = record.data.classes
     main = pd.DataFrame([_main_cells(row) for row in rows], columns=list(MAIN_COLUMNS))
+    best = main["Module"] == judged.best
+    main.loc[best, ACCURACY] = "**" + main.loc[best, ACCURACY] + "**"
     recalls = pd.DataFrame(
         [_class_cells(row, classes) for row in rows], columns=["Module", *classes]
     )
@@ -145,7 +158,7 @@ def to_markdown(record: RunRecord) -> str:
         "Recall per class, % ± SD:",
         markdown_table(recalls),
         *_test_markdown(record, rows),
-        "\n".join(f"- {line}" for line in notes(record)),
+        "\n".join(f"- {line}" for line in _notes(record, judged)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -166,11 +179,21 @@ def markdown_table(frame: pd.DataFrame, texts: int = 1) -> str:
 
 
 def to_json(record: RunRecord) -> dict[str, Any]:
-    """Return title, notes and rows as plain values."""
+    """Return title, notes, rows and paired differences as plain values."""
+    judged = judge(entrants_of(record))
     return {
         "title": title(record),
         "drawn_faces": record.drawn,
-        "notes": notes(record),
+        "notes": _notes(record, judged),
         "protocol": record.protocol.model_dump(mode="json"),
         "rows": rows_of(record),
+        "differences": to_rows(judged),
+        "distinguishably_best": judged.best,
     }
+
+
+def _notes(record: RunRecord, judged: Judged) -> list[str]:
+    lines = notes_on(judged, record.protocol.seeds)
+    if lines and judged.best is not None:
+        lines.append(f"Bold: {judged.best} is ahead of every other module by such a test.")
+    return notes(record, lines)

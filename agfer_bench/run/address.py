@@ -43,6 +43,7 @@ _HARNESS = (
     "run/fold_job.py",
     "run/job.py",
     "run/predictions.py",
+    "run/weights.py",
     "seeds.py",
     "training",
 )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from agfer_bench.accuracy import mean_recall
 from agfer_bench.catalogue import Chosen
-from agfer_bench.errors import describe
+from agfer_bench.errors import UserError, describe
 from agfer_bench.faces.folds import Fold, names_sha256
 from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release_memory
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.network.build import Network, build_network
-from agfer_bench.network.host import Host
 from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import EpochRecord, FoldRecord, MemoryFormat
@@ -31,11 +29,13 @@ from agfer_bench.run.fold_job import (
     recognised_of,
     table_of,
 )
+from agfer_bench.run.weights import host_weights_sha256, save_weights, weights_sha256
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.specs import AttentionSpec
 from agfer_bench.timings import Execution
 from agfer_bench.training.arithmetic import arithmetic
 from agfer_bench.training.batches import BatchOrder, Normaliser, channel_statistics
+from agfer_bench.training.checkpoint import Keeper, Place, Split, Unusable
 from agfer_bench.training.execution import Choice, choose
 from agfer_bench.training.images import Images
 from agfer_bench.training.loop import fit, predict
@@ -43,6 +43,9 @@ from agfer_bench.training.loss import as_tensor, class_weights
 
 OnEpoch = Callable[[int, EpochRecord], None]
 """Hears of each epoch as it ends: its number, from 0, and what was measured."""
+
+OnNote = Callable[[str], None]
+"""Hears of what the user should know and no record tells."""
 
 
 class DeviceLost(Exception):
@@ -67,6 +70,10 @@ class Job(FoldJob):
     """Most images of one pass; None for the whole batch, or as many as memory takes."""
     pretrained: Pretrained | None = None
     """Weights that the host starts from; None for random ones."""
+    checkpoint: Place | None = None
+    """Where it keeps a checkpoint while it trains; None for none. No number depends on it."""
+    weights: Path | None = None
+    """Where the final weights are left, as safetensors; None where nobody asks for them."""
 
     @property
     def steps(self) -> int:
@@ -74,11 +81,14 @@ class Job(FoldJob):
         return self.protocol.epochs
 
 
-def run_job(job: Job, on_epoch: OnEpoch) -> tuple[FoldRecord, pd.DataFrame]:
+def run_job(
+    job: Job, on_epoch: OnEpoch, on_note: OnNote = lambda text: None
+) -> tuple[FoldRecord, pd.DataFrame]:
     """Train and judge; neither prints nor changes global state.
 
     The second data set is opened only when training is over. A job that runs out of memory starts
-    again with its batches in smaller parts.
+    again with its batches in smaller parts. One that was broken off goes on from its checkpoint; it
+    is for the caller to remove that when the outcome is kept.
 
     Returns:
         The fold's record, and a row for each image of the validation fold and of the second data
@@ -90,24 +100,32 @@ def run_job(job: Job, on_epoch: OnEpoch) -> tuple[FoldRecord, pd.DataFrame]:
         TrainingError: The loss or the outputs are not finite.
         DeviceLost: The GPU does not answer any more.
     """
-    size, reason = job.micro_batch, None
+    keeper = Keeper(job.checkpoint, job.key, job.device, on_note)
+    asked = Split(micro_batch=job.micro_batch, reason=None)
+    split = keeper.find() or asked
     while True:
         try:
-            return _attempt(job, on_epoch, size, reason)
+            keeper.begin(split)
+            return _attempt(job, on_epoch, on_note, split, keeper)
+        except Unusable as error:
+            keeper.refuse(error)
+            split = asked
         except Exception as error:
             if is_lost(job.device):
                 raise DeviceLost(f"the GPU was lost: {describe(error)}") from error
-            whole = size or min(job.protocol.batch_size, len(job.fold.train))
+            keeper.remove()
+            whole = split.micro_batch or min(job.protocol.batch_size, len(job.fold.train))
             if whole < 2 or not is_out_of_memory(error):
                 raise
-            size, reason = whole // 2, f"out of memory with {whole} images a pass"
+            reason = f"out of memory with {whole} images a pass"
+            split = Split(micro_batch=whole // 2, reason=reason)
         release_memory()  # not above: there the exception still holds the tensors
 
 
 def _attempt(
-    job: Job, on_epoch: OnEpoch, micro_batch: int | None, reason: str | None
+    job: Job, on_epoch: OnEpoch, on_note: OnNote, split: Split, keeper: Keeper
 ) -> tuple[FoldRecord, pd.DataFrame]:
-    protocol, fold = job.protocol, job.fold
+    protocol, fold, micro_batch = job.protocol, job.fold, split.micro_batch
     seed = protocol.seed
     if job.device.type == "cuda":
         release_memory()  # what the last job's allocator keeps is free, and should count as such
@@ -149,6 +167,7 @@ def _attempt(
             lambda: mean_recall(matrix_of(job, fold.validation, judge(fold.validation))),
             execution=execution,
             micro_batch=micro_batch,
+            keeper=keeper,
         )
         probabilities = judge(fold.validation)
         train = judge(fold.train)
@@ -187,13 +206,18 @@ def _attempt(
         final_weights_sha256=weights_sha256(network),
         recognised=recognised_of(job, probabilities),
         micro_batch=micro_batch,
-        micro_batch_reason=reason,
+        micro_batch_reason=split.reason,
         preparation_seconds=done.preparation_seconds,
         execution=done.prepared.execution,
         execution_fallback=done.prepared.fallback,
         residence=images.residence,
         test_confusions=test_confusions,
     )
+    if job.weights is not None:
+        try:
+            save_weights(network, job.weights, {"module": job.chosen.label, "job": job.key})
+        except UserError as error:  # the caller finds no file, and the numbers are not lost
+            on_note(str(error))
     return record, table_of(job, probabilities, found)
 
 
@@ -232,18 +256,3 @@ def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
         if protocol.augmentation == "flip"
         else None,
     )
-
-
-def host_weights_sha256(host: Host) -> str:
-    """Hash the weights of the host without its blocks."""
-    return weights_sha256(*host.own_layers())
-
-
-def weights_sha256(*parts: nn.Module) -> str:
-    """Hash the weights and buffers of some layers, one after the other."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for name, tensor in part.state_dict().items():
-            digest.update(name.encode())
-            digest.update(memoryview(tensor.detach().cpu().contiguous().numpy().ravel()))
-    return digest.hexdigest()

@@ -11,7 +11,7 @@ from agfer_bench.containment import contained, told
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.records import FoldRecord
 from agfer_bench.run.classify import ClassifierJob, run_classifier
-from agfer_bench.run.job import DeviceLost, Job, OnEpoch, run_job
+from agfer_bench.run.job import DeviceLost, Job, OnEpoch, OnNote, run_job
 
 AnyJob = Job | ClassifierJob
 """A network or a classifier of its own, to be trained on a fold."""
@@ -58,7 +58,7 @@ class Failure:
 Outcome = Done | Failure
 
 
-def attempt(job: AnyJob, on_epoch: OnEpoch) -> Outcome:
+def attempt(job: AnyJob, on_epoch: OnEpoch, on_note: OnNote) -> Outcome:
     """Run a job; what a stranger's code raises is a failure of this job alone.
 
     So is what it changes of the process: the next job finds everything as this one did.
@@ -68,7 +68,7 @@ def attempt(job: AnyJob, on_epoch: OnEpoch) -> Outcome:
             if isinstance(job, ClassifierJob):
                 fold, predictions = run_classifier(job)
             else:
-                fold, predictions = run_job(job, on_epoch)
+                fold, predictions = run_job(job, on_epoch, on_note)
             failure = None
         except (Exception, SystemExit) as error:
             failure = Failure.of(error)

@@ -13,7 +13,7 @@ from agfer_bench.records import EpochRecord
 from agfer_bench.run.address import harness_sha256
 from agfer_bench.run.handle import Handle
 from agfer_bench.run.outcome import AnyJob, Failure, Outcome
-from agfer_bench.run.worker import Epoch, Ready, Terms
+from agfer_bench.run.worker import Epoch, Note, Ready, Terms
 
 _LOOK = 1.0
 """Seconds after which processes are looked after though nothing was heard of them."""
@@ -27,6 +27,7 @@ class Pool:
         terms: What they share with this process.
         on_epoch: Hears of each epoch: job, number from 0, its record.
         on_end: Is handed each job with its outcome as it ends.
+        on_note: Hears of what the user should know: job, text.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Pool:
         terms: Terms,
         on_epoch: Callable[[AnyJob, int, EpochRecord], None],
         on_end: Callable[[AnyJob, Outcome], None],
+        on_note: Callable[[AnyJob, str], None] = lambda job, text: None,
     ) -> None:
         self._size = size
         self._terms = terms
         self._on_epoch = on_epoch
         self._on_end = on_end
+        self._on_note = on_note
         self._handles: list[Handle] = []
 
     def run(self, jobs: Iterator[AnyJob]) -> None:
@@ -102,6 +105,8 @@ class Pool:
                 handle.deaf = not handle.begin()
             elif isinstance(message, Epoch):
                 self._on_epoch(handle.job, message.number, message.record)
+            elif isinstance(message, Note):
+                self._on_note(handle.job, message.text)
             else:
                 self._end(handle, message)
 

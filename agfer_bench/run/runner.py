@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -10,13 +12,14 @@ import pandas as pd
 from agfer_bench.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.errors import PluginError
 from agfer_bench.faces.folds import make_folds
-from agfer_bench.files import replacing, write_text
+from agfer_bench.files import replacing, sweep
 from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.protocol import Protocol
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
 from agfer_bench.run.address import harness_sha256
+from agfer_bench.run.announce import announcer
 from agfer_bench.run.classify import try_classifier
 from agfer_bench.run.cost import measure_costs
 from agfer_bench.run.cross_database import load_test_set
@@ -24,6 +27,7 @@ from agfer_bench.run.data import load_data
 from agfer_bench.run.environment import describe_environment
 from agfer_bench.run.job import batch_order
 from agfer_bench.run.kept import keep_costs, same_run
+from agfer_bench.run.locks import Locks
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
 from agfer_bench.run.settings import RunSettings, Timing
@@ -31,11 +35,12 @@ from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
 from agfer_bench.run.tasks import make_tasks
 from agfer_bench.run.timing.job import Wanted
 from agfer_bench.run.train_all import train_all
+from agfer_bench.run.weights_list import list_weights
 from agfer_bench.seeds import derive_seed
 from agfer_bench.timings import ConditionsRecord
 from agfer_bench.training.arithmetic import check_precision
 
-ERRORS = "errors.log"
+ERRORS, TABLE, FRAME = "errors.log", "table.md", "table.csv"
 _TRIAL_CLASSES = 7
 
 
@@ -71,14 +76,18 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     )
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
-    train_all(
-        list(make_tasks(rows, folds, data, test, settings)),
-        jobs=settings.jobs,
-        fresh=settings.fresh,
-        done=settings.done,
-        store=store,
-        reporter=reporter,
-    )
+    locks = Locks(store.locks, reporter.note)
+    with locks:
+        train_all(
+            list(make_tasks(rows, folds, data, test, settings)),
+            jobs=settings.jobs,
+            fresh=settings.fresh,
+            done=settings.done,
+            store=store,
+            locks=locks,
+            reporter=reporter,
+            on_epoch=announcer(catalogue.listeners, protocol, reporter),
+        )
 
     conditions: tuple[ConditionsRecord, ...] = ()
 
@@ -95,26 +104,31 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
         )
 
     folder = store.run_folder(record(), settings.execution, settings.micro_batch)
-    before = None if settings.timing == "measure" else store.find_run(folder)
-    if before is not None:
-        keep_costs(rows, before)
-        conditions = before.conditions
-    if _lacks_costs(rows, settings.timing):
-        timed = settings.timing != "skip"
-        measured = measure_costs(
-            rows,
-            protocol,
-            classes=len(data.record.classes),
-            device=settings.device,
-            wanted=Wanted() if timed else None,
-            reporter=reporter,
-        )
-        conditions = measured.conditions if timed else conditions
-    result = record()
-    if before is not None and same_run(before, result):
-        return before, folder
-    _write(result, rows, folder)
-    for problem in catalogue.run_finished(result, folder):
+    # Two equal commands would disturb each other's timing, and mix their files.
+    with locks.holding(f"run-{folder.name}", f"{folder}, which another process measures"):
+        if locks.able:
+            sweep(folder)
+        before = None if settings.timing == "measure" else store.find_run(folder)
+        if before is not None:
+            keep_costs(rows, before)
+            conditions = before.conditions
+        if _lacks_costs(rows, settings.timing):
+            timed = settings.timing != "skip"
+            measured = measure_costs(
+                rows,
+                protocol,
+                classes=len(data.record.classes),
+                device=settings.device,
+                wanted=Wanted() if timed else None,
+                reporter=reporter,
+            )
+            conditions = measured.conditions if timed else conditions
+        result = record()
+        list_weights(result, folder, store)
+        if before is not None and same_run(before, result):
+            return before, folder
+        _write(result, rows, folder)
+    for problem in catalogue.listeners.run_finished(result, folder):
         reporter.note(str(problem))
     return result, folder
 
@@ -141,19 +155,38 @@ def _try_modules(rows: list[Row], protocol: Protocol) -> None:
             row.fail("", error)
 
 
+@contextmanager
+def _new(folder: Path) -> Iterator[None]:
+    """Remove a folder that nothing came to lie in."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def _write(record: RunRecord, rows: list[Row], folder: Path) -> None:
+    """Write the files of a run together, so that none is of another run than the rest.
+
+    Raises:
+        UserError: The folder cannot be written; what was there still is.
+    """
     predictions = [part for row in rows for part in row.predictions]
-    if predictions:
-        with replacing(folder / PREDICTIONS) as temporary:
-            pd.concat(predictions, ignore_index=True).to_parquet(temporary, index=False)
-    else:
-        (folder / PREDICTIONS).unlink(missing_ok=True)
-    frame = comparison(record)
-    write_text(folder / "table.md", to_markdown(record))
-    write_text(folder / "table.csv", frame.to_csv(index=False))
     traces = [f"== {row.chosen.label} ==\n{row.trace}" for row in rows if row.trace]
-    if traces:
-        write_text(folder / ERRORS, "\n".join(traces))
-    else:
+    with _new(folder), ExitStack() as stack:  # what comes first takes its place last
+
+        def place(name: str) -> Path:
+            return stack.enter_context(replacing(folder / name))
+
+        place(RECORD).write_text(dump(record), encoding="utf-8")
+        if traces:
+            place(ERRORS).write_text("\n".join(traces), encoding="utf-8")
+        place(TABLE).write_text(to_markdown(record), encoding="utf-8")
+        place(FRAME).write_text(comparison(record).to_csv(index=False), encoding="utf-8")
+        if predictions:
+            whole = pd.concat(predictions, ignore_index=True)
+            whole.to_parquet(place(PREDICTIONS), index=False)
+    if not traces:
         (folder / ERRORS).unlink(missing_ok=True)
-    write_text(folder / RECORD, dump(record))
+    if not predictions:
+        (folder / PREDICTIONS).unlink(missing_ok=True)

@@ -47,6 +47,11 @@ class RunSettings:
     """The weights that `protocol.pretrained` names."""
     fresh: bool = False
     """Whether jobs that are done are done again."""
+    checkpoint_seconds: float | None = 300.0
+    """Least time between two checkpoints of a training under way, in seconds; 0 writes one after
+    each epoch, None none."""
+    save_weights: bool = False
+    """Whether the final weights of each network are kept with its job."""
     jobs: int = 1
     """Trainings side by side. With more than one, each runs in a process of its own with as many
     threads of torch as this one has; a script then needs `if __name__ == "__main__":`."""

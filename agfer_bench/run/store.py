@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import uuid
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from agfer_bench.errors import UserError
-from agfer_bench.files import writing
+from agfer_bench.files import draft_of, sweep, writing
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records import JobRecord, RunRecord
 from agfer_bench.run.address import measure_sha256
@@ -23,10 +24,13 @@ RecordT = TypeVar("RecordT", RunRecord, SpeedRun)
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
+WEIGHTS = "weights.safetensors"
 
 
 class Store:
     """An output folder: jobs by address under `jobs/`, and a folder for each run.
+
+    What belongs to jobs under way lies under `checkpoints/`, and may be removed while none is.
 
     Args:
         out: The folder; made when something is first written.
@@ -35,6 +39,16 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
 
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of jobs under way."""
+        return self.out.absolute() / "checkpoints"
+
+    @property
+    def locks(self) -> Path:
+        """Folder of locks."""
+        return self.out.absolute() / "locks"
+
     def probe(self) -> None:
         """Find out at once whether the folder can be written, not after hours of training.
 
@@ -42,13 +56,12 @@ class Store:
             UserError: It cannot.
         """
         with writing(self.out):
-            new = not self.out.exists()
-            self.out.mkdir(parents=True, exist_ok=True)
-            probe = self.out / f".probe-{uuid.uuid4().hex}"
-            probe.touch()
-            probe.unlink()
-            if new:
-                self.out.rmdir()
+            # Where it is not there yet it is not made: a run may still end in an error.
+            there = self.out.absolute()
+            while not there.exists():
+                there = there.parent
+            with tempfile.TemporaryFile(dir=there) as file:  # gone whatever kills the process
+                file.write(b"probe")
 
     def load_job(self, key: str) -> tuple[JobRecord, pd.DataFrame] | None:
         """Return a finished job, or None where there is none or it is damaged."""
@@ -63,19 +76,29 @@ class Store:
             return None
         return record, predictions
 
-    def save_job(self, record: JobRecord, predictions: pd.DataFrame) -> None:
-        """Keep a finished job.
+    def save_job(
+        self, record: JobRecord, predictions: pd.DataFrame, weights: Path | None = None
+    ) -> None:
+        """Keep a finished job, and remove what belonged to it while it was under way.
+
+        Args:
+            record: The numbers.
+            predictions: A row for each image that was judged.
+            weights: A file of its weights, which becomes part of it; None, or no file, for none.
 
         Raises:
             UserError: The folder cannot be written.
         """
         folder = self._job(record.fold.job)
         with writing(folder):
-            temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+            temporary = draft_of(folder)
+            kept = temporary / WEIGHTS
             try:
                 temporary.mkdir(parents=True)
                 predictions.to_parquet(temporary / PREDICTIONS, index=False)
                 (temporary / RECORD).write_text(dump(record), encoding="utf-8")
+                if weights is not None and weights.is_file():
+                    weights.replace(kept)
                 shutil.rmtree(folder, ignore_errors=True)
                 try:
                     temporary.rename(folder)
@@ -83,7 +106,35 @@ class Store:
                     if self.load_job(record.fold.job) is None:  # else another process was faster
                         raise
             finally:
+                if weights is not None and kept.is_file():  # for a second try
+                    kept.replace(weights)
                 shutil.rmtree(temporary, ignore_errors=True)
+        self.forget_progress(record.fold.job)
+
+    def checkpoint(self, key: str) -> Path:
+        """Return where a job under way keeps its checkpoint."""
+        return self.checkpoints / f"{key}.pt"
+
+    def draft_weights(self, key: str) -> Path:
+        """Return where a job leaves its weights before it is kept."""
+        return self.checkpoints / f"{key}.safetensors"
+
+    def weights(self, key: str) -> Path | None:
+        """Return the file of a finished job's weights, or None where they were not kept."""
+        path = self._job(key) / WEIGHTS
+        return path if path.is_file() else None
+
+    def forget_progress(self, key: str) -> None:
+        """Remove what a job left that is not under way any more."""
+        with suppress(OSError):
+            for path in (self.checkpoint(key), self.draft_weights(key)):
+                path.unlink(missing_ok=True)
+
+    def sweep_job(self, key: str) -> None:
+        """Remove what killed processes left half-written of a job that nobody else works on."""
+        sweep(self.out / "jobs", key)
+        for path in (self.checkpoint(key), self.draft_weights(key)):
+            sweep(path.parent, path.name)
 
     def run_folder(self, record: RunRecord, execution: str, micro_batch: int | None) -> Path:
         """Return the folder of a run: the same for the same comparison, trained the same way."""

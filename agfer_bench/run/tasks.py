@@ -14,8 +14,10 @@ from agfer_bench.run.data import FaceData
 from agfer_bench.run.job import Job
 from agfer_bench.run.row import Row
 from agfer_bench.run.settings import RunSettings
-from agfer_bench.run.train_all import Task
+from agfer_bench.run.store import Store
+from agfer_bench.run.work import Task
 from agfer_bench.specs import AttentionSpec, ClassifierSpec
+from agfer_bench.training.checkpoint import Place
 
 
 def make_tasks(
@@ -60,6 +62,10 @@ def _network_job(
         execution=settings.execution,
         micro_batch=settings.micro_batch,
     )
+    key, store = job_key(address), Store(settings.out)
+    place = None
+    if settings.checkpoint_seconds is not None:
+        place = Place(path=store.checkpoint(key), seconds=settings.checkpoint_seconds)
     job = Job(
         chosen=chosen,
         protocol=settings.protocol,
@@ -73,10 +79,12 @@ def _network_job(
         mask=settings.mask,
         device=settings.device,
         memory_format=row.memory_format,
-        key=job_key(address),
+        key=key,
         execution=settings.execution,
         micro_batch=settings.micro_batch,
         pretrained=settings.pretrained,
+        checkpoint=place,
+        weights=store.draft_weights(key) if settings.save_weights else None,
     )
     return job, address
 

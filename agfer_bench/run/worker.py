@@ -50,7 +50,15 @@ class Epoch:
     """What was measured."""
 
 
-Message = Ready | Epoch | Outcome
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something about the job under way that the user should know."""
+
+    text: str
+    """One line."""
+
+
+Message = Ready | Epoch | Note | Outcome
 
 
 def serve(connection: Connection, terms: Terms) -> None:
@@ -75,7 +83,11 @@ def _do(parcel: bytes, connection: Connection) -> Outcome:
         job = unpack(parcel)
     except (Exception, SystemExit) as error:
         return Failure.of(error)
-    return attempt(job, lambda number, one: _send(connection, Epoch(number=number, record=one)))
+    return attempt(
+        job,
+        lambda number, one: _send(connection, Epoch(number=number, record=one)),
+        lambda text: _send(connection, Note(text=text)),
+    )
 
 
 def _send(connection: Connection, message: Message) -> None:

@@ -22,6 +22,7 @@ from agfer_bench.records import EpochRecord
 from agfer_bench.timings import Execution
 from agfer_bench.training.arithmetic import autocast
 from agfer_bench.training.batches import BatchOrder
+from agfer_bench.training.checkpoint import Keeper
 from agfer_bench.training.execution import Prepared, prepare
 from agfer_bench.training.images import Batch, Images
 from agfer_bench.training.loss import weighted_cross_entropy
@@ -57,10 +58,12 @@ def fit(
     *,
     execution: Execution = "eager",
     micro_batch: int | None = None,
+    keeper: Keeper | None = None,
 ) -> Fit:
     """Train a network for all epochs of the protocol; the last one counts.
 
-    Within an epoch nothing waits for the device.
+    Within an epoch nothing waits for the device. A training that an earlier process left a
+    checkpoint of goes on from there.
 
     Args:
         network: Guidance and host, on the images' device; changed in place.
@@ -72,17 +75,22 @@ def fit(
         judge: Gives the accuracy of the network as it stands, for the learning curve.
         execution: How passes are executed; eager ones stand in for what fails.
         micro_batch: Most images of one pass; gradients of a batch's parts are added up. None: all.
+        keeper: Reads and writes checkpoints; None for none.
 
     Raises:
         TrainingError: The loss of an epoch is not finite.
+        Unusable: The checkpoint does not fit.
     """
     optimiser = make_optimiser(network, protocol)
     memory = MemoryMeter(network, images.device)
     started = time.perf_counter()
     prepared, size = _prepare(network, images, order, protocol, execution, micro_batch)
     preparation = 0.0 if execution == "eager" else time.perf_counter() - started
-    history = []
-    for epoch in range(protocol.epochs):
+    history: list[EpochRecord] = []
+    if keeper is not None and (resumed := keeper.resume(network, optimiser)) is not None:
+        history.extend(resumed.history)
+        memory.resume(resumed.peak_memory_bytes)
+    for epoch in range(len(history), protocol.epochs):
         network.train()
         started = time.perf_counter()
         total = torch.zeros((), device=images.device)
@@ -107,6 +115,8 @@ def fit(
                 accuracy = judge()
         history.append(EpochRecord(loss=mean, seconds=seconds, validation_accuracy=accuracy))
         on_epoch(epoch, history[-1])
+        if keeper is not None and memory.settled:
+            keeper.offer(network, optimiser, history, memory.peak_bytes())
     return Fit(
         history=tuple(history),
         peak_memory_bytes=memory.peak_bytes(),

@@ -21,6 +21,7 @@ class MemoryMeter:
         self._device = device
         self._tracker: TensorTracker | None = None
         self._left = _TRACKED_STEPS
+        self._before = 0
         if device.type == "cuda":
             gc.collect()  # a network in a reference cycle may still hold the last job's memory
             torch.cuda.reset_peak_memory_stats(device)
@@ -34,8 +35,18 @@ class MemoryMeter:
         self._left -= 1
         return self._tracker
 
+    @property
+    def settled(self) -> bool:
+        """Whether no step is left whose memory is to be counted, so that `resume` may go on."""
+        return self._tracker is None or self._left == 0
+
+    def resume(self, peak_bytes: int) -> None:
+        """Go on with a peak that an earlier process measured of the same training."""
+        self._before = peak_bytes
+        self._left = 0
+
     def peak_bytes(self) -> int:
         """Return the peak so far, in bytes."""
-        if self._tracker is not None:
-            return self._tracker.peak_bytes
-        return torch.cuda.max_memory_allocated(self._device)
+        if self._tracker is None:
+            return max(self._before, torch.cuda.max_memory_allocated(self._device))
+        return max(self._before, self._tracker.peak_bytes)

@@ -132,8 +132,8 @@ def _unpack(
         draft = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
         try:
             _write(rows, places, draft, place, lines)
-            # What lies here now lacks files: someone tidied up in it.
-            shutil.rmtree(root, ignore_errors=True)
+            if _load(root) is None:  # else another process was faster, and may be reading it
+                shutil.rmtree(root, ignore_errors=True)  # someone tidied up in it
             _rename(draft, root)
         finally:
             shutil.rmtree(draft, ignore_errors=True)

@@ -71,7 +71,7 @@ def read_drawn(place: Place, name: str, order: Order, **reading: Any) -> FaceTab
     _check(order)
     root = place.cache / name / f"{_key(order)}-{renderer_version()}"
     try:
-        if not all((root / file).is_file() for file in (*order.names, DRAWN_MARKER)):
+        if not _is_whole(root, order):
             _draw_whole(place, root, order)
     except OSError as error:
         raise UserError(_explain(error, root.parent)) from error
@@ -112,6 +112,10 @@ def _draw(place: Place, root: Path, order: Order) -> None:
     draw_all(order, root, place.workers, lambda done: place.progress(what, done, total))
 
 
+def _is_whole(root: Path, order: Order) -> bool:
+    return all((root / file).is_file() for file in (*order.names, DRAWN_MARKER))
+
+
 def _draw_whole(place: Place, root: Path, order: Order) -> None:
     """Draw into a sibling folder and rename it, so that a folder of this name is always whole."""
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -119,8 +123,8 @@ def _draw_whole(place: Place, root: Path, order: Order) -> None:
     draft.mkdir()
     try:
         _draw(place, draft, order)
-        # What lies here now lacks files: someone tidied up in it.
-        shutil.rmtree(root, ignore_errors=True)
+        if not _is_whole(root, order):  # else another process was faster, and may be reading it
+            shutil.rmtree(root, ignore_errors=True)  # someone tidied up in it
         try:
             draft.replace(root)
         except OSError as error:

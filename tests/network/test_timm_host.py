@@ -18,7 +18,7 @@ from agfer_bench.measure.size import measure_size, parameters
 from agfer_bench.network.build import Network, build_network, slots_of
 from agfer_bench.network.timm_host import TimmHost
 from agfer_bench.protocol import Protocol, load_preset
-from agfer_bench.run.job import host_weights_sha256
+from agfer_bench.run.weights import host_weights_sha256
 from agfer_bench.specs import Slot
 
 CATALOGUE = load_catalogue()

@@ -1,0 +1,129 @@
+"""`agfer-bench compare`, gates, and what tables make bold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agfer_bench.cli.app import app
+from agfer_bench.records import RunRecord
+from agfer_bench.report.table import to_json, to_markdown, to_rich, to_svg
+from agfer_bench.run.store import dump
+from tests.report.studies import diagonal, fold, module, record
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published" / "quick-synthetic-cpu"
+
+
+def _write(folder: Path, content: RunRecord) -> Path:
+    folder.mkdir()
+    (folder / "record.json").write_text(dump(content))
+    return folder
+
+
+def _record(*right: tuple[str, int, int], epochs: int = 100) -> RunRecord:
+    """Two folds each, with so many images of each class recognised."""
+    modules = [
+        module(
+            label,
+            [
+                fold(n, diagonal(r, r, r, of=40)).model_copy(update={"job": f"{label}{n}"})
+                for n, r in enumerate(rights)
+            ],
+        )
+        for label, *rights in right
+    ]
+    found = record(modules)
+    return found.model_copy(
+        update={"protocol": found.protocol.model_copy(update={"epochs": epochs})}
+    )
+
+
+def test_a_plain_sentence_for_each_pair(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "one", _record(("base", 20, 22), ("se", 24, 24)))
+    result = CliRunner().invoke(app, ["compare", str(folder)])
+    assert result.exit_code == 0
+    # Differences of 10 and 5 points.
+    assert "se is ahead of base by 7.5 points, 95 % interval " in result.output
+    assert ": not distinguishable" in result.output
+    assert "Compared in pairs over 2 folds" in result.output
+
+
+def test_json_and_gates(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "one", _record(("base", 20, 22), ("se", 18, 19)))
+    command = ["compare", str(folder), "--json", "--fail-if"]
+    failing = CliRunner().invoke(app, [*command, "accuracy < base - 0.02"])
+    assert failing.exit_code == 1
+    content = json.loads(failing.stdout)
+    (pair,) = content["differences"]
+    assert pair["difference"] == pytest.approx((0.5 - 0.45 + 0.55 - 0.475) / 2)
+    assert content["gates"] == [
+        {
+            "gate": "accuracy < base - 0.02",
+            "module": "se",
+            "passed": False,
+            "text": "se: accuracy 0.4625, limit 0.505: fails 'accuracy < base - 0.02'",
+        }
+    ]
+    passing = CliRunner().invoke(app, [*command, "accuracy < base - 0.1"])
+    assert passing.exit_code == 0
+
+
+def test_runs_that_do_not_compare_are_refused(tmp_path: Path) -> None:
+    one = _write(tmp_path / "one", _record(("base", 20, 22), ("se", 18, 19)))
+    two = _write(tmp_path / "two", _record(("base", 20, 22), ("cbam", 18, 19), epochs=7))
+    result = CliRunner().invoke(app, ["compare", str(one), str(two)])
+    assert str(result.exception) == (
+        "one and two do not compare: their protocols differ (epochs: 100 and 7)"
+    )
+
+
+def test_rows_of_two_runs_and_a_choice(tmp_path: Path) -> None:
+    one = _write(tmp_path / "one", _record(("base", 20, 22), ("se", 18, 19)))
+    two = _write(tmp_path / "two", _record(("base", 20, 22), ("cbam", 18, 17)))
+    both = ["compare", str(one), str(two), "--json"]
+    pairs = json.loads(CliRunner().invoke(app, both).stdout)["differences"]
+    assert [(p["first"], p["second"]) for p in pairs] == [
+        ("base", "se"),
+        ("base", "cbam"),
+        ("se", "cbam"),
+    ]
+    chosen = CliRunner().invoke(app, [*both, "--modules", "se,cbam"])
+    assert len(json.loads(chosen.stdout)["differences"]) == 1
+    wrong = CliRunner().invoke(app, [*both, "--modules", "sa"])
+    assert "no row 'sa' in these runs; did you mean 'se'?" in str(wrong.exception)
+
+
+def test_times_of_two_devices_are_no_gate(tmp_path: Path) -> None:
+    first = _record(("base", 20, 22), ("se", 18, 19))
+    other = _record(("base", 20, 22), ("cbam", 18, 19))
+    there = other.environment.model_copy(update={"device_name": "another processor"})
+    one = _write(tmp_path / "one", first)
+    two = _write(tmp_path / "two", other.model_copy(update={"environment": there}))
+    command = ["compare", str(one), str(two), "--fail-if"]
+    result = CliRunner().invoke(app, [*command, "latency > 1.1 * base"])
+    assert "times do not compare: they were timed on a processor and on" in str(result.exception)
+    assert CliRunner().invoke(app, [*command, "accuracy < 0.1"]).exit_code == 0
+
+
+def test_bold_only_if_it_survives() -> None:
+    certain = _record(("base", 20, 22), ("se", 36, 38))
+    text = to_markdown(certain)
+    assert "| **92.5 ± 3.5** |" in text
+    assert "Bold: se is ahead of every other module" in text
+    assert to_json(certain)["distinguishably_best"] == "se"
+    assert "font-weight: bold" in to_svg(certain)
+    doubtful = _record(("base", 20, 30), ("se", 36, 30))
+    assert "**" not in to_markdown(doubtful)
+    assert to_json(doubtful)["distinguishably_best"] is None
+    assert to_rich(doubtful)
+
+
+def test_records_of_older_versions_are_compared_over_folds() -> None:
+    result = CliRunner().invoke(app, ["compare", str(PUBLISHED)])
+    assert result.exit_code == 0
+    assert "over 3 folds" in result.output
+    refused = CliRunner().invoke(app, ["compare", str(PUBLISHED), "--over", "subjects"])
+    assert "does not say who was recognised" in str(refused.exception)
