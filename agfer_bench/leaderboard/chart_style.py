@@ -16,6 +16,8 @@ SYMBOLS: Final = ("circle", "circle-open")
 DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 SHOWN: Final = 6
 """Modules that a chart shows before the reader asks for more."""
+LINES: Final = 12
+"""Modules that a chart with a line or a bar for each has at most."""
 SEQUENTIAL: Final = "Blues"
 DIVERGING: Final = [[0, "#D55E00"], [0.5, "#F4F4F4"], [1, "#0072B2"]]
 
@@ -29,7 +31,7 @@ def layout(x: str, y: str, *, y_range: Sequence[float] | None = None, height: in
         height=height,
         margin={"l": 56, "r": 16, "t": 24, "b": 52},
         hovermode="closest",
-        legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+        legend={"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0},
         xaxis={"title": {"text": x}, "automargin": True, "zeroline": False},
         yaxis={
             "title": {"text": y},

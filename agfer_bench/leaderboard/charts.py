@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from agfer_bench.leaderboard.chart_style import COLOURS, DASHES, SHOWN, SYMBOLS, layout, pick
+from agfer_bench.leaderboard.chart_style import COLOURS, DASHES, LINES, SHOWN, SYMBOLS, layout, pick
 from agfer_bench.leaderboard.listing import PageListing, Row
 from agfer_bench.leaderboard.pareto import front
 from agfer_bench.leaderboard.text import for_chart, unique
@@ -111,7 +111,7 @@ def recalls(
         classes: Names of the classes.
         values: For each compared row the recall of each class, 0..1.
     """
-    rows = [row for row in page.rows if row.compared]
+    rows = [row for row in page.rows if row.compared][:LINES]
     if not rows:
         return None
     names = unique([for_chart(name, 18) for name in classes])
@@ -119,17 +119,17 @@ def recalls(
         go.Bar(
             x=names,
             y=[None if v is None else round(100 * v, 2) for v in own],
-            name=for_chart(row.label),
+            name=for_chart(row.name),
             marker={"color": pick(COLOURS, number)},
             visible=True if number < SHOWN else "legendonly",
             hovertemplate="%{x}: %{y:.1f} %<extra>%{fullData.name}</extra>",
         )
-        for number, (row, own) in enumerate(zip(rows, values, strict=True))
+        for number, (row, own) in enumerate(zip(rows, values, strict=False))
     )
     return Chart(
         name="recalls",
         title="Recall per class",
-        says=f"Mean over folds and seeds. {_legend(len(rows))}",
+        says=f"Mean over folds and seeds. {_legend(page)}",
         layout=layout("", "Recall, %", y_range=[0, 100]).update(barmode="group"),
         choices=(Choice(label="all", traces=traces),),
     )
@@ -142,7 +142,7 @@ def curves(page: PageListing, series: Sequence[tuple[str, str, Sequence[Any]]]) 
         page: The page.
         series: What is drawn: its name, its unit, and for each compared row (epochs, values).
     """
-    rows = [row for row in page.rows if row.compared]
+    rows = [row for row in page.rows if row.compared][:LINES]
     choices = []
     for name, axis, lines in series:
         traces = tuple(
@@ -150,12 +150,12 @@ def curves(page: PageListing, series: Sequence[tuple[str, str, Sequence[Any]]]) 
                 x=list(x),
                 y=list(y),
                 mode="lines" if len(x) > 1 else "markers",
-                name=for_chart(row.label),
+                name=for_chart(row.name),
                 line={"color": pick(COLOURS, number), "dash": pick(DASHES, number // len(COLOURS))},
                 visible=True if number < SHOWN else "legendonly",
                 hovertemplate="epoch %{x}: %{y:.3~g}<extra>%{fullData.name}</extra>",
             )
-            for number, (row, (x, y)) in enumerate(zip(rows, lines, strict=True))
+            for number, (row, (x, y)) in enumerate(zip(rows, lines, strict=False))
             if len(x)
         )
         if traces:
@@ -166,23 +166,25 @@ def curves(page: PageListing, series: Sequence[tuple[str, str, Sequence[Any]]]) 
     return Chart(
         name="curves",
         title="Learning curves",
-        says=f"Mean over folds and seeds after each epoch. {_legend(len(rows))}",
+        says=f"Mean over folds and seeds after each epoch. {_legend(page)}",
         layout=layout("Epoch", choices[0].label),
         choices=tuple(choices),
         choose="Curve",
     )
 
 
-def _legend(count: int) -> str:
+def _legend(page: PageListing) -> str:
+    count = sum(row.compared for row in page.rows)
+    few = f" The {LINES} most accurate of {count} modules." if count > LINES else ""
     hidden = f" The first {SHOWN} are drawn; the others come with a click." if count > SHOWN else ""
-    return f"A click on a name hides or shows it, a double click shows it alone.{hidden}"
+    return f"A click on a name hides or shows it, a double click shows it alone.{few}{hidden}"
 
 
 def _scatter(rows: Sequence[Row], x: Sequence[float], unit: str) -> tuple[Any, ...]:
     """Points with their intervals, and the line that joins the front."""
     y = [round(100 * (row.accuracy or 0.0), 3) for row in rows]
     best = front(x, y)
-    names = [for_chart(row.label) for row in rows]
+    names = [for_chart(row.name) for row in rows]
     points = go.Scatter(
         x=list(x),
         y=y,

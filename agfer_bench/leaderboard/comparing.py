@@ -31,18 +31,18 @@ class Compared:
     """How and which, in words."""
 
 
-def compare(entries: Sequence[Entry], labels: Sequence[str]) -> Compared:
+def compare(entries: Sequence[Entry], names: Sequence[str]) -> Compared:
     """Compare the entries of a page in pairs: each module once, the most accurate ones.
 
     Args:
         entries: In the order of the page, best accuracy first.
-        labels: Their names, unique.
+        names: Those of their modules.
     """
-    modules = _newest(entries)
+    modules = _newest(entries, names)
     chosen = modules[:MOST]
     entrants = [
         Entrant(
-            label=labels[number],
+            label=names[number],
             module=entries[number].module,
             record=entries[number].submission.record,
         )
@@ -53,19 +53,17 @@ def compare(entries: Sequence[Entry], labels: Sequence[str]) -> Compared:
     return Compared(
         entries=tuple(chosen),
         differences=tuple(map(_difference, found)),
-        best=None if best is None else labels.index(best),
+        best=next((number for number in chosen if names[number] == best), None),
         method=_method(found, len(modules)),
     )
 
 
-def _newest(entries: Sequence[Entry]) -> list[int]:
+def _newest(entries: Sequence[Entry], names: Sequence[str]) -> list[int]:
     """Return the newest entry of each module that is complete, whatever its device."""
-    newest: dict[tuple[str, ...], int] = {}
-    for number, entry in enumerate(entries):
+    newest: dict[str, int] = {}
+    for number, (entry, same) in enumerate(zip(entries, names, strict=True)):
         if not entry.module.complete(entry.submission.record.protocol):
             continue
-        module = entry.module
-        same = (module.label, module.distribution, module.version, module.package_sha256)
         if same not in newest or _age(entry) > _age(entries[newest[same]]):
             newest[same] = number
     return sorted(newest.values())

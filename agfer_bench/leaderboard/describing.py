@@ -49,7 +49,8 @@ def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
         facts.append(("Cross-database", _data(record.test)))
     for data in (record.data, *([record.test] if record.test else [])):
         facts += [(f"Note on {clean(data.name, 40)}", note) for note in data.notes[:_NOTES]]
-    return tuple((clean(name, 80), clean(value)) for name, value in facts)
+    told = [(clean(name, 80), clean(value)) for name, value in facts]
+    return tuple(dict.fromkeys(told))
 
 
 def _training(record: RunRecord) -> str:

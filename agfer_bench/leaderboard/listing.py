@@ -18,10 +18,10 @@ LAYOUT: Final = 1
 class Row:
     """One module of one record."""
 
-    label: str
-    """Name, unique on the page."""
     name: str
-    """Module and options as the record calls them; several rows may have the same."""
+    """Name of the module, in which pairs are told as well; the same for all devices."""
+    label: str
+    """Name of the row: with its device where that tells it apart."""
     kind: Literal["attention", "classifier"]
     """A block in the host, or a classifier of its own without size or speed."""
     best: bool
@@ -81,9 +81,9 @@ class Difference:
     """A pair of modules, compared."""
 
     first: str
-    """Label of the first."""
+    """Name of the first."""
     second: str
-    """Label of the second."""
+    """Name of the second."""
     difference: float
     """The first's accuracy less the second's."""
     interval: tuple[float, float] | None
@@ -149,13 +149,18 @@ class PageListing:
     rows: tuple[Row, ...]
     """Best accuracy first, those without one last."""
     best: str | None
-    """Label of the row that is ahead of all others for certain."""
+    """Name of the module that is ahead of all others for certain."""
     method: str
     """How pairs were compared, and which."""
     differences: tuple[Difference, ...]
     """The pairs."""
     sources: tuple[Source, ...]
     """The records of the rows, newest first."""
+
+    @property
+    def crossed(self) -> bool:
+        """Whether there is a cross-database test."""
+        return any(row.cross is not None for row in self.rows)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ def confusions(
         return None
     names = unique([for_chart(name, 16) for name in classes])
     choices = [
-        Choice(label=row.label, traces=(_confusion(names, own),))
+        Choice(label=row.name, traces=(_confusion(names, own),))
         for row, own in zip(rows, counts, strict=True)
     ]
     return Chart(
@@ -69,7 +69,7 @@ def significance(page: PageListing) -> Chart | None:
     """Differences of all pairs: row less column, in points."""
     if not page.differences:
         return None
-    labels = [row.label for row in page.rows if row.compared]
+    labels = [row.name for row in page.rows if row.compared]
     place = {label: number for number, label in enumerate(labels)}
     size = len(labels)
     z: list[list[float | None]] = [[None] * size for _ in labels]
@@ -125,5 +125,6 @@ def _wrapped(sentence: str) -> str:
 
 def _square(x: str, y: str, height: int) -> Any:
     made = layout(x, y, height=height)
-    made.update(yaxis={"autorange": "reversed", "type": "category"}, xaxis={"type": "category"})
+    made.xaxis.update(type="category", showgrid=False)
+    made.yaxis.update(type="category", showgrid=False, autorange="reversed", range=None)
     return made

@@ -11,7 +11,8 @@ from agfer_bench.leaderboard.comparing import compare
 from agfer_bench.leaderboard.describing import facts_of, sources_of, title_of
 from agfer_bench.leaderboard.listing import PageListing
 from agfer_bench.leaderboard.model import Entry, Page
-from agfer_bench.leaderboard.rows import devices_of, labels_of, row_of
+from agfer_bench.leaderboard.naming import names_of
+from agfer_bench.leaderboard.rows import devices_of, row_of
 from agfer_bench.leaderboard.text import clean, slug
 from agfer_bench.protocol import PRESETS
 
@@ -39,14 +40,14 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
         files: The files of records below the site, by the records' paths.
     """
     entries = page.entries[:MOST_ROWS]
-    labels = labels_of(entries)
-    compared = compare(entries, labels)
+    names = names_of(entries)
+    compared = compare(entries, names)
     numbers, devices = devices_of(entries)
     record = entries[0].submission.record
     rows = tuple(
         row_of(
             entry,
-            label=labels[n],
+            name=names[n],
             best=n == compared.best,
             compared=n in compared.entries,
             device=numbers[n],
@@ -68,7 +69,7 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
         devices=devices,
         records=len({one.path for e in page.entries for one in (e.submission, *e.again)}),
         rows=rows,
-        best=None if compared.best is None else labels[compared.best],
+        best=None if compared.best is None else names[compared.best],
         method=compared.method,
         differences=compared.differences,
         sources=sources_of(entries, files),

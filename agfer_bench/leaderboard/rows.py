@@ -14,15 +14,10 @@ from agfer_bench.leaderboard.text import LABEL, clean, shorten, unique
 from agfer_bench.records import FoldRecord, RunRecord
 
 
-def labels_of(entries: Sequence[Entry]) -> list[str]:
-    """Return a name for each entry that is unique, also where long ones are cut."""
-    return unique([shorten(entry.label, LABEL) for entry in entries])
-
-
 def row_of(
     entry: Entry,
     *,
-    label: str,
+    name: str,
     best: bool,
     compared: bool,
     device: int,
@@ -32,7 +27,7 @@ def row_of(
 
     Args:
         entry: Module and record.
-        label: Its name.
+        name: Its module's name on the page.
         best: Whether it survives the page's comparisons.
         compared: Whether it takes part in them.
         device: Number of its device on the page.
@@ -46,8 +41,8 @@ def row_of(
     train, _ = _mean_and_sd(entry, lambda fold: fold.train_accuracy)
     size, speed = module.size, module.speed
     return Row(
-        label=label,
-        name=clean(module.label),
+        name=name,
+        label=clean(entry.label),
         kind=module.kind,
         best=best,
         compared=compared,
@@ -107,7 +102,7 @@ def device_name(record: RunRecord) -> str:
 
 def day(record: RunRecord) -> str:
     """Return the day on which a run ended."""
-    return clean(record.finished, 10).rstrip("…")
+    return clean(record.finished[:10])
 
 
 def rounded(value: float) -> float:

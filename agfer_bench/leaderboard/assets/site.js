@@ -142,6 +142,7 @@ function colours() {
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colour("--text"), family: "system-ui, sans-serif", size: 12 },
     hoverlabel: { bgcolor: colour("--band"), bordercolor: colour("--line"), font: { color: colour("--text") } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--soft"), activecolor: colour("--text") },
     xaxis: axis,
     yaxis: axis,
   };
@@ -158,17 +159,31 @@ function merged(...parts) {
   return result;
 }
 
-function narrowed(layout, width) {
+// On a phone a finger scrolls the page, also over a chart.
+function narrowed(figure, width) {
   if (width >= 520) return {};
-  return { margin: { l: 40, r: 4, t: 16, b: 40 }, font: { size: 10 } };
+  const legend = figure.choices[0].data.filter((trace) => trace.showlegend !== false && trace.type !== "heatmap");
+  const room = legend.length > 1 ? 18 * legend.length : 0;
+  return {
+    dragmode: false,
+    height: figure.layout.height + room,
+    margin: { l: 40, r: 4, t: 16, b: 40 + room },
+    font: { size: 10 },
+    legend: { orientation: "v", yref: "container", y: 0, yanchor: "bottom" },
+  };
 }
 
 async function draw(element) {
   const library = await loadPlotly();
   const figure = figures[element.dataset.chart];
   const choice = figure.choices[drawn.get(element) ?? 0];
-  const layout = merged(figure.layout, choice.layout, colours(), narrowed(figure.layout, element.clientWidth));
-  const config = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["lasso2d", "select2d", "sendDataToCloud"] };
+  const layout = merged(figure.layout, choice.layout, colours(), narrowed(figure, element.clientWidth));
+  const config = {
+    responsive: true,
+    displaylogo: false,
+    displayModeBar: element.clientWidth >= 520,
+    modeBarButtons: [["toImage", "resetScale2d"]],
+  };
   await library.react(element, structuredClone(choice.data), layout, config);
   element.dataset.drawn = "true";
 }
