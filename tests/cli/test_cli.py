@@ -20,6 +20,7 @@ import pytest
 
 from agfer_bench import DRAWN_MARKER
 from agfer_bench.cli.app import main
+from agfer_bench.run import job as jobs
 from agfer_bench.run import outcome
 
 TINY = (
@@ -297,7 +298,7 @@ def test_weights_and_checkpoints_are_options(
     command: Command, blobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places: list[Any] = []
-    real = outcome.run_job
+    real = jobs.run_job
 
     def run_job(job: Any, *rest: Any) -> Any:
         places.append(job.checkpoint)

@@ -61,7 +61,7 @@ def page(browser: webdriver.Chrome, site: Path) -> webdriver.Chrome:
     """Open one of the pages, wide, as a first visitor."""
     _size(browser, 1400)
     browser.get(sorted(site.glob("pages/*.html"))[0].as_uri())
-    browser.execute_script("localStorage.clear()")  # type: ignore[no-untyped-call]
+    _run(browser, "localStorage.clear()")
     browser.refresh()
     return browser
 
@@ -72,7 +72,7 @@ def _size(browser: webdriver.Chrome, width: int) -> None:
 
 
 def _run(browser: webdriver.Chrome, script: str, *arguments: Any) -> Any:
-    return browser.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
+    return browser.execute_script(script, *arguments)
 
 
 def _errors(browser: webdriver.Chrome) -> list[Any]:
@@ -80,14 +80,16 @@ def _errors(browser: webdriver.Chrome) -> list[Any]:
     return [line for line in log if line["level"] in ("SEVERE", "WARNING")]
 
 
+def _is_drawn(chart: WebElement) -> bool:
+    return bool(chart.find_elements(By.CSS_SELECTOR, ".main-svg"))
+
+
 def _show_all_charts(browser: webdriver.Chrome) -> int:
     """Scroll through the page, so that every chart is drawn; return how many there are."""
     charts = browser.find_elements(By.CSS_SELECTOR, ".chart")
     for chart in charts:
         _run(browser, "arguments[0].scrollIntoView()", chart)
-        WebDriverWait(browser, 20).until(
-            lambda _, chart=chart: chart.find_elements(By.CSS_SELECTOR, ".main-svg")
-        )
+        WebDriverWait(chart, 20).until(_is_drawn)
     return len(charts)
 
 
