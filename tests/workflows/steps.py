@@ -105,7 +105,7 @@ class Runner:
         return file.read_text(encoding="utf-8") if file.exists() else ""
 
     def __call__(
-        self, step: Step, values: Mapping[str, Any] | None = None, **env: str
+        self, step: Step, values: Mapping[str, Any] | None = None, /, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a line as GitHub does, its expressions filled in."""
         self.ran.append(step)
