@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ import pytest
 
 from agfer_bench import DRAWN_MARKER
 from agfer_bench.cli.app import main
+from agfer_bench.run import outcome
 
 TINY = (
     *("--set", "crop=none", "--image-size", "32", "--folds", "2", "--epochs", "1"),
@@ -256,8 +261,58 @@ def test_ctrl_c_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("agfer_bench.run.outcome.run_job", interrupt)
+    assert command.run(blobs, "--modules", "base", "--fresh") == 130
+    words = [
+        "agfer-bench",
+        "run",
+        "--data",
+        f"image-folder={blobs}",
+        "--out",
+        command.folder / "out",
+    ]
+    assert "the same command goes on from there, with a training under way anew: " in command.err
+    assert shlex.join(map(str, words)) in command.err
+    assert "--fresh" not in command.err, "with it what is done would be done again"
+    (command.folder / "out" / "checkpoints").mkdir(parents=True)
+    (command.folder / "out" / "checkpoints" / "a.pt").touch()
     assert command.run(blobs, "--modules", "base") == 130
+    assert "with a training under way from its last checkpoint: " in command.err
+
+
+def test_a_cluster_that_ends_the_command_is_told_as_much(
+    command: Command, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def preempted(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("agfer_bench.run.outcome.run_job", preempted)
+    assert command.run(blobs, "--modules", "base") == 143
     assert "the same command goes on from there" in command.err
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_weights_and_checkpoints_are_options(
+    command: Command, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Any] = []
+    real = outcome.run_job
+
+    def run_job(job: Any, *rest: Any) -> Any:
+        places.append(job.checkpoint)
+        return real(job, *rest)
+
+    monkeypatch.setattr(outcome, "run_job", run_job)
+    assert command.run(blobs, "--modules", "base", "--checkpoint-minutes", "0.5") == 0
+    assert "weights.json" not in command.out
+    assert command.run(
+        blobs, "--modules", "base", "--checkpoint-minutes", "0", "--save-weights"
+    ) == 0  # fmt: skip
+    assert "weights.json lists their files" in command.out
+    assert len(list((command.folder / "out" / "jobs").glob("*/weights.safetensors"))) == 2
+    assert [place and place.seconds for place in places] == [30, 30, None, None]
+    assert command.run(blobs, "--modules", "base", "--checkpoint-minutes", "-1") == 2
 
 
 def test_report_of_something_else(command: Command, tmp_path: Path) -> None:

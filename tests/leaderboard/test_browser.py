@@ -1,0 +1,251 @@
+"""The site of hostile records in a real browser: from files alone, without network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from agfer_bench.leaderboard.grouping import pages_of
+from agfer_bench.leaderboard.reading import read_folder
+from agfer_bench.leaderboard.site import build_site
+from tests.leaderboard.generated import make_records
+
+MOST_BYTES = 6_000_000
+MOST_SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site of 50 hostile records: 10 modules, 3 protocols."""
+    folder = tmp_path_factory.mktemp("leaderboard")
+    make_records(folder / "records", runs=50, modules=10, protocols=3, hostile=True)
+    reading = read_folder(folder / "records")
+    assert len(reading.accepted) == 50
+    build_site(reading, pages_of(reading), folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        assert "CI" not in os.environ, "CI must have chromium and chromedriver"
+        pytest.skip("chromium and chromedriver are not installed")
+    options = Options()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    found = webdriver.Chrome(options=options, service=Service(driver))
+    found.execute_cdp_cmd("Network.enable", {})
+    # Whatever is not a file must not be loaded, and would be an error on the console.
+    found.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["http://*", "https://*", "ws://*"]})
+    yield found
+    found.quit()
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, site: Path) -> webdriver.Chrome:
+    """Open one of the pages, wide, as a first visitor."""
+    _size(browser, 1400)
+    browser.get(sorted(site.glob("pages/*.html"))[0].as_uri())
+    browser.execute_script("localStorage.clear()")  # type: ignore[no-untyped-call]
+    browser.refresh()
+    return browser
+
+
+def _size(browser: webdriver.Chrome, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def _run(browser: webdriver.Chrome, script: str, *arguments: Any) -> Any:
+    return browser.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
+
+
+def _errors(browser: webdriver.Chrome) -> list[Any]:
+    log = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return [line for line in log if line["level"] in ("SEVERE", "WARNING")]
+
+
+def _show_all_charts(browser: webdriver.Chrome) -> int:
+    """Scroll through the page, so that every chart is drawn; return how many there are."""
+    charts = browser.find_elements(By.CSS_SELECTOR, ".chart")
+    for chart in charts:
+        _run(browser, "arguments[0].scrollIntoView()", chart)
+        WebDriverWait(browser, 20).until(
+            lambda _, chart=chart: chart.find_elements(By.CSS_SELECTOR, ".main-svg")
+        )
+    return len(charts)
+
+
+def _column(browser: webdriver.Chrome, name: str) -> list[float | None]:
+    """Return the values of a column, top to bottom, of the rows that are shown."""
+    found: list[float | None] = _run(
+        browser,
+        """
+        const place = document.querySelector(`th[data-column="${arguments[0]}"]`).cellIndex;
+        return [...document.querySelectorAll("#rows tbody tr:not([hidden])")].map((row) => {
+          const value = row.cells[place].dataset.v;
+          return value === undefined ? null : Number(value);
+        });
+        """,
+        name,
+    )
+    return found
+
+
+def _button(browser: webdriver.Chrome, column: str) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, f'th[data-column="{column}"] button')
+
+
+def test_no_script_of_a_record_runs_and_nothing_goes_wrong(
+    browser: webdriver.Chrome, site: Path
+) -> None:
+    _size(browser, 1400)
+    pages = [site / "index.html", *sorted(site.glob("pages/*.html"))]
+    assert len(pages) == 4
+    for path in pages:
+        browser.get(path.as_uri())
+        charts = _show_all_charts(browser)
+        assert charts >= 5 or path.name == "index.html"
+        assert _run(browser, "return window.hacked") is None, path.name
+        assert _errors(browser) == [], path.name
+        scripts = browser.find_elements(By.TAG_NAME, "script")
+        ours = {"theme.js", "site.js", "plotly.min.js", ""}
+        assert {(one.get_attribute("src") or "").split("/")[-1] for one in scripts} <= ours
+        for image in browser.find_elements(By.TAG_NAME, "img"):
+            assert image.get_attribute("onerror") is None
+        for link in browser.find_elements(By.TAG_NAME, "a"):
+            assert (link.get_attribute("href") or "file:").split(":")[0] in (
+                "file",
+                "http",
+                "https",
+            )
+
+
+def test_the_browser_would_tell(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """The twin of the test above: the same watch sees a script, and a file that is not there."""
+    bad = tmp_path / "bad.html"
+    bad.write_text('<!doctype html><img src=x onerror="window.hacked=1">')
+    browser.get(bad.as_uri())
+    WebDriverWait(browser, 10).until(lambda _: _run(browser, "return window.hacked") == 1)
+    assert _errors(browser)
+
+
+def test_a_page_is_light_and_soon_ready(browser: webdriver.Chrome, site: Path) -> None:
+    shared = sum(file.stat().st_size for file in (site / "assets").iterdir())
+    for path in site.glob("pages/*.html"):
+        assert path.stat().st_size + shared <= MOST_BYTES
+        seconds = []
+        for _ in range(2):
+            browser.get(path.as_uri())
+            ready = _run(
+                browser,
+                "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd",
+            )
+            seconds.append(ready / 1000)
+        assert min(seconds) < MOST_SECONDS
+
+
+def test_sorting_by_mouse_and_by_keyboard(page: webdriver.Chrome) -> None:
+    accuracy = _column(page, "accuracy")
+    known = [value for value in accuracy if value is not None]
+    assert known == sorted(known, reverse=True), "best first, before anything is clicked"
+    assert len(known) > 10
+    button = _button(page, "parameters")
+    button.click()
+    header = page.find_element(By.CSS_SELECTOR, 'th[data-column="parameters"]')
+    first = header.get_attribute("aria-sort")
+    values = [value for value in _column(page, "parameters") if value is not None]
+    assert values == sorted(values, reverse=first == "descending")
+    assert len(set(values)) > 1
+    button.send_keys(Keys.ENTER)
+    assert {first, header.get_attribute("aria-sort")} == {"ascending", "descending"}
+    turned = _column(page, "parameters")
+    assert [value for value in turned if value is not None] == values[::-1]
+    missing = [value is None for value in turned]
+    assert missing == sorted(missing), "rows without a value stand last, whatever the order"
+
+
+def test_times_sort_within_one_device_alone(page: webdriver.Chrome) -> None:
+    assert not _button(page, "latency").is_enabled()
+    device = Select(page.find_element(By.ID, "device"))
+    assert len(device.options) > 2
+    device.select_by_index(1)
+    button = _button(page, "latency")
+    assert button.is_enabled()
+    button.click()
+    values = [value for value in _column(page, "latency") if value is not None]
+    assert values == sorted(values)
+    assert len(values) > 1
+    device.select_by_index(0)
+    assert not _button(page, "latency").is_enabled()
+    known = [value for value in _column(page, "accuracy") if value is not None]
+    assert known == sorted(known, reverse=True), "without a device the order is accuracy's again"
+
+
+def test_filtering(page: webdriver.Chrome) -> None:
+    total = len(_column(page, "accuracy"))
+    box = page.find_element(By.CSS_SELECTOR, ".filter[data-table=rows]")
+    box.send_keys("cbam")
+    shown = page.find_elements(By.CSS_SELECTOR, "#rows tbody tr:not([hidden])")
+    assert 0 < len(shown) < total
+    assert all("cbam" in row.text.lower() for row in shown)
+    output = page.find_element(By.CSS_SELECTOR, ".shown[data-table=rows]")
+    assert output.text == f"{len(shown)} of {total} rows"
+    box.send_keys(" no such module")
+    assert not page.find_elements(By.CSS_SELECTOR, "#rows tbody tr:not([hidden])")
+
+
+def test_dark_mode_of_the_system_and_by_hand(page: webdriver.Chrome) -> None:
+    def background() -> int:
+        colour = _run(page, "return getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, colour.strip("rgba()").split(",")[:3]))
+
+    def prefer(scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    try:
+        prefer("light")
+        assert background() > 3 * 200
+        prefer("dark")
+        assert background() < 3 * 60
+        theme = page.find_element(By.ID, "theme")
+        while "light" not in theme.text:
+            theme.click()
+        assert background() > 3 * 200
+        page.refresh()
+        assert background() > 3 * 200, "the choice is kept"
+    finally:
+        prefer("")
+
+
+def test_on_a_phone_only_tables_scroll_sideways(browser: webdriver.Chrome, site: Path) -> None:
+    _size(browser, 390)
+    for path in (site / "index.html", *site.glob("pages/*.html")):
+        browser.get(path.as_uri())
+        _show_all_charts(browser)
+        assert _run(browser, "return document.documentElement.scrollWidth") <= 390, path.name
+        assert _errors(browser) == []
+
+
+def test_the_keyboard_reaches_the_content_first(page: webdriver.Chrome) -> None:
+    page.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    focused = page.switch_to.active_element
+    assert focused.get_attribute("class") == "skip"
+    focused.send_keys(Keys.ENTER)
+    assert page.switch_to.active_element.get_attribute("id") == "main"
