@@ -22,6 +22,8 @@ _UNSEEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 surrogates, private ones."""
 _PLOTLY: Final = str.maketrans({"<": "‹", ">": "›", "&": "＆", "$": "＄"})
 """Look-alikes of what Plotly reads as tags, entities and formulas."""
+_MARKDOWN: Final = str.maketrans({"<": "‹", ">": "›", "`": "'", "|": "¦"})
+"""Look-alikes of what could end code or a cell, or begin a tag."""
 _ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5}(?:v\d{1,2})?)")
 _DOI = re.compile(r"doi:(10\.\d{4,9}/[A-Za-z0-9._()/-]+)")
 _LINK = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x7e]{4,300}")
@@ -66,10 +68,13 @@ def for_chart(text: str, length: int = 28) -> str:
 def for_markdown(text: str, length: int = LABEL) -> str:
     """Return a text as code in a cell of a Markdown table: nothing in it is read.
 
-    >>> for_markdown("`[a](b)` | *c*")
-    "`'[a](b)' ¦ *c*`"
+    Tags have look-alikes there as well, for readers of Markdown that miss where code ends.
+
+    >>> for_markdown("`[a](b)` | *c* <d>")
+    "`'[a](b)' ¦ *c* ‹d›`"
     """
-    return f"`{clean(text, length).replace('`', chr(39)).replace('|', '¦') or '–'}`"
+    shown = shorten(text, length).translate(_MARKDOWN)
+    return f"`{shown or '–'}`"
 
 
 def link_of(source: str) -> str | None:
