@@ -32,7 +32,7 @@ POWER = 0.8
 
 _RESAMPLES = 19_999
 """Most sign flips, or subsets, that are looked at; with fewer possible ones all are."""
-_AT_ONCE = 20_000_000
+_AT_ONCE = 2_000_000
 """Numbers that a batch of flips may take at once."""
 FEWEST_SUBJECTS = 6
 """With five subjects no arrangement of signs has a p below 0.0625."""

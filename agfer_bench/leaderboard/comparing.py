@@ -13,8 +13,8 @@ from agfer_bench.leaderboard.model import Entry
 from agfer_bench.leaderboard.rows import rounded
 from agfer_bench.significance import Verdict
 
-MOST = 30
-"""Modules of a page that are compared with each other: 435 pairs."""
+MOST = 20
+"""Modules of a page that are compared with each other: 190 pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)
