@@ -207,9 +207,7 @@ def _write(content: dict[str, Any], path: Path) -> str | None:
         with replacing(path) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
     except Exception as error:  # the disk, or a state of a stranger's that cannot be written
-        cause = error.__cause__
-        why = cause.strerror if isinstance(cause, OSError) else describe(error)
-        return f"a checkpoint could not be written ({why})"
+        return f"a checkpoint could not be written ({_why(error)})"
     return None
 
 
@@ -251,3 +249,16 @@ def _set_generators(states: dict[str, Any], device: torch.device) -> None:
     torch.set_rng_state(states["torch"])
     if device.type == "cuda":
         torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def _why(error: BaseException) -> str:
+    """Say why nothing could be written: what the system said, if it is behind the error.
+
+    torch's archive raises an error of its own where the disk refuses the archive's end.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror
+        found = found.__cause__ or found.__context__
+    return describe(error)
