@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from agfer_bench.files import write_text
+from agfer_bench.record_files import load_speed
 from agfer_bench.report.numbers import number, quantity
 from agfer_bench.report.table import markdown_table
-from agfer_bench.run.store import load_speed
 from agfer_bench.speed_run import PeakRecord, SpeedRow, SpeedRun
 from agfer_bench.timings import ModeRecord
 

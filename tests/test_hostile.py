@@ -20,8 +20,8 @@ import pytest
 import torch
 
 from agfer_bench.loading import VARIABLE
+from agfer_bench.record_files import load_run
 from agfer_bench.records import RunRecord
-from agfer_bench.run.store import load_run
 from tests.run.support import HEAD, Runs, install, own, without_times
 
 SECONDS = 3600

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from agfer_bench.record_files import load_speed
 from agfer_bench.records import SizeRecord
-from agfer_bench.run.store import load_speed
 from agfer_bench.speed_run import PeakRecord
 from bench.write_performance import PAGE, PUBLISHED, floor, page
 

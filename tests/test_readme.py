@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agfer_bench.catalogue import load_catalogue
 from agfer_bench.network.build import try_block
+from agfer_bench.record_files import load_run
 from agfer_bench.report.table import to_markdown, to_svg
-from agfer_bench.run.store import load_run
 from agfer_bench.specs import Slot
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -25,10 +25,10 @@ from agfer_bench.catalogue import load_catalogue
 from agfer_bench.network.build import build_block, try_block
 from agfer_bench.options import parse_choice
 from agfer_bench.protocol import load_preset
+from agfer_bench.record_files import load_run
 from agfer_bench.run.announce import announcer
 from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
-from agfer_bench.run.store import load_run
 from agfer_bench.specs import Place, Slot
 from agfer_bench.testing import INFORMATIONAL, REQUIRED
 from tests.run.support import Runs, own

@@ -19,8 +19,8 @@ def report(
 ) -> None:
     """Show the tables of a run or a speed comparison that is done."""
     from agfer_bench.files import write_text
+    from agfer_bench.record_files import is_speed, load_run, load_speed
     from agfer_bench.report.table import to_json, to_rich, to_svg
-    from agfer_bench.run.store import is_speed, load_run, load_speed
 
     if is_speed(folder):
         from agfer_bench.report import speed

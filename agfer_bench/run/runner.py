@@ -15,6 +15,7 @@ from agfer_bench.faces.folds import make_folds
 from agfer_bench.files import replacing, sweep
 from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.protocol import Protocol
+from agfer_bench.record_files import RECORD, dump
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
@@ -31,7 +32,7 @@ from agfer_bench.run.locks import Locks
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
 from agfer_bench.run.settings import RunSettings, Timing
-from agfer_bench.run.store import PREDICTIONS, RECORD, Store, dump
+from agfer_bench.run.store import PREDICTIONS, Store
 from agfer_bench.run.tasks import make_tasks
 from agfer_bench.run.timing.job import Wanted
 from agfer_bench.run.train_all import train_all

@@ -16,6 +16,7 @@ from agfer_bench.faces.table import read_table
 from agfer_bench.files import write_text
 from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.protocol import Protocol, fingerprint
+from agfer_bench.record_files import RECORD, dump
 from agfer_bench.report.speed import frame_of, to_markdown
 from agfer_bench.run.address import measure_sha256, package_sha256
 from agfer_bench.run.cost import measure_costs
@@ -23,7 +24,7 @@ from agfer_bench.run.data import Source
 from agfer_bench.run.environment import describe_environment
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
-from agfer_bench.run.store import RECORD, Store, dump
+from agfer_bench.run.store import Store
 from agfer_bench.run.timing.job import CameraFrames, Wanted
 from agfer_bench.specs import AttentionSpec, FaceTable, Place
 from agfer_bench.speed_run import SpeedRow, SpeedRun

@@ -21,13 +21,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from agfer_bench.catalogue import load_catalogue
 from agfer_bench.errors import UserError
+from agfer_bench.record_files import load_run
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import notes, rows_of
 from agfer_bench.report.table import to_markdown
 from agfer_bench.run.ablation import AXES, ablate
 from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
-from agfer_bench.run.store import PREDICTIONS, load_run
+from agfer_bench.run.store import PREDICTIONS
 from agfer_bench.seeds import derive_seed
 from tests.run.support import Runs, own, without_times
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from agfer_bench.errors import UserError
+from agfer_bench.record_files import load_run
 from agfer_bench.records import RunRecord
 from agfer_bench.report.rows import notes, rows_of
 from agfer_bench.report.table import to_markdown
-from agfer_bench.run.store import load_run
 from tests.run.support import Runs, without_times
 
 

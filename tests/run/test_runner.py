@@ -12,9 +12,9 @@ import pytest
 
 from agfer_bench.errors import UserError
 from agfer_bench.faces.mask import default_mask
+from agfer_bench.record_files import load_run
 from agfer_bench.report.rows import notes, rows_of
 from agfer_bench.report.table import to_markdown
-from agfer_bench.run.store import load_run
 from tests.run.support import HEAD, Runs, own, without_times
 
 Make = Callable[[str, str], EntryPoint]
