@@ -6,12 +6,12 @@ second data set. Times compare only on one device besides, timed the same way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agfer_bench.errors import UserError
 from agfer_bench.protocol import fingerprint
-from agfer_bench.records import DataRecord, RunRecord
+from agfer_bench.records import DataRecord, FoldRecord, RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,37 @@ def why_not_timed(first: RunRecord, second: RunRecord) -> str | None:
     if first.protocol.speed != second.protocol.speed:
         return "they were timed by different settings"
     return None
+
+
+def caveats(records: Sequence[RunRecord]) -> list[str]:
+    """Say what records of one ground do not share that may move accuracies by itself.
+
+    Returns:
+        A sentence for each; none where all were made alike.
+    """
+    found = []
+    if len({record.environment.harness_sha256 for record in records}) > 1:
+        found.append("Trained by different versions of the harness's code")
+    torches = {record.environment.packages.get("torch", "unknown") for record in records}
+    if len(torches) > 1:
+        found.append(f"Trained with different versions of torch ({', '.join(sorted(torches))})")
+    if _differ(records, lambda fold: fold.host_weights_sha256):
+        found.append("The networks did not all start from the same host weights")
+    if _differ(records, lambda fold: fold.batch_order_sha256):
+        found.append("The networks did not all see the same batches in the same order")
+    return [f"{one}: a difference may come of that alone." for one in found]
+
+
+def _differ(records: Sequence[RunRecord], read: Callable[[FoldRecord], str | None]) -> bool:
+    """Tell whether networks of one fold and seed have different values."""
+    first: dict[tuple[int, int], str] = {}
+    return any(
+        (value := read(fold)) is not None and first.setdefault((fold.fold, seed), value) != value
+        for record in records
+        for module in record.modules
+        for seed, folds in enumerate(module.seeds)
+        for fold in folds
+    )
 
 
 def check_ranked(records: Sequence[tuple[str, RunRecord]]) -> None:

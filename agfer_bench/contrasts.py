@@ -150,7 +150,7 @@ def _verdicts(pairs: Sequence[Pair], test: Test, whole: Sequence[Entrant]) -> li
 
 def _of_folds(one: Entrant, other: Entrant) -> Verdict:
     differences = np.subtract(one.module.accuracies, other.module.accuracies)
-    found = over_folds(differences, _test_share(one.module.folds))
+    found = over_folds(differences, test_share(one.module.folds))
     assert found is not None, "a protocol has two folds or more"
     return found
 
@@ -219,7 +219,7 @@ def recognised(module: ModuleRecord) -> dict[str, NDArray[np.float64]] | None:
     return {subject: total / len(module.seeds) for subject, total in sums.items()}
 
 
-def _test_share(folds: Sequence[FoldRecord]) -> float:
+def test_share(folds: Sequence[FoldRecord]) -> float:
     """Return the share of images in a validation fold: n_test / n."""
     shares = [f.validation_images / (f.validation_images + f.train_images) for f in folds]
     return float(np.mean(shares))

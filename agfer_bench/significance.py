@@ -32,6 +32,8 @@ POWER = 0.8
 
 _RESAMPLES = 19_999
 """Most sign flips, or subsets, that are looked at; with fewer possible ones all are."""
+_ROUNDING = 1e-12
+"""Scatter of numbers around 1 that is none."""
 _AT_ONCE = 2_000_000
 """Numbers that a batch of flips may take at once."""
 FEWEST_SUBJECTS = 6
@@ -129,6 +131,9 @@ def over_folds(differences: ArrayLike, test_share: float) -> Verdict | None:
     The variance of the mean of k differences is taken as s^2 (1 / k + rho / (1 - rho)), with
     rho = `test_share`: Nadeau & Bengio's (1 / k + n_test / n_train).
 
+    With a few folds of a few images, differences are alike by chance now and then. The formula
+    would be certain of them; here nothing is said of them: p is 1, and there is no interval.
+
     Args:
         differences: (k,) one number for each fold.
         test_share: Images of a validation fold divided by all images, 0..1, both ends excluded.
@@ -142,9 +147,8 @@ def over_folds(differences: ArrayLike, test_share: float) -> Verdict | None:
         return None
     scale = math.sqrt(1 / count + test_share / (1 - test_share))
     estimate, error = float(values.mean()), float(values.std(ddof=1)) * scale
-    if error == 0:
-        p, low, high = (1.0 if estimate == 0 else 0.0), estimate, estimate
-    else:
+    p, low, high = 1.0, None, None
+    if not is_constant(values):
         t = stats.t(df=count - 1)
         p = float(2 * t.sf(abs(estimate) / error))
         half = float(t.ppf(1 - ALPHA / 2)) * error
@@ -222,9 +226,13 @@ def _typical_values(
     return means_SP[outside - 1], means_SP[-outside]
 
 
+def is_constant(values: NDArray[np.float64]) -> bool:
+    """Tell whether numbers do not scatter, but for their rounding."""
+    return float(np.ptp(values)) <= _ROUNDING
+
+
 def _effect(values: NDArray[np.float64]) -> float | None:
-    deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    return float(values.mean()) / deviation if deviation > 0 else None
+    return None if is_constant(values) else float(values.mean() / values.std(ddof=1))
 
 
 def _smallest(values: NDArray[np.float64], inflation: float) -> float | None:
@@ -234,10 +242,9 @@ def _smallest(values: NDArray[np.float64], inflation: float) -> float | None:
         values: The differences, of which only the scatter counts.
         inflation: How much larger the error of their mean is than that of independent ones.
     """
-    deviation = float(values.std(ddof=1))
-    if deviation == 0:
+    if is_constant(values):
         return None
-    return _detectable(len(values)) * deviation * inflation
+    return _detectable(len(values)) * float(values.std(ddof=1)) * inflation
 
 
 @cache

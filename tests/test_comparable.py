@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agfer_bench.comparable import (
+    caveats,
     check_ranked,
     ground_of,
     why_not_ranked,
@@ -98,3 +99,23 @@ def test_the_same_trainings_count_once_others_are_told_apart() -> None:
     assert [one.label for one in same] == ["base", "se"]
     apart = line_up([("one", _record()), ("two", _record(job="k"))])
     assert [one.label for one in apart] == ["base (one)", "se (one)", "base (two)", "se (two)"]
+
+
+def test_what_records_of_one_ground_do_not_share_is_said() -> None:
+    assert caveats([_record()]) == []
+    assert caveats([_record(), _record()]) == []
+    old = _record().environment
+    (line,) = caveats([_record(), _record(**_environment(harness_sha256="ab" * 32))])
+    assert line.startswith("Trained by different versions of the harness's code: a difference")
+    packages = {"torch": "2.11.0"}
+    (line,) = caveats([_record(), _record(**_environment(packages=old.packages | packages))])
+    assert f"({', '.join(sorted(['2.11.0', old.packages.get('torch', 'unknown')]))})" in line
+    for field, words in (
+        ("host_weights_sha256", "same host weights"),
+        ("batch_order_sha256", "order"),
+    ):
+        first, second = _record().modules
+        folds = (first.folds[0], first.folds[1].model_copy(update={field: "ef" * 32}))
+        others = (first.model_copy(update={"folds": folds}), second)
+        (line,) = caveats([_record(), _record(modules=others)])
+        assert words in line

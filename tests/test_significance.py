@@ -77,6 +77,10 @@ def test_what_cannot_be_compared() -> None:
     same = over_folds([0.0, 0.0, 0.0], 1 / 3)
     assert same is not None
     assert (same.p, same.smallest, same.effect) == (1.0, None, None)
+    by_chance = over_folds([0.1, 0.1 + 1e-17, 0.3 - 0.2], 1 / 3)
+    assert by_chance is not None
+    assert by_chance.estimate == pytest.approx(0.1)
+    assert (by_chance.p, by_chance.low, by_chance.high) == (1.0, None, None)
     alike = over_subjects([0.0] * 8)
     assert alike is not None
     assert (alike.p, alike.low, alike.high) == (1.0, 0.0, 0.0)

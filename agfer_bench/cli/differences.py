@@ -64,10 +64,11 @@ def compare(
 
     Runs that differ in protocol, images or folds are refused.
     """
+    from agfer_bench.comparable import caveats
     from agfer_bench.gates import hold, parse_gate
     from agfer_bench.line_up import line_up
+    from agfer_bench.record_files import load_run
     from agfer_bench.report.verdicts import judge, notes_on, to_rows
-    from agfer_bench.run.store import load_run
 
     gates = [parse_gate(text) for text in fail_if or ()]
     records = [(folder.resolve().name, load_run(folder)) for folder in folders]
@@ -76,6 +77,7 @@ def compare(
     judged = judge(chosen, over.value)
     seeds = records[0][1].protocol.seeds
     notes = notes_on(judged, seeds)
+    notes += caveats([record for _, record in records])
     if not judged.contrasts:
         notes.append("Nothing to compare: fewer than two modules were trained on all folds.")
     outcomes = [one for gate in gates for one in hold(gate, _rows(gate, chosen, entrants))]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agfer_bench.leaderboard.limits import Limits, one_line
 from agfer_bench.leaderboard.model import Rejected
+from agfer_bench.record_files import RECORD
 
-RECORD = "record.json"
 _JOBS = "jobs"
 
 

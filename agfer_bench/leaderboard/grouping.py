@@ -6,12 +6,14 @@ import datetime
 import json
 import math
 import statistics
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agfer_bench.comparable import Ground, ground_of
 from agfer_bench.leaderboard.model import Entry, Page, Reading, Submission
+from agfer_bench.leaderboard.naming import MODULE_DETAILS, Detail, told_apart
+from agfer_bench.leaderboard.text import unique
 from agfer_bench.records import ModuleRecord
 
 Identity = tuple[str, ...]
@@ -83,8 +85,8 @@ def _identity(module: ModuleRecord, submission: Submission) -> Identity:
 
 
 def _entry(rows: Sequence[_Row]) -> Entry:
-    """The newest stands for all."""
-    newest, *older = sorted(rows, key=lambda row: _age(row.submission), reverse=True)
+    """The newest stands for all; one that lacks folds does not stand before one that has all."""
+    newest, *older = sorted(rows, key=_standing, reverse=True)
     return Entry(
         label=newest.module.label,
         module=newest.module,
@@ -93,54 +95,43 @@ def _entry(rows: Sequence[_Row]) -> Entry:
     )
 
 
+def _standing(row: _Row) -> tuple[bool, tuple[datetime.datetime, str]]:
+    whole = row.module.complete(row.submission.record.protocol)
+    return whole, _age(row.submission)
+
+
 def _age(submission: Submission) -> tuple[datetime.datetime, str]:
     return datetime.datetime.fromisoformat(submission.record.finished), submission.path
 
 
 def _labelled(entries: Sequence[Entry]) -> list[Entry]:
     """Tell entries of one label apart, by as little as does it; the same whatever their order."""
-    names = {id(one): one.label for one in entries}
-    for detail in _DETAILS:
-        by_name: dict[str, list[Entry]] = defaultdict(list)
-        for one in entries:
-            by_name[names[id(one)]].append(one)
-        for clashing in by_name.values():
-            if len({detail(one) for one in clashing}) > 1:
-                for one in clashing:
-                    names[id(one)] = f"{names[id(one)]} ({detail(one)})"
+    ordered = sorted(entries, key=lambda one: (one.label, one.submission.path))
+    told = told_apart(ordered, _DETAILS)
+    labels = [
+        " ".join([one.label, *(f"({detail})" for detail in own)])
+        for one, own in zip(ordered, told, strict=True)
+    ]
     # A label may itself end in what tells others apart.
-    times = Counter(names.values())
-    for one in sorted(entries, key=lambda one: (names[id(one)], one.submission.path)):
-        name = names[id(one)]
-        if times[name] > 1:
-            names[id(one)] = _numbered(name, times)
-    return [replace(one, label=names[id(one)]) for one in entries]
-
-
-def _numbered(name: str, taken: Counter[str]) -> str:
-    number = next(n for n in range(1, len(taken) + 2) if f"{name} #{n}" not in taken)
-    taken[f"{name} #{number}"] += 1
-    return f"{name} #{number}"
+    return [replace(one, label=label) for one, label in zip(ordered, unique(labels), strict=True)]
 
 
 def _options(entry: Entry) -> str:
     return ",".join(f"{name}={value}" for name, value in sorted(entry.module.options.items()))
 
 
-_DETAILS: tuple[Callable[[Entry], str], ...] = (
-    lambda one: one.module.distribution,
-    lambda one: one.module.version,
-    lambda one: f"source {one.module.package_sha256[:8]}",
+_DETAILS: tuple[Detail, ...] = (
+    *MODULE_DETAILS,
     lambda one: one.submission.record.environment.device_name,
     _options,
 )
-"""What tells modules of one label apart, in this order."""
+"""What tells rows of one label apart, in this order."""
 
 
 def _place(entry: Entry) -> tuple[float, str]:
-    """Sort rows: best accuracy first; those without one last."""
-    accuracies = entry.module.accuracies
-    mean = statistics.mean(accuracies) if accuracies else math.nan
+    """Sort rows: best accuracy first; those without one, or with a part of the folds, last."""
+    whole = entry.module.complete(entry.submission.record.protocol)
+    mean = statistics.mean(entry.module.accuracies) if whole else math.nan
     return (math.inf if math.isnan(mean) else -mean, entry.label)
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
-from agfer_bench.contrasts import subject_shares
+from agfer_bench.contrasts import subject_shares, test_share
 from agfer_bench.records import ModuleRecord
-from agfer_bench.significance import ALPHA, over_folds
-
-_FEWEST_SUBJECTS = 6
+from agfer_bench.significance import ALPHA, FEWEST_SUBJECTS, is_constant, over_folds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +35,17 @@ class Interval:
 def interval_of(module: ModuleRecord) -> Interval | None:
     """Return the interval of a module's accuracy; None where it cannot be told."""
     shares = subject_shares(module)
-    if shares is not None and len(shares) >= _FEWEST_SUBJECTS:
+    if shares is not None and len(shares) >= FEWEST_SUBJECTS:
         return _over_subjects(np.array(list(shares.values())))
     return _over_folds(module)
 
 
-def _over_subjects(shares_N: np.ndarray) -> Interval | None:
+def _over_subjects(shares_N: NDArray[np.float64]) -> Interval | None:
     """Return the interval of the shares' sum: N times their mean."""
     count = len(shares_N)
     values_N = count * shares_N
+    if is_constant(values_N):  # say, of a network that gives every image the same class
+        return None
     error = float(stats.sem(values_N))
     half = float(stats.t.ppf(1 - ALPHA / 2, count - 1)) * error
     return _clipped(float(values_N.mean()), half, over="subjects", units=count)
@@ -54,12 +55,7 @@ def _over_folds(module: ModuleRecord) -> Interval | None:
     values = module.accuracies
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return None
-    share = float(
-        np.mean(
-            [f.validation_images / (f.validation_images + f.train_images) for f in module.folds]
-        )
-    )
-    found = over_folds(values, share)
+    found = over_folds(values, test_share(module.folds))
     if found is None or found.low is None or found.high is None:
         return None
     half = (found.high - found.low) / 2

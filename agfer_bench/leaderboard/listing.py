@@ -70,8 +70,8 @@ class Row:
     """Day of the end of the run."""
     record: str
     """The record's file, below the site."""
-    older: tuple[str, ...]
-    """Files of older records of the same module and device."""
+    others: tuple[str, ...]
+    """Files of other records of the same module and device."""
     error: str | None
     """Why the row is incomplete."""
 
@@ -145,7 +145,7 @@ class PageListing:
     devices: tuple[str, ...]
     """Names of the devices on which times were taken."""
     records: int
-    """Records that belong to the page, older ones included."""
+    """Records that belong to the page, others of the same module and device included."""
     rows: tuple[Row, ...]
     """Best accuracy first, those without one last."""
     best: str | None
@@ -154,6 +154,8 @@ class PageListing:
     """How pairs were compared, and which."""
     differences: tuple[Difference, ...]
     """The pairs."""
+    caveats: tuple[str, ...]
+    """What the compared records do not share that may move accuracies by itself."""
     sources: tuple[Source, ...]
     """The records of the rows, newest first."""
 

@@ -48,6 +48,7 @@ def _page(page: PageListing) -> list[str]:
         "±: sample standard deviation over folds, not an interval. Times compare within one device "
         f"alone. Chance {100 * page.chance:.1f} %. {best} {page.method}"
     )
+    parts += [for_markdown(line, TEXT) for line in page.caveats]
     return parts
 
 

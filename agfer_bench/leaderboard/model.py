@@ -43,7 +43,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A row: one module of one record. The newest record of a module stands for all."""
+    """A row: one module of one record. The newest whole record of a module stands for all."""
 
     label: str
     """Name in the table; where two modules of a page have the same, told apart by their versions
@@ -53,7 +53,7 @@ class Entry:
     submission: Submission
     """Where they are from."""
     again: tuple[Submission, ...] = ()
-    """Older records of the same module, source and device on the same ground."""
+    """Other records of the same module, source and device on the same ground, newest first."""
 
 
 @dataclass(frozen=True, kw_only=True)

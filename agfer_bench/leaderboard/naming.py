@@ -1,15 +1,40 @@
-"""Names of modules on a page, told apart where several have the same."""
+"""Names told apart, where several modules or rows of a page have the same."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from agfer_bench.leaderboard.model import Entry
 from agfer_bench.leaderboard.text import LABEL, clean, shorten, unique
 
 Module = tuple[str, ...]
 """What makes two rows the same module, whatever they ran on."""
+
+Detail = Callable[[Entry], str]
+"""Something that may tell entries of one label apart."""
+
+MODULE_DETAILS: Final[tuple[Detail, ...]] = (
+    lambda one: one.module.distribution,
+    lambda one: one.module.version,
+    lambda one: f"source {one.module.package_sha256[:8]}",
+)
+"""What tells modules of one label apart, in this order."""
+
+
+def told_apart(entries: Sequence[Entry], details: Sequence[Detail]) -> list[list[str]]:
+    """Return for each entry what tells it apart from others of its label: as little as does it."""
+    told: list[list[str]] = [[] for _ in entries]
+    for tell in details:
+        by_name: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number, entry in enumerate(entries):
+            by_name[entry.module.label, *told[number]].append(number)
+        for same in by_name.values():
+            if len({tell(entries[number]) for number in same}) > 1:
+                for number in same:
+                    told[number].append(tell(entries[number]))
+    return told
 
 
 def module_of(entry: Entry) -> Module:
@@ -28,16 +53,8 @@ def names_of(entries: Sequence[Entry]) -> list[str]:
     firsts: dict[Module, Entry] = {}
     for entry in entries:
         firsts.setdefault(module_of(entry), entry)
-    details: dict[Module, list[str]] = {module: [] for module in firsts}
-    for tell in _DETAILS:
-        by_name: dict[tuple[str, ...], list[Module]] = defaultdict(list)
-        for module, entry in firsts.items():
-            by_name[entry.module.label, *details[module]].append(module)
-        for same in by_name.values():
-            if len({tell(firsts[module]) for module in same}) > 1:
-                for module in same:
-                    details[module].append(tell(firsts[module]))
-    names = unique([_name(entry, details[module]) for module, entry in firsts.items()])
+    told = told_apart(list(firsts.values()), MODULE_DETAILS)
+    names = unique([_name(entry, own) for entry, own in zip(firsts.values(), told, strict=True)])
     by_module = dict(zip(firsts, names, strict=True))
     return [by_module[module_of(entry)] for entry in entries]
 
@@ -45,10 +62,3 @@ def names_of(entries: Sequence[Entry]) -> list[str]:
 def _name(entry: Entry, details: Sequence[str]) -> str:
     told = f" ({', '.join(clean(one, 24) for one in details)})" if details else ""
     return shorten(entry.module.label, max(12, LABEL - len(told))) + told
-
-
-_DETAILS: tuple[Callable[[Entry], str], ...] = (
-    lambda one: one.module.distribution,
-    lambda one: one.module.version,
-    lambda one: f"source {one.module.package_sha256[:8]}",
-)

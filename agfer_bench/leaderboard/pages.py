@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agfer_bench.comparable import caveats
 from agfer_bench.leaderboard import charts, matrices, pooled
 from agfer_bench.leaderboard.charts import Chart
 from agfer_bench.leaderboard.comparing import compare
@@ -44,6 +45,7 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
     compared = compare(entries, names)
     numbers, devices = devices_of(entries)
     record = entries[0].submission.record
+    chosen = [entries[n] for n in compared.entries]
     rows = tuple(
         row_of(
             entry,
@@ -72,9 +74,9 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
         best=None if compared.best is None else names[compared.best],
         method=compared.method,
         differences=compared.differences,
+        caveats=tuple(map(clean, caveats([one.submission.record for one in chosen]))),
         sources=sources_of(entries, files),
     )
-    chosen = [entries[n] for n in compared.entries]
     return Drawn(
         listing=listing,
         charts=_charts(listing, chosen, [clean(name, 60) for name in record.data.classes]),

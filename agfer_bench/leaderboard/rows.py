@@ -67,7 +67,7 @@ def row_of(
         source=clean(module.source),
         date=day(record),
         record=files[entry.submission.path],
-        older=tuple(files[one.path] for one in entry.again),
+        others=tuple(files[one.path] for one in entry.again),
         error=clean(module.error) if module.error else None,
     )
 

@@ -118,8 +118,8 @@ def test_labels_tell_modules_apart_by_what_differs(reading: Reading) -> None:
     source = record.modules[0].package_sha256[:8]
     assert labels(package_sha256="ab" * 32) == {f"base (source {source})", "base (source abababab)"}
     assert labels(options={"x": 1}) == {"base ()", "base (x=1)"}
-    assert labels(name="other") == {"base #1", "base #2"}
-    assert labels(label="base #1", name="other") == {"base", "base #1"}
+    assert labels(name="other") == {"base", "base (2)"}
+    assert labels(label="base (2)", name="other") == {"base", "base (2)"}
 
 
 def test_a_label_that_looks_like_anothers(reading: Reading) -> None:
@@ -128,11 +128,35 @@ def test_a_label_that_looks_like_anothers(reading: Reading) -> None:
     twins = [
         record,
         _changed(record, name="other"),
-        _changed(record, name="third", label="base #1"),
-        _changed(record, name="fourth", label="base #2"),
+        _changed(record, name="third", label="base (2)"),
+        _changed(record, name="fourth", label="base (3)"),
     ]
     (page,) = pages_of(_of(*twins))
     assert len(_labels(page)) == 4
+
+
+def test_a_row_that_lacks_folds_stands_last_and_never_before_a_whole_one(reading: Reading) -> None:
+    whole = _changed(reading.accepted[0].record)
+    best = whole.modules[0].folds[0]
+    perfect = best.model_copy(
+        update={
+            "confusion": tuple(
+                tuple(sum(row) if n == m else 0 for m in range(len(row)))
+                for n, row in enumerate(best.confusion)
+            )
+        }
+    )
+    failed = {"error": "it: raised", "size": None, "speed": None}
+    newer = _changed(whole, folds=(perfect,), **failed)
+    newer = newer.model_copy(update={"finished": "2026-06-01T00:00:00+00:00"})
+    assert newer.finished > whole.finished
+    (page,) = pages_of(_of(whole, newer))
+    (entry,) = [one for one in page.entries if one.label == "base"]
+    assert entry.submission.record == whole
+    assert [one.record for one in entry.again] == [newer]
+    alone = _changed(newer, name="a", label="a")
+    (page,) = pages_of(_of(whole, alone))
+    assert page.entries[-1].label == "a"
 
 
 def test_records_that_lack_folds_join_the_page_of_their_ground(reading: Reading) -> None:
