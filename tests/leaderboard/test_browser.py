@@ -236,6 +236,29 @@ def test_dark_mode_of_the_system_and_by_hand(page: webdriver.Chrome) -> None:
         prefer("")
 
 
+def test_on_paper_every_chart_is_drawn_light_and_fits(page: webdriver.Chrome) -> None:
+    """A browser that prints does not wait: what was never scrolled to is there all the same."""
+    charts = page.find_elements(By.CSS_SELECTOR, ".chart")
+    for chart in charts:
+        WebDriverWait(chart, 30).until(_is_drawn)
+
+    def looks() -> tuple[set[float], str]:
+        width = "return document.querySelector('#' + arguments[0] + ' .main-svg').clientWidth"
+        widths = {_run(page, width, one.get_attribute("data-chart")) for one in charts}
+        text = "return getComputedStyle(document.querySelector('.chart text')).fill"
+        return widths, _run(page, text)
+
+    theme = page.find_element(By.ID, "theme")
+    while "dark" not in theme.text:
+        theme.click()
+    WebDriverWait(page, 10).until(lambda _: looks()[1] == "rgb(232, 232, 234)")
+    on_screen = looks()
+    _run(page, "dispatchEvent(new Event('beforeprint'))")
+    WebDriverWait(page, 10).until(lambda _: looks() == ({900}, "rgb(28, 28, 30)"))
+    _run(page, "dispatchEvent(new Event('afterprint'))")
+    WebDriverWait(page, 10).until(lambda _: looks() == on_screen)
+
+
 def test_on_a_phone_only_tables_scroll_sideways(browser: webdriver.Chrome, site: Path) -> None:
     _size(browser, 390)
     for path in (site / "index.html", *site.glob("pages/*.html")):

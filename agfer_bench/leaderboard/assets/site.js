@@ -173,11 +173,13 @@ function narrowed(figure, width) {
   };
 }
 
-async function draw(element) {
+// With a width, for paper; without, as wide as there is room.
+async function draw(element, width) {
   const library = await loadPlotly();
   const figure = figures[element.dataset.chart];
   const choice = figure.choices[drawn.get(element) ?? 0];
-  const layout = merged(figure.layout, choice.layout, colours(), narrowed(figure, element.clientWidth));
+  const size = width ? { width, autosize: false } : { autosize: true, ...narrowed(figure, element.clientWidth) };
+  const layout = merged(figure.layout, choice.layout, colours(), size);
   const config = {
     responsive: true,
     displaylogo: false,
@@ -192,6 +194,22 @@ function recolour() {
   for (const element of drawn.keys()) draw(element);
 }
 
+const PAPER = 900; // pixels across a sheet of A4 in landscape, less its margins
+
+// What is on paper is light, and as wide as the sheet.
+function startPrinting() {
+  let theme;
+  addEventListener("beforeprint", () => {
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    for (const element of drawn.keys()) draw(element, PAPER);
+  });
+  addEventListener("afterprint", () => {
+    if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
+    recolour();
+  });
+}
+
 function startCharts() {
   const block = document.getElementById("charts");
   if (!block) return;
@@ -200,21 +218,27 @@ function startCharts() {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       observer.unobserve(target);
-      drawn.set(target, drawn.get(target) ?? 0);
+      if (drawn.has(target)) continue;
+      drawn.set(target, 0);
       draw(target);
     }
   }, { rootMargin: "400px" });
   for (const element of all(".chart")) observer.observe(element);
+  // The others while nothing else is to do: a browser that prints does not wait for them.
+  const rest = all(".chart");
+  const idly = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
+  const next = () => {
+    const element = rest.shift();
+    if (!element) return;
+    const before = drawn.has(element) ? null : drawn.set(element, 0) && draw(element);
+    Promise.resolve(before).then(() => idly(next));
+  };
+  addEventListener("load", () => idly(next));
+  startPrinting();
   for (const select of all("select.choose")) {
     const element = document.querySelector(`.chart[data-chart="${select.dataset.chart}"]`);
     select.addEventListener("change", () => { drawn.set(element, Number(select.value)); draw(element); });
   }
-  addEventListener("beforeprint", () => {
-    for (const element of all(".chart:not([data-drawn])")) {
-      drawn.set(element, 0);
-      draw(element);
-    }
-  });
 }
 
 // --- A link to a record opens it ---
