@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,17 @@ def test_records_of_older_versions_are_compared_over_folds() -> None:
     assert "over 3 folds" in result.output
     refused = CliRunner().invoke(app, ["compare", str(PUBLISHED), "--over", "subjects"])
     assert "does not say who was recognised" in str(refused.exception)
+
+
+def test_comparing_loads_no_torch() -> None:
+    code = """
+import sys
+from agfer_bench.cli.app import main
+try:
+    main()
+finally:
+    print("torch" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, "compare", str(PUBLISHED)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
