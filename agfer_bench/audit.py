@@ -10,14 +10,18 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from agfer_bench.audit_fold import contradictions_of_fold, sha256_or_line
+from agfer_bench.options import typed
 from agfer_bench.records import DataRecord, FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.speed_run import SpeedRow, SpeedRun
 
 _AHEAD = datetime.timedelta(days=1)
 """How far a record's end may lie in the future: clocks differ."""
+
+_LEAST = 1e-6
+"""Least milliseconds of a pass, and images a second, that anything takes."""
 
 _PREFIXED = re.compile(r"sha256:[0-9a-f]{64}")
 _UNKNOWN = "unknown"
@@ -118,10 +122,27 @@ def _labels(record: RunRecord) -> Iterator[str]:
     for label, times in Counter(module.label for module in record.modules).items():
         if times > 1:
             yield f"{label}: the label stands there {times} times"
+    yield from (line for module in record.modules for line in _named(module))
+    same: dict[Hashable, str] = {}
+    for module in record.modules:
+        options = tuple(sorted((name, repr(value)) for name, value in module.options.items()))
+        first = same.setdefault((module.kind, module.name, options), module.label)
+        if first != module.label:
+            yield f"{module.label}: name and options are those of {first}"
     jobs = Counter(fold.job for module in record.modules for fold in module.trainings)
     for job, times in jobs.items():
         if times > 1:
             yield f"job {job} stands there {times} times"
+
+
+def _named(module: ModuleRecord) -> Iterator[str]:
+    """The label is the name, and options as they are."""
+    own = {f"{name}={typed(value)}" for name, value in module.options.items()}
+    rest = module.label.removeprefix(module.name)
+    for text in sorted(own, key=len, reverse=True):
+        rest = rest.replace(f":{text}", "", 1)
+    if rest or not module.label.startswith(module.name):
+        yield f"{module.label}: the label is not made of the name and the options"
 
 
 def _module(module: ModuleRecord, record: RunRecord) -> Iterator[str]:
@@ -151,9 +172,12 @@ def _folds(module: ModuleRecord, folds: int, seeds: int) -> Iterator[str]:
                 yield f"{module.label}: fold {number}{of_seed} is none of 0 to {folds - 1}"
             elif times[number] > 1:
                 yield f"{module.label}: fold {number}{of_seed} stands there {times[number]} times"
-        lacking = [number for number in range(folds) if number not in times]
-        if lacking and module.error is None:
-            yield f"{module.label}: fold {lacking[0]}{of_seed} is missing"
+        if module.error is None:
+            lacking = next((number for number in range(folds) if number not in times), None)
+            if lacking is not None:
+                yield f"{module.label}: fold {lacking}{of_seed} is missing"
+        if len({fold.split_sha256 for fold in trained}) < len(times):
+            yield f"{module.label}: two folds have the same validation images"
 
 
 def _over_folds(module: ModuleRecord, record: RunRecord) -> Iterator[str]:
@@ -191,8 +215,8 @@ def _cost(module: ModuleRecord | SpeedRow) -> Iterator[str]:
     modes = module.speed.modes.values() if module.speed else ()
     rounds = [times for mode in modes for one in mode.stream for times in one.rounds_ms]
     rates = [point.images_per_second for mode in modes for point in mode.offline]
-    if any(time <= 0 for times in (*rounds, *rates) for time in times):
-        yield "a time or a rate that is not above 0"
+    if any(value < _LEAST for values in (*rounds, *rates) for value in values):
+        yield "a time or a rate that is 0 or next to it"
 
 
 def _pairing(record: RunRecord) -> Iterator[str]:

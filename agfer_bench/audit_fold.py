@@ -7,6 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from agfer_bench.records import Confusion, FoldRecord, ModuleRecord, RunRecord
 
+_SLACK = 0.02
+"""How far the last point of a curve may lie from the accuracy, 0..1: the same weights are judged
+twice, and a GPU need not give both times the same."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 """A subject's number; anything else might be a name."""
@@ -100,6 +104,8 @@ def _training(fold: FoldRecord, module: ModuleRecord, record: RunRecord) -> Iter
     curve = [epoch.validation_accuracy for epoch in fold.history]
     if any(point is not None and not 0 <= point <= 1 for point in curve):
         yield "a point of the learning curve is not within 0..1"
+    if curve and curve[-1] is not None and abs(curve[-1] - fold.accuracy) > _SLACK:
+        yield "the learning curve does not end in the accuracy of confusion"
     weights = fold.class_weights
     if (weights is not None) != record.protocol.class_weights:
         yield "class_weights are not as the protocol has them"

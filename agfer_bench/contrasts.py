@@ -115,8 +115,19 @@ def by_subject(entrants: Sequence[Entrant]) -> bool:
     )
 
 
+def why_folds(entrants: Sequence[Entrant]) -> list[str]:
+    """Say which modules keep the others from being compared over subjects; none where none does."""
+    unknown = [one.label for one in entrants if subject_shares(one.module) is None]
+    if not unknown or len(entrants) - len(unknown) < 2:
+        return []
+    return [
+        f"Over folds, since {', '.join(unknown)} {'does' if len(unknown) == 1 else 'do'} not tell "
+        "who was recognised (an older record): without, the others compare over subjects."
+    ]
+
+
 def survivor(entrants: Sequence[Entrant], found: Sequence[Contrast]) -> str | None:
-    """Return the label of the best module, if it is ahead of every other one for certain.
+    """Return the label of the best module, if it is distinguishably ahead of every other one.
 
     None where the best is not distinguishable from some other, or where nothing was compared.
     """
@@ -191,21 +202,24 @@ def _rights(one: Entrant) -> list[bool]:
 
 
 def subject_shares(module: ModuleRecord) -> dict[str, float] | None:
-    """Return each subject's share of the accuracy, averaged over seeds.
+    """Return each subject's share of the accuracy.
 
-    An image counts 1 / (number of classes x images of its class), so that all shares add up to the
-    mean recall of all validation images together.
+    An image counts 1 / (trainings x classes of its fold x images of its class in the fold), so that
+    all shares add up to the accuracy in tables: the mean over folds, seeds averaged.
 
     Returns:
         By the subject's number; None where the record does not tell.
     """
-    counts = recognised(module)
-    if counts is None:
-        return None
-    images_M = np.sum([fold.confusion for fold in module.folds], axis=(0, 2))
-    weights_M = np.divide(1.0, images_M, out=np.zeros(len(images_M)), where=images_M > 0)
-    weights_M /= np.count_nonzero(images_M)
-    return {subject: float(right_M @ weights_M) for subject, right_M in counts.items()}
+    shares: dict[str, float] = {}
+    for fold in module.trainings:
+        if fold.recognised is None:
+            return None
+        images_M = np.sum(fold.confusion, axis=1)
+        weights_M = np.divide(1.0, images_M, out=np.zeros(len(images_M)), where=images_M > 0)
+        weights_M /= np.count_nonzero(images_M) * len(module.trainings)
+        for subject, right_M in fold.recognised.items():
+            shares[subject] = shares.get(subject, 0.0) + float(right_M @ weights_M)
+    return shares
 
 
 def recognised(module: ModuleRecord) -> dict[str, NDArray[np.float64]] | None:

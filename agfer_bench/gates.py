@@ -8,6 +8,7 @@ metric; a name that is no Python identifier stands in quotes: `'timm-eca'`.
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,13 +128,17 @@ def hold(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
     values = {str(row["module"]): row.get(column) for row in rows}
     for name in sorted(gate.names):
         if name not in values:
-            raise UserError(f"--fail-if {gate.text!r}: no module {name!r}{nearest(name, values)}")
+            quoted = next((one for one in values if name in one and one in gate.text), None)
+            hint = f"; write {quoted!r} with its quotes" if quoted else nearest(name, values)
+            raise UserError(f"--fail-if {gate.text!r}: no module {name!r}{hint}")
         if values[name] is None:
             raise UserError(f"--fail-if {gate.text!r}: {name} has no {gate.metric}")
     try:
         limit = _value(gate.limit, values)
     except ZeroDivisionError:
         raise UserError(f"--fail-if {gate.text!r} divides by zero") from None
+    if not math.isfinite(limit):
+        raise UserError(f"--fail-if {gate.text!r}: the limit is no number")
     judged = [label for label in values if label not in gate.names]
     if not judged:
         raise UserError(f"--fail-if {gate.text!r}: no module is left to be held against it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agfer_bench.comparable import check_ranked, why_not_timed
 from agfer_bench.contrasts import Entrant
@@ -21,6 +22,8 @@ def line_up(records: Sequence[tuple[str, RunRecord]]) -> list[Entrant]:
     Raises:
         UserError: Two records do not compare.
     """
+    names = unique([name for name, _ in records])
+    records = [(name, record) for name, (_, record) in zip(names, records, strict=True)]
     check_ranked(records)
     found: dict[tuple[str, tuple[str, ...]], tuple[str, Entrant]] = {}
     for name, record in records:
@@ -28,14 +31,34 @@ def line_up(records: Sequence[tuple[str, RunRecord]]) -> list[Entrant]:
             entrant = Entrant(label=module.label, module=module, record=record)
             found.setdefault((module.label, _jobs(module)), (name, entrant))
     labels = [label for label, _ in found]
+    told = unique(
+        [
+            entrant.label if labels.count(entrant.label) == 1 else f"{entrant.label} ({name})"
+            for name, entrant in found.values()
+        ]
+    )
     return [
-        entrant
-        if labels.count(entrant.label) == 1
-        else Entrant(
-            label=f"{entrant.label} ({name})", module=entrant.module, record=entrant.record
-        )
-        for name, entrant in found.values()
+        replace(entrant, label=label)
+        for (_, entrant), label in zip(found.values(), told, strict=True)
     ]
+
+
+def unique(texts: Sequence[str]) -> list[str]:
+    """Return texts with numbers behind those that stand several times.
+
+    >>> unique(["se", "cbam", "se"])
+    ['se', 'cbam', 'se (2)']
+    """
+    seen: set[str] = set()
+    found = []
+    for text in texts:
+        name, number = text, 1
+        while name in seen:
+            number += 1
+            name = f"{text} ({number})"
+        seen.add(name)
+        found.append(name)
+    return found
 
 
 def why_not_timed_together(records: Sequence[RunRecord]) -> str | None:

@@ -188,9 +188,13 @@ def label(name: str, values: Mapping[str, Any], known: Iterable[Option]) -> str:
     for option in known:
         value = values[option.name]
         if value != option.default:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            parts.append(f"{option.name}={text}")
+            parts.append(f"{option.name}={typed(value)}")
     return ":".join(parts)
+
+
+def typed(value: Any) -> str:
+    """Write an option's value as users type it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -57,6 +57,11 @@ def _load(folder: Path, kind: type[RecordT]) -> RecordT:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; name the folder of a run") from None
     except ValidationError as error:
+        if kind is RunRecord and is_speed(path):
+            raise UserError(
+                f"{path} is of `agfer-bench speed`, without any training; `agfer-bench report` "
+                "shows it"
+            ) from None
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise UserError(f"{path} is no valid run record: {where}: {first['msg']}") from None

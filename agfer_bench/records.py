@@ -246,7 +246,8 @@ class ModuleRecord(Record):
         by_fold: dict[int, list[float]] = {}
         for fold in self.trainings:
             by_fold.setdefault(fold.fold, []).append(read(fold))
-        return tuple(_mean_of_known(values) for values in by_fold.values())
+        # In the order of the folds, whatever that of the record: folds are compared in pairs.
+        return tuple(_mean_of_known(values) for _, values in sorted(by_fold.items()))
 
     @property
     def accuracies(self) -> tuple[float, ...]:

@@ -254,7 +254,33 @@ CASES: dict[str, tuple[int, Change, list[str]]] = {
     "label twice": (
         0,
         put("modules", 2, "label", value="agfer:reduction=1"),
-        ["agfer:reduction=1: the label stands there 2 times"],
+        [
+            "agfer:reduction=1: the label stands there 2 times",
+            "agfer:reduction=1: the label is not made of the name and the options",
+        ],
+    ),
+    "another's label": (
+        0,
+        put("modules", 2, "label", value="MINE"),
+        ["MINE: the label is not made of the name and the options"],
+    ),
+    "another's name and options": (
+        0,
+        _both(
+            lambda content: put("modules", 2, "name", value=content["modules"][1]["name"])(content),
+            lambda content: put("modules", 2, "options", value=content["modules"][1]["options"])(
+                content
+            ),
+        ),
+        [
+            "se:reduction=2: the label is not made of the name and the options",
+            "se:reduction=2: name and options are those of agfer:reduction=1",
+        ],
+    ),
+    "a curve that ends elsewhere": (
+        0,
+        _fold(0, "history", -1, "validation_accuracy", value=1.0),
+        ["agfer:reduction=1: fold 0: the learning curve does not end in the accuracy of confusion"],
     ),
     "no modules": (0, put("modules", value=[]), ["there is no module"]),
     "no time": (0, put("finished", value="yesterday"), ["finished is no time (ISO 8601)"]),
@@ -301,7 +327,7 @@ CASES: dict[str, tuple[int, Change, list[str]]] = {
         put(
             *("modules", 1, "speed", "modes", "eager-fp32", "stream", 0, "rounds_ms", 0, 0), value=0
         ),
-        ["agfer:reduction=1: a time or a rate that is not above 0"],
+        ["agfer:reduction=1: a time or a rate that is 0 or next to it"],
     ),
     "negative size": (
         0,

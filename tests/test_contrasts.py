@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from agfer_bench.contrasts import Entrant, contrasts, subject_shares, survivor
+from agfer_bench.contrasts import Entrant, contrasts, subject_shares, survivor, why_folds
 from agfer_bench.errors import UserError
 from agfer_bench.paired import subject_difference
 from agfer_bench.records import FoldRecord, ModuleRecord
@@ -94,6 +94,39 @@ def test_shares_add_up_to_the_mean_recall() -> None:
     shares = subject_shares(module("a", _folds(rights)))
     assert shares is not None
     assert sum(shares.values()) == pytest.approx(rights.mean(axis=(0, 2)).mean())
+
+
+def test_shares_add_up_to_the_accuracy_of_tables_with_folds_of_any_size() -> None:
+    """The mean over folds, which is not the recall of all images together."""
+    rights = _draw([0.9, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6], 5)
+    folds = [_fold(0, rights[:2], range(2)), _fold(1, rights[2:], range(2, 7))]
+    one = module("a", folds)
+    shares = subject_shares(one)
+    assert shares is not None
+    assert sum(shares.values()) == pytest.approx(np.mean(one.accuracies))
+    assert sum(shares.values()) != pytest.approx(rights.mean(axis=(0, 2)).mean())
+    other = module("b", [_fold(0, ~rights[:2], range(2)), _fold(1, ~rights[2:], range(2, 7))])
+    (found,) = contrasts(_entrants(a=one, b=other))
+    assert found.verdict.estimate == pytest.approx(
+        np.subtract(one.accuracies, other.accuracies).mean()
+    )
+
+
+def test_the_order_of_folds_in_a_record_is_nothing() -> None:
+    one = [fold(0, diagonal(9, 8, 7)), fold(1, diagonal(5, 5, 5))]
+    other = [fold(0, diagonal(8, 7, 7)), fold(1, diagonal(4, 4, 2))]
+    (found,) = contrasts(_entrants(a=module("a", one), b=module("b", other)))
+    (turned,) = contrasts(_entrants(a=module("a", one[::-1]), b=module("b", other)))
+    assert turned == found
+
+
+def test_who_keeps_others_from_being_compared_over_subjects_is_named() -> None:
+    known = module("a", _folds(_draw([0.5] * 8, 1)))
+    unknown = module("b", [fold(0, diagonal(9, 8, 7)), fold(1, diagonal(8, 8, 8))])
+    (line,) = why_folds(_entrants(a=known, b=unknown, c=known))
+    assert line.startswith("Over folds, since b does not tell who was recognised")
+    assert why_folds(_entrants(a=known, b=known)) == []
+    assert why_folds(_entrants(a=unknown, b=unknown)) == []
 
 
 def test_without_subjects_folds_are_compared() -> None:

@@ -75,6 +75,8 @@ def test_what_is_no_gate_is_refused_before_anything_is_read(text: str, says: str
         ("accuracy < bass", "no module 'bass'; did you mean 'base'"),
         ("accuracy < 'timm-eca'", "timm-eca has no accuracy"),
         ("accuracy < base / 0", "divides by zero"),
+        ("accuracy < timm-eca", "no module 'eca'; write 'timm-eca' with its quotes"),
+        ("accuracy < 1e999 - 1e999", "the limit is no number"),
     ],
 )
 def test_what_cannot_be_held_is_an_error(text: str, says: str) -> None:

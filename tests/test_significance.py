@@ -10,7 +10,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from agfer_bench.significance import ALPHA, holm, over_folds, over_images, over_subjects
+from agfer_bench.significance import (
+    ALPHA,
+    MOST_FLIPPED,
+    holm,
+    over_folds,
+    over_images,
+    over_subjects,
+    pairs_over_subjects,
+)
 
 SIMULATIONS = 2000
 AT_MOST = 0.06
@@ -125,13 +133,38 @@ def test_mcnemar_rejects_a_true_null_seldom_but_not_on_sequences() -> None:
     assert np.mean(np.array(repeated) <= ALPHA) > 0.2, "why it is for single images"
 
 
-@pytest.mark.parametrize("units", [20, 60])
+def test_many_subjects_are_compared_by_students_t() -> None:
+    values = np.random.default_rng(6).normal(0.02, 1, MOST_FLIPPED + 1)
+    found, alike = pairs_over_subjects(np.array([values, np.zeros(len(values))]))
+    expected = stats.ttest_1samp(values, 0.0)
+    assert found.method == "t over subjects"
+    assert found.p == expected.pvalue
+    assert (found.low, found.high) == tuple(expected.confidence_interval(0.95))
+    assert (alike.p, alike.low, alike.smallest) == (1.0, None, None)
+    flipped = over_subjects(values[:MOST_FLIPPED])
+    assert flipped is not None
+    assert flipped.method == "sign-flip over subjects"
+    assert flipped.p == pytest.approx(
+        stats.ttest_1samp(values[:MOST_FLIPPED], 0.0).pvalue, abs=0.02
+    )
+
+
+def test_the_least_p_value_is_told() -> None:
+    best = over_subjects([1.0, 1.1, 0.9, 1.2, 0.8, 1.0])
+    assert best is not None
+    assert best.p == pytest.approx(best.least) == pytest.approx(2 / 2**6)
+    many = over_subjects(np.random.default_rng(7).normal(5, 1, 40))
+    assert many is not None
+    assert many.p == pytest.approx(many.least) == pytest.approx(2 / 20_000)
+
+
+@pytest.mark.parametrize("units", [6, 8, 11, 20, 60])
 def test_the_smallest_difference_is_found_as_often_as_is_said(units: int) -> None:
     random = np.random.default_rng(4)
     sample = over_subjects(random.normal(0, 1, units))
     assert sample is not None
     scatter = 1.0
-    known = np.concatenate([np.full(units // 2, scatter), np.full(units // 2, -scatter)])
+    known = np.concatenate([np.full(units - units // 2, scatter), np.full(units // 2, -scatter)])
     known *= scatter / known.std(ddof=1)
     stated = over_subjects(known)
     assert stated is not None

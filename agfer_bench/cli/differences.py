@@ -65,19 +65,22 @@ def compare(
     Runs that differ in protocol, images or folds are refused.
     """
     from agfer_bench.comparable import caveats
+    from agfer_bench.contrasts import why_folds
     from agfer_bench.gates import hold, parse_gate
     from agfer_bench.line_up import line_up
     from agfer_bench.record_files import load_run
     from agfer_bench.report.verdicts import judge, notes_on, to_rows
 
     gates = [parse_gate(text) for text in fail_if or ()]
-    records = [(folder.resolve().name, load_run(folder)) for folder in folders]
+    records = list(zip(_names(folders), map(load_run, folders), strict=True))
     entrants = line_up(records)
     chosen = _chosen(entrants, modules)
     judged = judge(chosen, over.value)
     seeds = records[0][1].protocol.seeds
     notes = notes_on(judged, seeds)
     notes += caveats([record for _, record in records])
+    if over is Over.auto:
+        notes += why_folds(chosen)
     if not judged.contrasts:
         notes.append("Nothing to compare: fewer than two modules were trained on all folds.")
     outcomes = [one for gate in gates for one in hold(gate, _rows(gate, chosen, entrants))]
@@ -97,6 +100,16 @@ def compare(
         raise typer.Exit(1)
 
 
+def _names(folders: list[Path]) -> list[str]:
+    """Name runs by their folders, with as many of those above as tell them apart."""
+    places = [one if one.is_dir() else one.parent for one in (f.resolve() for f in folders)]
+    parts = [place.parts for place in places]
+    count = 1
+    while count < max(map(len, parts)) and len({p[-count:] for p in parts}) < len(set(parts)):
+        count += 1
+    return ["/".join(p[-count:]) for p in parts]
+
+
 def _chosen(entrants: list[Entrant], modules: str | None) -> list[Entrant]:
     from agfer_bench.options import nearest
 
@@ -104,6 +117,8 @@ def _chosen(entrants: list[Entrant], modules: str | None) -> list[Entrant]:
         return entrants
     known = {one.label: one for one in entrants}
     names = list(dict.fromkeys(name.strip() for name in modules.split(",") if name.strip()))
+    if not names:
+        raise UserError("--modules names no row: write them comma-separated, as in se,cbam")
     for name in names:
         if name not in known:
             raise UserError(f"--modules: no row {name!r} in these runs{nearest(name, known)}")

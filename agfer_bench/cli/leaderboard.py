@@ -36,6 +36,8 @@ def leaderboard(
         raise UserError(f"--out {out} holds the records themselves; name another folder")
     check_target(out)
     reading = read_folder(results)
+    if not reading.accepted and not reading.rejected:
+        warn(f"no record of a run lies below {results}: the site is empty")
     summary = build_site(reading, pages_of(reading), out)
     if as_json:
         show_json({"site": str(out / "index.html"), **asdict(summary)})

@@ -55,7 +55,7 @@ def parse_json(content: bytes, limits: Limits) -> Any:
         raise Refused(f"is no JSON: {error.msg} ({place})") from None
     except ValueError:  # Python converts no numbers of thousands of digits
         raise Refused("holds a number that is too large") from None
-    _look_through(value, limits)
+    look_through(value, limits)
     return value
 
 
@@ -90,8 +90,12 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _look_through(value: Any, limits: Limits) -> None:
-    """Refuse what is too deep, too long or too large."""
+def look_through(value: Any, limits: Limits) -> None:
+    """Refuse what is too deep, too long or too large.
+
+    Raises:
+        Refused: It is beyond a limit.
+    """
     level, leaves = [value], _Leaves(texts=[], whole=[], real=[])
     for _ in range(limits.nesting + 1):
         level = _below(level, leaves)
@@ -128,7 +132,7 @@ def _below(level: list[Any], leaves: _Leaves) -> list[Any]:
             leaves.whole.append(one)
         elif kind is float:
             leaves.real.append(one)
-        elif kind is list:
+        elif kind is list or kind is tuple:
             below += one
         elif kind is dict:
             leaves.texts.extend(one)

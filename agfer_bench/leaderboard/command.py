@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agfer_bench.leaderboard.text import LABEL, clean
 from agfer_bench.protocol import PRESETS, SCRATCH, Protocol, load_preset
 from agfer_bench.records import BASE, DataRecord, RunRecord
 
@@ -20,6 +21,8 @@ _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=,+-]*")
 _OWN_FLAGS = {"preset", "seed", "mask", "pretrained", "speed", "host"}
 """Settings that are not given by `--set`, or one by one."""
 _LONGEST = 4000
+OURS = "agfer-bench"
+"""The distribution that the harness comes in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,10 @@ def _changed(origin: BaseModel, settings: BaseModel, own: set[str], prefix: str)
 
 
 def _notes(record: RunRecord) -> list[str]:
-    notes = []
+    notes = [
+        f"Needs {distribution} {version}, which offers {', '.join(labels[:5])}."
+        for (distribution, version), labels in _foreign(record).items()
+    ]
     if not record.data.drawn or (record.test and not record.test.drawn):
         notes.append("FOLDER is where you keep the data set.")
     if record.protocol.mask != "default":
@@ -106,6 +112,16 @@ def _notes(record: RunRecord) -> list[str]:
     if record.protocol.pretrained != SCRATCH:
         notes.append(f"Pretrained weights: {record.protocol.pretrained[:160]}.")
     return notes
+
+
+def _foreign(record: RunRecord) -> dict[tuple[str, str], list[str]]:
+    """Return the modules of other distributions than ours, by distribution and version."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for module in record.modules:
+        if module.distribution != OURS:
+            own = found.setdefault((module.distribution, module.version), [])
+            own.append(clean(module.label, LABEL))
+    return {(clean(name, 80), clean(version, 40)): own for (name, version), own in found.items()}
 
 
 def _typed(value: Any) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agfer_bench.contrasts import Contrast, Entrant, contrasts, survivor
+from agfer_bench.contrasts import Contrast, Entrant, contrasts, subject_shares, survivor
 from agfer_bench.leaderboard.listing import Difference
 from agfer_bench.leaderboard.model import Entry
 from agfer_bench.leaderboard.rows import rounded
@@ -15,6 +15,8 @@ from agfer_bench.significance import Verdict
 
 MOST = 20
 """Modules of a page that are compared with each other: 190 pairs."""
+
+_SILENT = "which do not tell who was recognised"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class Compared:
     differences: tuple[Difference, ...]
     """All pairs of them."""
     best: int | None
-    """Number of the entry that is ahead of all others for certain."""
+    """Number of the entry that is distinguishably ahead of all others."""
     method: str
     """How and which, in words."""
 
@@ -39,7 +41,10 @@ def compare(entries: Sequence[Entry], names: Sequence[str]) -> Compared:
         names: Those of their modules.
     """
     modules = _newest(entries, names)
-    chosen = modules[:MOST]
+    # One record that does not tell who was recognised must not take the subjects from all others.
+    known = [n for n in modules if subject_shares(entries[n].module) is not None]
+    candidates = known if len(known) > 1 else modules
+    chosen = candidates[:MOST]
     entrants = [
         Entrant(
             label=names[number],
@@ -54,7 +59,7 @@ def compare(entries: Sequence[Entry], names: Sequence[str]) -> Compared:
         entries=tuple(chosen),
         differences=tuple(map(_difference, found)),
         best=next((number for number in chosen if names[number] == best), None),
-        method=_method(found, len(modules)),
+        method=_method(found, len(candidates), len(modules) - len(candidates)),
     )
 
 
@@ -97,12 +102,13 @@ def _interval(verdict: Verdict) -> tuple[float, float] | None:
     return rounded(verdict.low), rounded(verdict.high)
 
 
-def _method(found: Sequence[Contrast], modules: int) -> str:
+def _method(found: Sequence[Contrast], modules: int, unknown: int) -> str:
     if not found:
         return "Nothing was compared: that takes two modules that were trained on all folds."
     verdict = found[0].verdict
     how = {
         "sign-flip over subjects": f"over {verdict.units} subjects by sign-flip permutation",
+        "t over subjects": f"over {verdict.units} subjects by Student's t test",
         "corrected t over folds": f"over {verdict.units} folds by the corrected resampled t test",
         "McNemar": f"over {verdict.units} images by McNemar's test",
     }[verdict.method]
@@ -115,4 +121,5 @@ def _method(found: Sequence[Contrast], modules: int) -> str:
     return (
         f"Compared {how}: {which}, {pairs}, at the 5 % level after Holm's correction for their "
         "number. Of a module that was run on several devices the newest record is compared."
+        + (f" Not compared: {unknown} of older records, {_SILENT}." if unknown else "")
     )

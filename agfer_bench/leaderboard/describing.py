@@ -9,6 +9,7 @@ from agfer_bench.leaderboard.listing import Source
 from agfer_bench.leaderboard.model import Entry, Submission
 from agfer_bench.leaderboard.rows import day, device_name
 from agfer_bench.leaderboard.text import clean
+from agfer_bench.protocol import PRESETS, Protocol
 from agfer_bench.records import DataRecord, RunRecord
 
 _VERSIONS = 20
@@ -25,19 +26,31 @@ def title_of(record: RunRecord) -> str:
     data = record.data.name + (f", tested on {record.test.name}" if record.test else "")
     host = "" if protocol.host == "vgg16" else f" · {protocol.host}"
     return clean(
-        f"{clean(protocol.preset, 40)}{host} · {protocol.folds} {protocol.split} folds · "
+        f"{preset_of(protocol)}{host} · {protocol.folds} {protocol.split} folds · "
         f"{clean(data, 120)}",
         200,
     )
+
+
+def preset_of(protocol: Protocol) -> str:
+    """Return the preset that the settings started from; a name that is none of ours is not told."""
+    return protocol.preset if protocol.preset in PRESETS else "custom"
+
+
+def changes_of(protocol: Protocol) -> str:
+    """Tell the settings that differ from the preset; empty where none does."""
+    if protocol.preset not in PRESETS:
+        return "of no preset: every setting stands on the page"
+    return clean(protocol.told_changes())
 
 
 def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
     """Say what the rows of a page share."""
     protocol = record.protocol
     chance = 100 / len(record.data.classes)
-    changes = protocol.told_changes()
+    changes = changes_of(protocol)
     facts = [
-        ("Preset", protocol.preset + (f", with {changes}" if changes else "")),
+        ("Preset", preset_of(protocol) + (f", with {changes}" if changes else "")),
         ("Host", f"{protocol.host}, blocks after stages {', '.join(map(str, protocol.slots))}"),
         ("Training", _training(record)),
         ("Data", _data(record.data)),

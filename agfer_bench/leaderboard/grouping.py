@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from agfer_bench.comparable import Ground, ground_of
 from agfer_bench.leaderboard.model import Entry, Page, Reading, Submission
 from agfer_bench.leaderboard.naming import MODULE_DETAILS, Detail, told_apart
-from agfer_bench.leaderboard.text import unique
+from agfer_bench.line_up import unique
 from agfer_bench.records import ModuleRecord
 
 Identity = tuple[str, ...]
@@ -136,5 +136,4 @@ def _place(entry: Entry) -> tuple[float, str]:
 
 
 def _records(page: Page) -> int:
-    of = [(entry.submission, *entry.again) for entry in page.entries]
-    return len({one.path for some in of for one in some})
+    return len({one.path for e in page.entries for one in (e.submission, *e.again)})

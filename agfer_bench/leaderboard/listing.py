@@ -25,7 +25,7 @@ class Row:
     kind: Literal["attention", "classifier"]
     """A block in the host, or a classifier of its own without size or speed."""
     best: bool
-    """Whether it is ahead of every other module that it was compared with, for certain."""
+    """Whether it is distinguishably ahead of every other module that it was compared with."""
     compared: bool
     """Whether it takes part in the page's comparisons."""
     complete: bool
@@ -149,7 +149,7 @@ class PageListing:
     rows: tuple[Row, ...]
     """Best accuracy first, those without one last."""
     best: str | None
-    """Name of the module that is ahead of all others for certain."""
+    """Name of the module that is distinguishably ahead of all that it was compared with."""
     method: str
     """How pairs were compared, and which."""
     differences: tuple[Difference, ...]

@@ -42,8 +42,9 @@ def _page(page: PageListing) -> list[str]:
     parts.append(markdown_table(frame))
     if len(page.rows) > MOST_ROWS:
         parts.append(f"{len(page.rows) - MOST_ROWS} more rows on the site.")
-    best = "Bold: ahead of every other module for certain." if page.best else "None is bold:"
-    best += "" if page.best else " no module is ahead of every other one for certain."
+    best = "Bold: distinguishably ahead of all that it was compared with."
+    if page.best is None:
+        best = "None is bold: no module is distinguishably ahead of all that it was compared with."
     parts.append(
         "±: sample standard deviation over folds, not an interval. Times compare within one device "
         f"alone. Chance {100 * page.chance:.1f} %. {best} {page.method}"

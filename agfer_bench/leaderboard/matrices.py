@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from agfer_bench.leaderboard.chart_style import DIVERGING, SEQUENTIAL, layout
 from agfer_bench.leaderboard.charts import Chart, Choice
 from agfer_bench.leaderboard.listing import Difference, PageListing
-from agfer_bench.leaderboard.text import for_chart, unique
+from agfer_bench.leaderboard.text import for_chart
+from agfer_bench.line_up import unique
 
 _WRITTEN = 12
 """Modules up to which each cell of the matrix of differences has its number written in it."""

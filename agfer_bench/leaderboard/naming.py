@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from agfer_bench.leaderboard.model import Entry
-from agfer_bench.leaderboard.text import LABEL, clean, shorten, unique
+from agfer_bench.leaderboard.text import LABEL, clean, shorten
+from agfer_bench.line_up import unique
 
 Module = tuple[str, ...]
 """What makes two rows the same module, whatever they ran on."""

@@ -9,13 +9,12 @@ from agfer_bench.comparable import caveats
 from agfer_bench.leaderboard import charts, matrices, pooled
 from agfer_bench.leaderboard.charts import Chart
 from agfer_bench.leaderboard.comparing import compare
-from agfer_bench.leaderboard.describing import facts_of, sources_of, title_of
+from agfer_bench.leaderboard.describing import changes_of, facts_of, preset_of, sources_of, title_of
 from agfer_bench.leaderboard.listing import PageListing
 from agfer_bench.leaderboard.model import Entry, Page
 from agfer_bench.leaderboard.naming import names_of
 from agfer_bench.leaderboard.rows import devices_of, row_of
 from agfer_bench.leaderboard.text import clean, slug
-from agfer_bench.protocol import PRESETS
 
 MOST_ROWS = 300
 """Rows of a page: a page must stay light enough for a phone. The others are counted."""
@@ -61,7 +60,7 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
         key=page.ground.key,
         file=f"pages/{_name(page)}.html",
         title=title_of(record),
-        changes=clean(record.protocol.told_changes()),
+        changes=changes_of(record.protocol),
         drawn=record.drawn,
         chance=1 / len(record.data.classes),
         facts=facts_of(record),
@@ -69,7 +68,7 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
         protocol=page.ground.protocol,
         data=clean(page.ground.data, 80),
         devices=devices,
-        records=len({one.path for e in page.entries for one in (e.submission, *e.again)}),
+        records=len(paths_of(page)),
         rows=rows,
         best=None if compared.best is None else names[compared.best],
         method=compared.method,
@@ -84,11 +83,15 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
     )
 
 
+def paths_of(page: Page) -> list[str]:
+    """Return the paths of a page's records, sorted."""
+    return sorted({one.path for e in page.entries for one in (e.submission, *e.again)})
+
+
 def _name(page: Page) -> str:
     """Name a page's file: words for people, the ground's hash for certainty."""
     record = page.entries[0].submission.record
-    preset = record.protocol.preset if record.protocol.preset in PRESETS else "custom"
-    return f"{preset}-{slug(record.data.name)}-{page.ground.key[:12]}"
+    return f"{preset_of(record.protocol)}-{slug(record.data.name)}-{page.ground.key[:12]}"
 
 
 def _settings(settings: Mapping[str, object]) -> dict[str, object]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from agfer_bench.audit import contradictions, contradictions_of_speed
 from agfer_bench.errors import UserError, describe
-from agfer_bench.leaderboard.bounded import read_json
+from agfer_bench.leaderboard.bounded import look_through, read_json
 from agfer_bench.leaderboard.finding import Found, find_records
 from agfer_bench.leaderboard.limits import Limits, Refused, one_line
 from agfer_bench.leaderboard.model import Reading, Rejected, Submission
@@ -127,6 +127,7 @@ def read_record(file: Path, limits: Limits = _DEFAULT) -> RunRecord | SpeedRun:
     """
     content = read_json(file, limits)
     record = _validated(content)
+    look_through(record.model_dump(), limits)  # validation reads "12" as a number
     fault = fault_of_names(record, limits)
     if fault is not None:
         raise Refused(fault)

@@ -1,7 +1,8 @@
 """Records that contradict each other: they claim the same images, and tell them differently.
 
 What follows from a fingerprint must be the same in all records that name it. Where it is not, the
-reading that most records share stands, in a tie the one that was finished first.
+reading that most records share stands, in a tie the one that was finished first. Neither can be
+proved: copies can outvote, and a date is what its record says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from agfer_bench.leaderboard.limits import one_line
 from agfer_bench.leaderboard.model import Rejected, Submission
-from agfer_bench.records import DataRecord, RunRecord
+from agfer_bench.records import DataRecord, FoldRecord, RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class _Claim:
     says: Hashable
     """What the record says."""
     of: str
-    """Fingerprint of the images."""
+    """What it follows from, in words: `images sha256:...`."""
     what: str
     """What differs if another record says something else."""
 
@@ -38,7 +39,9 @@ def without_rivals(
     claims = [(one, list(_claims(one.record))) for one in submissions]
     for one, its in claims:
         for claim in its:
-            voters[claim.about].setdefault(claim.says, []).append(one)
+            of = voters[claim.about].setdefault(claim.says, [])
+            if not of or of[-1] is not one:  # a record has one vote, however often it says it
+                of.append(one)
     standing = {about: min(said.items(), key=_rank) for about, said in voters.items()}
     accepted, rejected = [], []
     for one, its in claims:
@@ -65,17 +68,26 @@ def _against(claim: _Claim, stands: Hashable, voters: list[Submission]) -> str |
         return None
     first = min(voters, key=_age).path
     return one_line(
-        f"claims the images {claim.of[:15]}… of {one_line(first, 120)} but {claim.what}: "
+        f"claims the {claim.of[:32]}… of {one_line(first, 120)} but {claim.what}: "
         "forged, damaged, or made with other libraries"
     )
 
 
 def _claims(record: RunRecord) -> Iterator[_Claim]:
     data = record.data
-    yield _of_images(data, ("data", data.fingerprint))
+    yield _Claim(
+        about=("read", data.fingerprint),
+        says=(data.drawn, tuple(sorted(data.images_read.items()))),
+        of=f"images {data.fingerprint}",
+        what="other numbers of them",
+    )
+    # Which of them are kept is a matter of the libraries that crop, and so of the pixels.
+    images = (data.fingerprint, data.pixels_sha256)
+    yield _of_images(data, ("data", *images))
     if record.test is not None:
         # Images of classes that training does not know are left out of its counts.
-        yield _of_images(record.test, ("test", record.test.fingerprint, data.classes))
+        test = record.test
+        yield _of_images(test, ("test", test.fingerprint, test.pixels_sha256, data.classes))
     seen = set()
     for module in record.modules:
         for fold in module.trainings:
@@ -83,17 +95,18 @@ def _claims(record: RunRecord) -> Iterator[_Claim]:
                 continue
             seen.add(fold.fold)
             yield _Claim(
-                about=("fold", record.protocol_fingerprint, data.fingerprint, fold.fold),
+                about=("fold", record.protocol_fingerprint, *images, fold.fold),
                 says=fold.split_sha256,
-                of=data.fingerprint,
+                of=f"images {data.fingerprint}",
                 what="other folds",
             )
             yield _Claim(
-                about=("split", data.fingerprint, fold.split_sha256),
+                about=("split", *images, fold.split_sha256),
                 says=tuple(map(sum, fold.confusion)),
-                of=data.fingerprint,
+                of=f"images {data.fingerprint}",
                 what="other numbers of images in a fold",
             )
+        yield from (_of_weights(fold) for fold in module.trainings if fold.final_weights_sha256)
 
 
 def _of_images(data: DataRecord, about: tuple[Hashable, ...]) -> _Claim:
@@ -102,6 +115,17 @@ def _of_images(data: DataRecord, about: tuple[Hashable, ...]) -> _Claim:
     return _Claim(
         about=about,
         says=(data.classes, kept, data.subjects, data.drawn),
-        of=data.fingerprint,
+        of=f"images {data.fingerprint}",
         what="other classes, numbers of images or subjects",
+    )
+
+
+def _of_weights(fold: FoldRecord) -> _Claim:
+    """The same weights judge the same images alike."""
+    tests = sorted((fold.test_confusions or {}).items())
+    return _Claim(
+        about=("weights", fold.job, fold.final_weights_sha256),
+        says=(fold.confusion, fold.train_confusion, fold.masked_confusion, tuple(tests)),
+        of=f"weights {fold.final_weights_sha256}",
+        what="other results of them",
     )

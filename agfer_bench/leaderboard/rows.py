@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,8 @@ from agfer_bench.comparable import why_not_timed
 from agfer_bench.leaderboard.interval import interval_of
 from agfer_bench.leaderboard.listing import Row
 from agfer_bench.leaderboard.model import Entry
-from agfer_bench.leaderboard.text import LABEL, clean, shorten, unique
+from agfer_bench.leaderboard.text import LABEL, clean, shorten
+from agfer_bench.line_up import unique
 from agfer_bench.records import FoldRecord, RunRecord
 
 
@@ -102,7 +104,7 @@ def device_name(record: RunRecord) -> str:
 
 def day(record: RunRecord) -> str:
     """Return the day on which a run ended."""
-    return clean(record.finished[:10])
+    return datetime.datetime.fromisoformat(record.finished).date().isoformat()
 
 
 def rounded(value: float) -> float:

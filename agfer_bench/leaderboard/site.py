@@ -18,13 +18,13 @@ from pathlib import Path
 
 import plotly.offline
 
-from agfer_bench.errors import UserError
+from agfer_bench.errors import UserError, describe
 from agfer_bench.files import writing
 from agfer_bench.leaderboard.html import environment, index_html, page_html
 from agfer_bench.leaderboard.listing import Listing, Refusal
 from agfer_bench.leaderboard.markdown import to_markdown
 from agfer_bench.leaderboard.model import Page, Reading
-from agfer_bench.leaderboard.pages import draw
+from agfer_bench.leaderboard.pages import draw, paths_of
 from agfer_bench.leaderboard.text import clean
 from agfer_bench.records import RunRecord
 
@@ -101,23 +101,27 @@ def _write_pages(
     templates = environment()
     (folder / "pages").mkdir()
     listings = []
+    refusals = [Refusal(path=clean(one.path), reason=clean(one.reason)) for one in reading.rejected]
     for page in pages:
-        drawn = draw(page, written)
-        _write(folder / drawn.listing.file, page_html(templates, drawn))
+        try:
+            drawn = draw(page, written)
+            html = page_html(templates, drawn)
+        except Exception as error:  # whatever a stranger's numbers do, the other pages stand
+            reason = clean(f"its page cannot be drawn: {describe(error)}")
+            refusals += [Refusal(path=clean(path), reason=reason) for path in paths_of(page)]
+            continue
+        _write(folder / drawn.listing.file, html)
         listings.append(drawn.listing)
-    refusals = tuple(
-        Refusal(path=clean(one.path), reason=clean(one.reason)) for one in reading.rejected
-    )
-    listing = Listing(pages=tuple(listings), rejected=refusals)
+    listing = Listing(pages=tuple(listings), rejected=tuple(refusals))
     _write(folder / "index.html", index_html(templates, listing))
     _write(folder / "leaderboard.md", to_markdown(listing))
     _write(folder / "leaderboard.json", to_json(listing))
     _write_assets(folder)
     return Summary(
         pages=len(listings),
-        records=len(reading.accepted),
+        records=sum(one.records for one in listings),
         rows=sum(len(one.rows) for one in listings),
-        rejected=refusals,
+        rejected=listing.rejected,
     )
 
 

@@ -106,21 +106,3 @@ def slug(text: str, other: str = "data") -> str:
     ('image-folder', 'data')
     """
     return text if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", text) else other
-
-
-def unique(texts: list[str]) -> list[str]:
-    """Return texts with numbers behind those that stand several times.
-
-    >>> unique(["se", "cbam", "se"])
-    ['se', 'cbam', 'se (2)']
-    """
-    seen: set[str] = set()
-    found = []
-    for text in texts:
-        name, number = text, 1
-        while name in seen:
-            number += 1
-            name = f"{text} ({number})"
-        seen.add(name)
-        found.append(name)
-    return found

@@ -106,7 +106,7 @@ def _test(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
         "test_accuracy", over_folds(module, lambda fold: fold.test_accuracy)
     )
     for group in record.test.groups:
-        row |= mean_and_sd(f"test_{group}", over_folds(module, _of_group(group)))
+        row |= mean_and_sd(f"test_age_{group}", over_folds(module, _of_group(group)))
     row["test_absent_share"] = absent_share(module.trainings if module else (), record)
     return row
 

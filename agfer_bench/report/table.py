@@ -73,7 +73,9 @@ def _test_columns(record: RunRecord) -> list[str]:
 def _test_cells(row: dict[str, Any], record: RunRecord) -> list[str]:
     groups = record.test.groups if record.test else {}
     cells = [row["module"], percent(row["test_accuracy_mean"], row["test_accuracy_sd"])]
-    cells += [percent(row[f"test_{group}_mean"], row[f"test_{group}_sd"]) for group in groups]
+    cells += [
+        percent(row[f"test_age_{group}_mean"], row[f"test_age_{group}_sd"]) for group in groups
+    ]
     cells.append(percent(row["test_absent_share"]))
     return cells[: len(_test_columns(record))]
 
@@ -128,7 +130,7 @@ def _fill(
 ) -> None:
     """Fill a table; the lines of `rows` that hold an error are red.
 
-    The accuracy that is best for certain is bold; where none is, none is.
+    The accuracy that is distinguishably best is bold; where none is, none is.
     """
     for position, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if position else "left", no_wrap=True)

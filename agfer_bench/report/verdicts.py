@@ -1,4 +1,4 @@
-"""What a table may say of differences: which module is best for certain, and which pairs differ."""
+"""What a table may say of differences: which pairs differ, and whether one module beats all."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 
 from agfer_bench.contrasts import Contrast, Entrant, Test, contrasts, survivor
 from agfer_bench.records import RunRecord
-from agfer_bench.significance import POWER, Method
+from agfer_bench.significance import ALPHA, POWER, Method
 
 _TOLD = 6
 """Most differences that a note tells one by one."""
 
 _OVER: dict[Method, str] = {
     "sign-flip over subjects": "subjects (sign-flip permutation)",
+    "t over subjects": "subjects (Student's t test)",
     "corrected t over folds": "folds (corrected resampled t test; they share training images)",
-    "McNemar": "images, one of each subject (McNemar)",
+    "McNemar": "images, one of each subject (McNemar; differences are of the share of images)",
 }
 
 
@@ -27,7 +28,7 @@ class Judged:
     contrasts: tuple[Contrast, ...]
     """Every pair."""
     best: str | None
-    """Label of the module that is ahead of all others for certain; None where none is."""
+    """Label of the module that is distinguishably ahead of all others; None where none is."""
 
 
 def entrants_of(record: RunRecord) -> list[Entrant]:
@@ -47,6 +48,11 @@ def design(found: Sequence[Contrast]) -> str:
     text = f"Compared in pairs over {verdict.units} {_OVER[verdict.method]}"
     if len(found) > 1:
         text += f", p values by Holm for {len(found)} pairs"
+    if verdict.least * len(found) > ALPHA:
+        text += (
+            f"; no p below {verdict.least:.2g} is possible with so few, so that none of so many "
+            "pairs could be told apart: compare fewer modules (`compare --modules`)"
+        )
     smallest = [one.verdict.smallest for one in found if one.verdict.smallest is not None]
     if smallest:
         low, high = (f"{100 * end:.1f}" for end in (min(smallest), max(smallest)))

@@ -143,3 +143,43 @@ finally:
     command = [sys.executable, "-c", code, "compare", str(PUBLISHED)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_runs_whose_folders_have_one_name_stay_apart(tmp_path: Path) -> None:
+    rights = (("base", 20, 22), ("se", 24, 25)), (("base", 30, 31), ("se", 10, 12))
+    folders = []
+    for name, one in zip("ab", rights, strict=True):
+        (tmp_path / name).mkdir()
+        content = _record(*one)
+        modules = tuple(
+            module.model_copy(
+                update={
+                    "folds": tuple(
+                        f.model_copy(update={"job": f"{name}{f.job}"}) for f in module.folds
+                    )
+                }
+            )
+            for module in content.modules
+        )
+        folders.append(
+            _write(tmp_path / name / "run", content.model_copy(update={"modules": modules}))
+        )
+    for order in (folders, folders[::-1]):
+        files = [str(folder / "record.json") for folder in order]
+        gate = ["--fail-if", "accuracy < 0.4"]
+        result = CliRunner().invoke(app, ["compare", *files, "--json", *gate])
+        content = json.loads(result.stdout)
+        labels = {one["first"] for one in content["differences"]} | {
+            one["second"] for one in content["differences"]
+        }
+        assert labels == {"base (a/run)", "se (a/run)", "base (b/run)", "se (b/run)"}
+        assert result.exit_code == 1
+        assert [one["module"] for one in content["gates"] if not one["passed"]] == ["se (b/run)"]
+
+
+def test_what_is_no_comparison_is_said(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "one", _record(("base", 20, 22), ("se", 24, 25)))
+    result = CliRunner().invoke(app, ["compare", str(folder), "--modules", ","])
+    assert "--modules names no row" in str(result.exception)
+    result = CliRunner().invoke(app, ["compare", str(PUBLISHED.parent / "speed-quick-cpu")])
+    assert "is of `agfer-bench speed`, without any training" in str(result.exception)

@@ -18,7 +18,7 @@ from scipy import stats
 
 from agfer_bench.cli.options import build_protocol
 from agfer_bench.contrasts import subject_shares
-from agfer_bench.leaderboard import comparing
+from agfer_bench.leaderboard import comparing, describing
 from agfer_bench.leaderboard.command import recipe
 from agfer_bench.leaderboard.grouping import pages_of
 from agfer_bench.leaderboard.interval import interval_of
@@ -127,6 +127,43 @@ def test_only_the_most_accurate_are_compared_and_that_is_said(
     assert len(found.entries) == 3
     assert len(found.differences) == 3
     assert "the 3 most accurate of" in found.method
+
+
+def test_a_record_that_names_nobody_does_not_take_the_subjects_from_others(
+    pages: tuple[Page, ...],
+) -> None:
+    entries = list(pages[0].entries)
+    folds = tuple(f.model_copy(update={"recognised": None}) for f in entries[0].module.folds)
+    repeats = tuple(
+        tuple(f.model_copy(update={"recognised": None}) for f in one)
+        for one in entries[0].module.repeats
+    )
+    old = entries[0].module.model_copy(
+        update={"label": "old", "folds": folds, "repeats": repeats, "version": "0"}
+    )
+    entries.insert(0, replace(entries[0], module=old, label="old"))
+    found = comparing.compare(entries, names_of(entries))
+    assert 0 not in found.entries
+    assert "subjects by sign-flip permutation" in found.method
+    assert "Not compared: 1 of older records, which do not tell who was recognised." in found.method
+
+
+def test_a_preset_that_is_none_of_ours_is_not_told(plain: Path) -> None:
+    record = read_folder(plain).accepted[0].record
+    assert describing.changes_of(record.protocol)
+    forged = record.protocol.model_copy(update={"preset": "paper "})
+    assert describing.preset_of(forged) == "custom"
+    assert "of no preset" in describing.changes_of(forged)
+    assert describing.title_of(record.model_copy(update={"protocol": forged})).startswith(
+        "custom ·"
+    )
+
+
+def test_what_others_offer_is_named_beside_the_command(plain: Path) -> None:
+    record = read_folder(plain).accepted[0].record
+    theirs = record.modules[1].model_copy(update={"distribution": "my-gate", "version": "0.7"})
+    made = recipe(record.model_copy(update={"modules": (record.modules[0], theirs)}))
+    assert f"Needs my-gate 0.7, which offers {theirs.label}." in made.notes
 
 
 def test_what_is_bold_is_ahead_of_all(pages: tuple[Page, ...]) -> None:

@@ -246,6 +246,41 @@ def test_names_of_folders_are_strangers_too(root: Path) -> None:
     "".join(_reasons(reading)).encode()
 
 
+@pytest.mark.parametrize("digits", [20, 400])
+@pytest.mark.parametrize("where", ["macs", "confusion"])
+def test_numbers_written_as_texts_have_the_same_bounds(where: str, digits: int, root: Path) -> None:
+    def change(content: Content) -> None:
+        module = content["modules"][1]
+        if where == "macs":
+            module["size"]["macs"] = "9" * digits
+        else:
+            module["folds"][0]["train_confusion"][0][0] = "9" * digits
+
+    path = _bad(root, "bad", change)
+    reading = read_folder(root)
+    assert _accepted(reading) == GOOD
+    assert _reasons(reading)[path] == f"holds a whole number beyond {2**53:,}"
+
+
+def test_more_folds_than_can_be_counted(root: Path) -> None:
+    def change(content: Content) -> None:
+        content["protocol"]["folds"] = 2**50
+        del content["protocol_fingerprint"]
+        for module in content["modules"]:
+            module["error"] = "it: raised"
+
+    _bad(root, "failed", change)
+
+    def whole(content: Content) -> None:
+        change(content)
+        content["modules"][0]["error"] = None
+
+    path = _bad(root, "bad", whole)
+    reading = read_folder(root)
+    assert _accepted(reading) == ["failed/record.json", *GOOD]
+    assert "base: fold 3 is missing" in _reasons(reading)[path]
+
+
 def test_what_is_passed_over(root: Path) -> None:
     for name in ("jobs/abc", ".hidden", "run-0000/jobs/x"):
         (root / name).mkdir(parents=True)
@@ -352,7 +387,7 @@ class TestRivals:
         path = _bad(root, "aaa", change)
         reading = read_folder(root)
         assert _accepted(reading) == GOOD[:3]
-        assert "but other classes, numbers of images or subjects" in _reasons(reading)[path]
+        assert "but other numbers of them" in _reasons(reading)[path]
 
         def earlier(content: Content) -> None:
             change(content)
@@ -361,6 +396,47 @@ class TestRivals:
         shutil.rmtree(root / "aaa")
         _bad(root, "aaa", earlier)
         assert list(_reasons(read_folder(root))) == [GOOD[0]]
+
+    def test_a_record_has_one_vote(self, root: Path) -> None:
+        """Whatever it says many times, two others say otherwise."""
+
+        def change(content: Content) -> None:
+            for module in content["modules"]:
+                for fold in module["folds"]:
+                    fold["split_sha256"] = sha("other", fold["fold"])
+            content["finished"] = "2024-01-01T00:00:00+00:00"
+
+        path = _bad(root, "bad", change)
+        reading = read_folder(root)
+        assert _accepted(reading) == GOOD
+        assert list(_reasons(reading)) == [path]
+
+    def test_the_same_weights_have_the_same_results(self, root: Path) -> None:
+        def change(content: Content) -> None:
+            fold = content["modules"][1]["folds"][0]
+            fold["train_confusion"][0], fold["train_confusion"][1] = (
+                [sum(fold["train_confusion"][0]), *[0] * (len(fold["train_confusion"]) - 1)],
+                fold["train_confusion"][1],
+            )
+            content["finished"] = "2026-01-01T00:00:00+00:00"
+
+        path = _bad(root, "bad", change)
+        reading = read_folder(root)
+        assert _accepted(reading) == GOOD
+        assert _reasons(reading)[path].startswith("claims the weights ")
+        assert "but other results of them" in _reasons(reading)[path]
+
+    def test_other_libraries_crop_other_images(self, root: Path) -> None:
+        """Other pixels are another ground, and no contradiction."""
+
+        def change(content: Content) -> None:
+            content["data"]["pixels_sha256"] = f"sha256:{sha('other')}"
+            for module in content["modules"]:
+                for fold in module["folds"]:
+                    fold["split_sha256"] = sha("other", fold["fold"])
+
+        path = _bad(root, "other", change)
+        assert _accepted(read_folder(root)) == [path, *GOOD]
 
     def test_other_protocols_have_other_folds(self, root: Path) -> None:
         """Folds follow from the protocol: another one may divide the same images otherwise."""

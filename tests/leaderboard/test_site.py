@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from agfer_bench.errors import UserError
 from agfer_bench.leaderboard.grouping import pages_of
+from agfer_bench.leaderboard.model import Page
+from agfer_bench.leaderboard.pages import Drawn, draw, paths_of
 from agfer_bench.leaderboard.reading import read_folder
 from agfer_bench.leaderboard.site import build_site
 from agfer_bench.record_files import load_run
@@ -92,6 +95,25 @@ def test_rejected_records_are_named_and_the_others_published(records: Path, tmp_
     index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert "broken/record.json" in index
     assert len(list((tmp_path / "site" / "records").glob("*.json"))) == 2
+
+
+def test_a_page_that_cannot_be_drawn_takes_no_other_with_it(
+    records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(page: Page, files: Mapping[str, str]) -> Drawn:
+        if page.ground == pages[0].ground:
+            raise ZeroDivisionError("\x1b[2J")
+        return draw(page, files)
+
+    reading = read_folder(records)
+    pages = pages_of(reading)
+    monkeypatch.setattr("agfer_bench.leaderboard.site.draw", refuse)
+    summary = build_site(reading, pages, tmp_path / "site")
+    assert summary.pages == len(pages) - 1
+    assert summary.records + len(summary.rejected) == len(reading.accepted)
+    assert {one.path for one in summary.rejected} == set(paths_of(pages[0]))
+    assert "its page cannot be drawn: ZeroDivisionError" in summary.rejected[0].reason
+    assert "its page cannot be drawn" in (tmp_path / "site" / "index.html").read_text()
 
 
 def test_the_published_records_make_a_site(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_the_table_shows_it(runs: Runs, others: Path) -> None:
     assert "5 images of fear are not tested" in remarks
     assert "No image shows sadness" in remarks
     row = rows_of(record)[0]
-    assert {"test_young_mean", "test_old_sd", "test_absent_share"} <= set(row)
+    assert {"test_age_young_mean", "test_age_old_sd", "test_absent_share"} <= set(row)
 
 
 def test_the_second_set_moves_no_other_number(runs: Runs, others: Path) -> None:
