@@ -7,8 +7,8 @@ import glob
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from agfer_bench.errors import UserError
@@ -64,6 +64,21 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_all(folder: Path) -> Iterator[Callable[[str], Path]]:
+    """Yield what gives a temporary path for each name; all take their places together at the end.
+
+    The first that was asked for comes last: where it is new, so are the others. A folder in which
+    nothing came to lie is removed.
+    """
+    try:
+        with ExitStack() as stack:
+            yield lambda name: stack.enter_context(replacing(folder / name))
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -110,19 +110,27 @@ class ProgressBars:
     ) -> None:
         """Stop drawing."""
         if self._tasks:
-            self._progress.stop()
+            with _whatever_hears():
+                self._progress.stop()
 
     def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Move the bar of `what`, which appears with its first step."""
-        if not self._tasks:
-            self._progress.start()
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total, detail=detail)
-        self._progress.update(self._tasks[what], completed=done, total=total, detail=detail)
+        with _whatever_hears():
+            if not self._tasks:
+                self._progress.start()
+            if what not in self._tasks:
+                self._tasks[what] = self._progress.add_task(what, total=total, detail=detail)
+            self._progress.update(self._tasks[what], completed=done, total=total, detail=detail)
 
     def note(self, text: str) -> None:
         """Print a note above the bars."""
-        self._progress.console.print(text, markup=False, soft_wrap=True)
+        with _whatever_hears():
+            self._progress.console.print(text, markup=False, soft_wrap=True)
+
+
+def _whatever_hears() -> AbstractContextManager[None]:
+    """Go on where standard error takes nothing, say as a log on a full disk: work is not lost."""
+    return suppress(OSError)
 
 
 class Terminated(KeyboardInterrupt):
@@ -166,13 +174,12 @@ def _heeding_sigterm() -> Iterator[None]:
 
 def _way_on(out: Path | None) -> str:
     """Say what is kept, and the command that goes on with it."""
-    # What --fresh did is kept as well, and would be done again.
     command = shlex.join(word for word in sys.argv if word != "--fresh")
     if out is None:
         return f"this starts again: {command}"
-    kept = any((out / "checkpoints").glob("*.pt"))
-    under_way = "from its last checkpoint" if kept else "anew"
-    return (
-        "finished jobs are kept, the same command goes on from there, with a training under way "
-        f"{under_way}: {command}"
-    )
+    text = "finished jobs are kept, the same command goes on from there, with a training under way "
+    text += "from its last checkpoint, where it has one"
+    if "--fresh" in sys.argv:
+        text += "; without --fresh, or all is done again; earlier results then stand for what was "
+        text += "not done afresh yet"
+    return f"{text}: {command}"

@@ -99,6 +99,7 @@ def run_job(
         PluginError: The block cannot be built.
         TrainingError: The loss or the outputs are not finite.
         DeviceLost: The GPU does not answer any more.
+        UserError: Memory ran out where it had been enough before the training was broken off.
     """
     keeper = Keeper(job.checkpoint, job.key, job.device, on_note)
     asked = Split(micro_batch=job.micro_batch, reason=None)
@@ -113,6 +114,12 @@ def run_job(
         except Exception as error:
             if is_lost(job.device):
                 raise DeviceLost(f"the GPU was lost: {describe(error)}") from error
+            if keeper.resumed and is_out_of_memory(error):
+                # It was enough before: what is done must not be lost to whoever fills the GPU now.
+                raise UserError(
+                    "out of memory where it was enough before the training was broken off: free "
+                    "the device's memory; the same command goes on from the checkpoint"
+                ) from error
             keeper.remove()
             whole = split.micro_batch or min(job.protocol.batch_size, len(job.fold.train))
             if whole < 2 or not is_out_of_memory(error):

@@ -6,6 +6,7 @@ while it holds none itself, so that no two ever wait for each other.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -20,6 +21,9 @@ from filelock import FileLock, Timeout
 
 from agfer_bench.errors import UserError, describe
 from agfer_bench.files import write_text
+
+_WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+"""What systems say where a file system has no locks."""
 
 POLL = 0.5
 """Seconds between two looks at a lock that another process holds."""
@@ -55,7 +59,11 @@ class Locks:
             self.free(name)
 
     def take(self, name: str) -> bool:
-        """Take a lock unless another process holds it; tell whether this one may go on."""
+        """Take a lock unless another process holds it; tell whether this one may go on.
+
+        Raises:
+            UserError: The folder cannot be written.
+        """
         if name in self._held or not self.able:
             return True
         try:
@@ -68,6 +76,11 @@ class Locks:
         except Timeout:
             return False
         except (OSError, NotImplementedError, UserWarning) as error:
+            if isinstance(error, OSError) and error.errno not in _WITHOUT_LOCKS:
+                raise UserError(
+                    f"cannot lock in {self._folder}: {error.strerror or error}; free space, or "
+                    "choose another folder with --out"
+                ) from error
             self.able = False
             self._note(
                 f"{self._folder} takes no locks ({describe(error)}): let only one process at a "
@@ -88,6 +101,10 @@ class Locks:
                 self._owner(name).unlink(missing_ok=True)
             with suppress(OSError):
                 lock.release()
+
+    def holds(self, name: str) -> bool:
+        """Tell whether this process holds a lock."""
+        return name in self._held
 
     def holder(self, name: str) -> str:
         """Say who holds a lock, as far as is known."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +10,7 @@ import pandas as pd
 from agfer_bench.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.errors import PluginError
 from agfer_bench.faces.folds import make_folds
-from agfer_bench.files import replacing, sweep
+from agfer_bench.files import replacing_all, sweep
 from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.protocol import Protocol
 from agfer_bench.record_files import RECORD, dump
@@ -125,10 +123,11 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
             )
             conditions = measured.conditions if timed else conditions
         result = record()
-        list_weights(result, folder, store)
         if before is not None and same_run(before, result):
+            list_weights(before, folder, store)
             return before, folder
         _write(result, rows, folder)
+        list_weights(result, folder, store)
     for problem in catalogue.listeners.run_finished(result, folder):
         reporter.note(str(problem))
     return result, folder
@@ -156,16 +155,6 @@ def _try_modules(rows: list[Row], protocol: Protocol) -> None:
             row.fail("", error)
 
 
-@contextmanager
-def _new(folder: Path) -> Iterator[None]:
-    """Remove a folder that nothing came to lie in."""
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
-
-
 def _write(record: RunRecord, rows: list[Row], folder: Path) -> None:
     """Write the files of a run together, so that none is of another run than the rest.
 
@@ -174,11 +163,7 @@ def _write(record: RunRecord, rows: list[Row], folder: Path) -> None:
     """
     predictions = [part for row in rows for part in row.predictions]
     traces = [f"== {row.chosen.label} ==\n{row.trace}" for row in rows if row.trace]
-    with _new(folder), ExitStack() as stack:  # what comes first takes its place last
-
-        def place(name: str) -> Path:
-            return stack.enter_context(replacing(folder / name))
-
+    with replacing_all(folder) as place:
         place(RECORD).write_text(dump(record), encoding="utf-8")
         if traces:
             place(ERRORS).write_text("\n".join(traces), encoding="utf-8")

@@ -13,7 +13,7 @@ from agfer_bench.catalogue import Catalogue, Chosen
 from agfer_bench.errors import PluginError
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.table import read_table
-from agfer_bench.files import write_text
+from agfer_bench.files import replacing_all
 from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.record_files import RECORD, dump
@@ -22,6 +22,7 @@ from agfer_bench.run.address import measure_sha256, package_sha256
 from agfer_bench.run.cost import measure_costs
 from agfer_bench.run.data import Source
 from agfer_bench.run.environment import describe_environment
+from agfer_bench.run.locks import Locks
 from agfer_bench.run.reporter import Reporter
 from agfer_bench.run.row import Row
 from agfer_bench.run.store import Store
@@ -75,6 +76,19 @@ def measure(
     for row, block in zip(rows, settings.modules, strict=True):
         _try_block(row, block, settings)
     frames = _frames(settings.camera, reporter) if settings.camera else None
+    locks = Locks(store.locks, reporter.note)
+    # Two comparisons at once would disturb each other's times.
+    with locks, locks.holding("speed", "another comparison of speed on this folder"):
+        return _measure(settings, catalogue, reporter, rows, frames)
+
+
+def _measure(
+    settings: SpeedSettings,
+    catalogue: Catalogue,
+    reporter: Reporter,
+    rows: list[Row],
+    frames: CameraFrames | None,
+) -> tuple[SpeedRun, Path]:
     measured = measure_costs(
         rows,
         settings.protocol,
@@ -102,14 +116,15 @@ def measure(
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     folder = settings.out / _name(record, settings)
-    write_text(folder / "table.md", to_markdown(record))
-    write_text(folder / "table.csv", frame_of(record).to_csv(index=False))
     traces = [f"== {row.chosen.label} ==\n{row.trace}" for row in rows if row.trace]
-    if traces:
-        write_text(folder / "errors.log", "\n".join(traces))
-    else:
+    with replacing_all(folder) as place:
+        place(RECORD).write_text(dump(record), encoding="utf-8")
+        place("table.md").write_text(to_markdown(record), encoding="utf-8")
+        place("table.csv").write_text(frame_of(record).to_csv(index=False), encoding="utf-8")
+        if traces:
+            place("errors.log").write_text("\n".join(traces), encoding="utf-8")
+    if not traces:
         (folder / "errors.log").unlink(missing_ok=True)
-    write_text(folder / RECORD, dump(record))
     return record, folder
 
 

@@ -118,6 +118,10 @@ class Store:
         path = self._job(key) / WEIGHTS
         return path if path.is_file() else None
 
+    def has_progress(self, key: str) -> bool:
+        """Tell whether a job left something while it was under way."""
+        return self.checkpoint(key).exists() or self.draft_weights(key).exists()
+
     def forget_progress(self, key: str) -> None:
         """Remove what a job left that is not under way any more."""
         with suppress(OSError):

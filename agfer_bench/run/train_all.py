@@ -55,12 +55,14 @@ def train_all(
         UserError: A job cannot be kept, or a process cannot be started.
     """
     work = Work(tasks, fresh, done, store, locks, reporter, on_epoch)
-    left = list(tasks)
+    left, waited = list(tasks), False
     while left:
         _train(left, jobs, work)
         left = work.put_off()
         if left:
-            work.tell_of_waiting(left[0])
+            if waited:  # not where the other process was just done with it
+                work.tell_of_waiting(left[0])
+            waited = True
             time.sleep(POLL)
     work.settle()
 
@@ -85,8 +87,12 @@ def _train(tasks: Sequence[Task], jobs: int, work: Work) -> None:
 
 
 def _side_by_side(tasks: Sequence[Task], jobs: int, work: Work) -> None:
-    if tasks:
+    if not tasks:
+        return
+    try:
         Pool(jobs, _terms(tasks), work.epoch, work.end, work.note).run(work.to_do(tasks))
+    finally:
+        work.sweep()
 
 
 def _terms(tasks: Sequence[Task]) -> Terms:

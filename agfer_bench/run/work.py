@@ -136,8 +136,10 @@ class Work:
             record = JobRecord(address=task.address, fold=outcome.fold)
             try:
                 self._store.save_job(record, outcome.predictions, weights)
-            except KeyboardInterrupt:
-                self._store.save_job(record, outcome.predictions, weights)  # it is done: not lost
+            except KeyboardInterrupt:  # it is done: not lost
+                kept = self._store.load_job(job.key)
+                if kept is None or kept[0] != record:
+                    self._store.save_job(record, outcome.predictions, weights)
                 raise
         self._locks.free(job.key)
         self._note(task, outcome)
@@ -146,6 +148,12 @@ class Work:
                 f"the weights of {self._name(job)} could not be written to {self._store.out}: free "
                 "space; the same command trains it again"
             )
+
+    def sweep(self) -> None:
+        """Remove what processes that were ended left half-written of jobs that this one holds."""
+        for task in self._tasks.values():
+            if task.outcome is None and self._locks.holds(task.job.key):
+                self._store.sweep_job(task.job.key)
 
     def settle(self) -> None:
         """Fill in the rows: folds in order, up to the first that failed."""
@@ -169,6 +177,9 @@ class Work:
             self.tell("jobs that were done without --save-weights are trained again for it")
             return False
         self._note(task, Done(fold=kept[0].fold, predictions=kept[1]))
+        if self._store.has_progress(job.key) and self._locks.take(job.key):
+            self._store.forget_progress(job.key)  # say, of a --fresh that was broken off
+            self._locks.free(job.key)
         return True
 
     def _is_after_a_failure(self, task: Task) -> bool:

@@ -89,6 +89,8 @@ class Keeper:
         self._found: dict[str, Any] | None = None
         self._split = Split(micro_batch=None, reason=None)
         self._last = time.monotonic()
+        self.resumed = False
+        """Whether the training goes on from what an earlier process left."""
 
     def find(self) -> Split | None:
         """Read what an earlier process left; None where there is nothing that can be used."""
@@ -135,6 +137,7 @@ class Keeper:
             _set_generators(found["generators"], self._device)
         except Exception as error:
             raise Unusable(describe(error)) from error
+        self.resumed = True
         return resumed
 
     def offer(
@@ -207,6 +210,9 @@ def _write(content: dict[str, Any], path: Path) -> str | None:
         with replacing(path) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
     except Exception as error:  # the disk, or a state of a stranger's that cannot be written
+        stop = next((one for one in _behind(error) if isinstance(one, KeyboardInterrupt)), None)
+        if stop is not None:  # torch's archive puts an error of its own in its place
+            raise stop from None
         return f"a checkpoint could not be written ({_why(error)})"
     return None
 
@@ -256,9 +262,15 @@ def _why(error: BaseException) -> str:
 
     torch's archive raises an error of its own where the disk refuses the archive's end.
     """
-    found: BaseException | None = error
-    while found is not None:
+    for found in _behind(error):
         if isinstance(found, OSError) and found.strerror:
             return found.strerror
-        found = found.__cause__ or found.__context__
     return describe(error)
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that led to it."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

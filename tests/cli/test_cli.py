@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
 from agfer_bench import DRAWN_MARKER
 from agfer_bench.cli.app import main
@@ -271,13 +273,31 @@ def test_ctrl_c_says_how_to_go_on(
         "--out",
         command.folder / "out",
     ]
-    assert "the same command goes on from there, with a training under way anew: " in command.err
+    goes_on = "the same command goes on from there, with a training under way from its last "
+    assert goes_on in command.err
+    assert "without --fresh, or all is done again; earlier results then stand" in command.err
     assert shlex.join(map(str, words)) in command.err
-    assert "--fresh" not in command.err, "with it what is done would be done again"
-    (command.folder / "out" / "checkpoints").mkdir(parents=True)
-    (command.folder / "out" / "checkpoints" / "a.pt").touch()
+    assert "--fresh" not in command.err.rpartition("agfer-bench run")[2], "it would do all again"
     assert command.run(blobs, "--modules", "base") == 130
-    assert "with a training under way from its last checkpoint: " in command.err
+    assert goes_on in command.err
+    assert "--fresh" not in command.err
+
+
+def test_work_goes_on_where_nobody_can_hear_of_it(
+    command: Command, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Say, with a log on a disk that is full."""
+    with Path("/dev/full").open("w") as full:
+        console = Console(file=full, force_terminal=True)
+        monkeypatch.setattr("agfer_bench.cli.console.errors", lambda: console)
+        assert command.run(blobs, "--modules", "base", "--json") == 0
+        (row,) = json.loads(command.out)["rows"]
+        assert row["error"] == ""
+        with pytest.raises(OSError, match="No space"):
+            console.print("heard")
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
 
 
 def test_a_cluster_that_ends_the_command_is_told_as_much(

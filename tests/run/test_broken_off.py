@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
+from agfer_bench.catalogue import load_catalogue
 from agfer_bench.errors import UserError
+from agfer_bench.files import draft_of
 from agfer_bench.network.build import build_network
 from agfer_bench.records import RunRecord
+from agfer_bench.run.outcome import AnyJob
+from agfer_bench.run.pool import Pool
 from agfer_bench.run.runner import run
+from agfer_bench.run.store import Store
 from agfer_bench.run.weights import weights_sha256
 from tests.run.support import HEAD, Runs, own, without_times
 from tests.run.test_pool import Told
@@ -71,6 +77,60 @@ def test_memory_that_ran_out_is_remembered(runs: Runs, plugin: Make) -> None:
     assert without_times(record) == without_times(whole)
     assert kept["large"] == 1, "of the second fold alone"
     assert told.notes == []
+    assert list((settings.out / "checkpoints").iterdir()) == []
+
+
+def test_memory_that_others_took_meanwhile_costs_no_checkpoint(runs: Runs, plugin: Make) -> None:
+    """It was enough when it was broken off: with half the images a pass it is another training."""
+    forward = (
+        "if self.training and KEPT.get('filled'):\n"
+        "            raise MemoryError\n"
+        "        return x * self.scale"
+    )
+    point = plugin("filled", HEAD.format(forward=forward, build="return Block()", name="filled"))
+    catalogue = own(point)
+    settings = _settings(runs, "filled", catalogue=catalogue, epochs=3, timing="skip")
+    whole, _ = run(replace(settings, out=runs.folder / "whole"), catalogue, Told())
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, catalogue, Breaking(3))
+    kept = sys.modules["plugin_filled"].KEPT
+    (path,) = (settings.out / "checkpoints").glob("*.pt")
+    kept["filled"] = True
+    record, _ = run(settings, catalogue, Told())
+    assert "out of memory where it was enough before" in (record.modules[0].error or "")
+    assert path.is_file()
+    kept.clear()
+    record, _ = run(settings, catalogue, Told())
+    assert without_times(record) == without_times(whole)
+    assert not path.exists()
+
+
+def test_processes_that_are_ended_leave_no_half_checkpoint(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings(runs, "base", epochs=3)
+
+    def interrupted(self: Pool, jobs: Iterator[AnyJob]) -> None:
+        path = settings.out / "checkpoints" / f"{next(jobs).key}.pt"
+        path.parent.mkdir(parents=True)
+        path.touch()
+        draft_of(path).touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pool, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(replace(settings, jobs=2), load_catalogue(), Told())
+    assert [path.suffix for path in (settings.out / "checkpoints").iterdir()] == [".pt"]
+
+
+def test_a_job_that_is_kept_needs_no_checkpoint(runs: Runs) -> None:
+    """Say, of a `--fresh` that was broken off."""
+    settings = _settings(runs, "base", epochs=3)
+    run(settings, own(), Told())
+    with pytest.raises(KeyboardInterrupt):
+        run(replace(settings, fresh=True, done=set()), own(), Breaking(3))
+    assert len(list((settings.out / "checkpoints").iterdir())) == 1
+    run(settings, own(), Told())
     assert list((settings.out / "checkpoints").iterdir()) == []
 
 
@@ -273,6 +333,25 @@ def test_weights_are_kept_where_they_are_asked_for(runs: Runs, count_jobs: list[
     assert list((settings.out / "checkpoints").iterdir()) == []
     _, folder = runs("base,se", fresh=True)
     assert not (folder / "weights.json").exists(), "done again, and nobody asked"
+
+
+def test_an_interruption_after_a_job_was_kept_leaves_its_weights(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, count_jobs: list[str]
+) -> None:
+    settings = replace(runs.settings("base"), save_weights=True)
+    real = Store.save_job
+
+    def interrupted(self: Store, *arguments: Any) -> None:
+        real(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "save_job", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, own(), Told())
+    monkeypatch.setattr(Store, "save_job", real)
+    record, folder = run(settings, own(), Told())
+    assert count_jobs == ["base", "base"], "the first fold is there, with its weights"
+    assert len(_weights_of(record, folder)) == 2
 
 
 def test_weights_that_share_memory(runs: Runs, plugin: Make) -> None:

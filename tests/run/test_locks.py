@@ -17,9 +17,12 @@ from typing import Any
 import filelock
 import pytest
 
+from agfer_bench.errors import UserError
 from agfer_bench.run.locks import Locks
 from agfer_bench.run.runner import run
 from agfer_bench.run.store import Store
+from tests.cli.test_speed import SHARED, TINY
+from tests.cli.test_speed import _run as run_speed
 from tests.run.support import Runs, own, without_times
 from tests.run.test_pool import Told
 
@@ -105,7 +108,7 @@ def test_a_job_that_another_process_trains_is_put_off_and_waited_for(
     def end() -> None:
         while len(count_jobs) < 3:  # the other jobs go first
             time.sleep(0.01)
-        time.sleep(0.5)
+        time.sleep(2.0)  # longer than what is passed over in silence
         if how == "it is done":
             shutil.copytree(runs.folder / "elsewhere" / "jobs" / key, out / "jobs" / key)
         other.kill()
@@ -195,6 +198,37 @@ def test_a_file_system_without_locks_is_told_once(
     (note,) = told.notes
     assert "takes no locks" in note
     assert "only one process" in note
+
+
+def test_a_full_disk_is_no_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two processes would train the same job, and each believe that it is alone."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", fail)
+    notes: list[str] = []
+    with Locks(tmp_path / "locks", notes.append) as locks:
+        with pytest.raises(
+            UserError, match=r"cannot lock in .*No space left on device; free space"
+        ):
+            locks.take("job")
+        assert locks.able
+    assert notes == []
+
+
+def test_comparisons_of_speed_wait_for_each_other(
+    tmp_path: Path, hold: Hold, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = hold(tmp_path / "out" / "locks", "speed")
+    threading.Timer(2.0, other.kill).start()
+    words = ("--modules", "base", *TINY, *SHARED, "--out", tmp_path / "out")
+    code, _, err = run_speed(capsys, "speed", *words)
+    assert code == 0
+    assert "waiting for another comparison of speed on this folder (process " in err
+    assert len(list((tmp_path / "out").glob("speed-*/record.json"))) == 1
 
 
 def test_two_equal_commands_do_not_measure_at_once(runs: Runs, hold: Hold) -> None:

@@ -26,7 +26,10 @@ linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads L
 
 def _start(site: Path, blobs: Path, folder: Path, modules: str) -> subprocess.Popen[str]:
     """Start the command as a terminal does: with its children, in a process group of its own."""
+    # Shells have what they start in the background ignore Ctrl-C, these tests included.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     code = "import sys; from agfer_bench.cli.app import main; sys.argv[0] = 'agfer-bench'; main()"
+    code = heed + code
     path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     where = ("--data", f"image-folder={blobs}", "--out", folder / "out", "--cache", folder / "c")
     return subprocess.Popen(

@@ -254,6 +254,25 @@ def test_training_goes_on_where_none_can_be_written(
     assert not folder.is_dir() or list(folder.iterdir()) == []
 
 
+def test_an_interruption_while_one_is_written_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's archive, left half-written, raises an error of its own in its place."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    notes: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        _train(_protocol(), _keeper(tmp_path / "job.pt", notes))
+    assert notes == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_state_of_a_strangers_that_cannot_be_read_back(tmp_path: Path) -> None:
     """What a block keeps may be anything; only plain values are read."""
 
