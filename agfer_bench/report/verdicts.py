@@ -82,8 +82,8 @@ def notes_on(judged: Judged, seeds: int) -> list[str]:
         lines.append(f"{rest} other {'pair is' if rest == 1 else 'pairs are'} not distinguishable.")
     if seeds == 1:
         lines.append(
-            "One seed: how far a module's accuracy moves with another seed is not in this; "
-            "--seeds 3 averages several."
+            "One seed: what is told apart are the networks as they were trained. With another "
+            "seed or machine accuracies may move by more; --seeds 3 averages several."
         )
     return lines
 
