@@ -57,7 +57,7 @@ def test_a_record_of_version_4_is_left_alone() -> None:
 
 
 def test_version_2_knew_networks_alone() -> None:
-    path = PUBLISHED / "quick-synthetic-cpu" / "record.json"
+    path = PUBLISHED / "quick-synthetic-xeon-cpu" / "record.json"
     before = json.loads(path.read_text())
     assert before["schema_version"] == 2
     record = load_run(path)

@@ -16,7 +16,9 @@ from agfer_bench.records import RunRecord
 from agfer_bench.report.table import to_json, to_markdown, to_rich, to_svg
 from tests.report.studies import diagonal, fold, module, record
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published" / "quick-synthetic-cpu"
+PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
+QUICK = PUBLISHED / "quick-synthetic-cpu"
+OLDER = PUBLISHED / "quick-synthetic-xeon-cpu"
 
 
 def _write(folder: Path, content: RunRecord) -> Path:
@@ -124,11 +126,28 @@ def test_bold_only_if_it_survives() -> None:
 
 
 def test_records_of_older_versions_are_compared_over_folds() -> None:
-    result = CliRunner().invoke(app, ["compare", str(PUBLISHED)])
+    result = CliRunner().invoke(app, ["compare", str(OLDER)])
     assert result.exit_code == 0
     assert "over 3 folds" in result.output
-    refused = CliRunner().invoke(app, ["compare", str(PUBLISHED), "--over", "subjects"])
+    refused = CliRunner().invoke(app, ["compare", str(OLDER), "--over", "subjects"])
     assert "does not say who was recognised" in str(refused.exception)
+
+
+def test_the_published_run_is_compared_over_subjects() -> None:
+    result = CliRunner().invoke(app, ["compare", str(QUICK)])
+    assert result.exit_code == 0
+    assert "over 80 subjects (sign-flip permutation)" in result.output
+
+
+def test_what_two_machines_do_not_share_is_said_beside_their_differences() -> None:
+    command = ["compare", str(QUICK), str(OLDER), "--modules"]
+    both = CliRunner().invoke(
+        app, [*command, "se (quick-synthetic-cpu),se (quick-synthetic-xeon-cpu)"]
+    )
+    assert both.exit_code == 0
+    assert "over 3 folds" in both.output
+    words = " ".join(both.output.split())
+    assert "Trained by different versions of the harness's code: a difference may come" in words
 
 
 def test_comparing_loads_no_torch() -> None:
@@ -140,7 +159,7 @@ try:
 finally:
     print("torch" in sys.modules)
 """
-    command = [sys.executable, "-c", code, "compare", str(PUBLISHED)]
+    command = [sys.executable, "-c", code, "compare", str(QUICK)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 
@@ -181,5 +200,5 @@ def test_what_is_no_comparison_is_said(tmp_path: Path) -> None:
     folder = _write(tmp_path / "one", _record(("base", 20, 22), ("se", 24, 25)))
     result = CliRunner().invoke(app, ["compare", str(folder), "--modules", ","])
     assert "--modules names no row" in str(result.exception)
-    result = CliRunner().invoke(app, ["compare", str(PUBLISHED.parent / "speed-quick-cpu")])
+    result = CliRunner().invoke(app, ["compare", str(PUBLISHED / "speed-quick-cpu")])
     assert "is of `agfer-bench speed`, without any training" in str(result.exception)

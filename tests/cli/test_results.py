@@ -35,7 +35,7 @@ def test_published_records_are_valid() -> None:
     code, printed = _run("validate", PUBLISHED)
     lines = printed.splitlines()
     assert code == 0
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert all(line.endswith("record.json: ok") for line in lines[:-1])
     assert lines[-1] == "5 accepted, 2 of them of speed alone, 0 rejected"
 
