@@ -37,7 +37,7 @@ def test_published_records_are_valid() -> None:
     assert code == 0
     assert len(lines) == 7
     assert all(line.endswith("record.json: ok") for line in lines[:-1])
-    assert lines[-1] == "5 accepted, 2 of them of speed alone, 0 rejected"
+    assert lines[-1] == "6 accepted, 2 of them of speed alone, 0 rejected"
 
 
 def test_a_rejected_record_is_named(tmp_path: Path) -> None:
@@ -151,3 +151,12 @@ def test_the_schema_takes_made_up_records_and_no_junk(tmp_path: Path) -> None:
     )
     for junk in junks:
         assert not validator.is_valid(junk)
+
+
+def test_a_folder_without_records_makes_an_empty_site_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    words = ["leaderboard", str(tmp_path / "results"), "--out", str(tmp_path / "site")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    assert "no record of a run lies below" in result.stderr
+    assert "There is no record to show yet." in (tmp_path / "site" / "index.html").read_text()
