@@ -40,7 +40,7 @@ def preset_of(protocol: Protocol) -> str:
 def changes_of(protocol: Protocol) -> str:
     """Tell the settings that differ from the preset; empty where none does."""
     if protocol.preset not in PRESETS:
-        return "of no preset: every setting stands on the page"
+        return "no preset of ours: see every setting"
     return clean(protocol.told_changes())
 
 
@@ -50,7 +50,7 @@ def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
     chance = 100 / len(record.data.classes)
     changes = changes_of(protocol)
     facts = [
-        ("Preset", preset_of(protocol) + (f", with {changes}" if changes else "")),
+        ("Preset", preset_of(protocol) + (f": {changes}" if changes else "")),
         ("Host", f"{protocol.host}, blocks after stages {', '.join(map(str, protocol.slots))}"),
         ("Training", _training(record)),
         ("Data", _data(record.data)),

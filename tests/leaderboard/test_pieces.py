@@ -153,7 +153,7 @@ def test_a_preset_that_is_none_of_ours_is_not_told(plain: Path) -> None:
     assert describing.changes_of(record.protocol)
     forged = record.protocol.model_copy(update={"preset": "paper "})
     assert describing.preset_of(forged) == "custom"
-    assert "of no preset" in describing.changes_of(forged)
+    assert "no preset of ours" in describing.changes_of(forged)
     assert describing.title_of(record.model_copy(update={"protocol": forged})).startswith(
         "custom ·"
     )
