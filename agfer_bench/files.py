@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import os
 import re
 import shutil
 import uuid
@@ -53,6 +54,12 @@ def sweep(folder: Path, name: str | None = None) -> None:
                 path.unlink(missing_ok=True)
 
 
+def settle(path: Path) -> None:
+    """Have a file on the disk before it takes its place: else a power cut leaves an empty one."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what was written to it takes its place at the end."""
@@ -61,6 +68,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = draft_of(path)
         try:
             yield temporary
+            settle(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

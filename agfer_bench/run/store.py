@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from agfer_bench.errors import UserError
-from agfer_bench.files import draft_of, sweep, writing
+from agfer_bench.files import draft_of, settle, sweep, writing
 from agfer_bench.protocol import fingerprint
 from agfer_bench.record_files import RECORD, dump, load_run
 from agfer_bench.records import JobRecord, RunRecord
@@ -93,6 +93,8 @@ class Store:
                 (temporary / RECORD).write_text(dump(record), encoding="utf-8")
                 if weights is not None and weights.is_file():
                     weights.replace(kept)
+                for file in temporary.iterdir():
+                    settle(file)
                 shutil.rmtree(folder, ignore_errors=True)
                 try:
                     temporary.rename(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -263,6 +264,18 @@ def test_a_full_disk_leaves_an_older_run_as_it_was(
     with pytest.raises(UserError, match="free space"):
         run(settings, own(), Told())
     assert _content(settings.out) == before
+
+
+def test_what_takes_its_place_is_on_the_disk_first(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could leave an empty file in the place of a whole one."""
+    settled: set[int] = set()
+    monkeypatch.setattr(os, "fsync", lambda number: settled.add(os.fstat(number).st_ino))
+    _, folder = runs("base", timing="skip")
+    kept = [*folder.iterdir(), *(folder.parent / "jobs").rglob("*.*")]
+    assert len(kept) == 8
+    assert {path.stat().st_ino for path in kept} <= settled
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sets a limit of Unix")
