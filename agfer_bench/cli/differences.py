@@ -15,8 +15,8 @@ from agfer_bench.errors import UserError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from agfer_bench.contrasts import Contrast, Entrant
-    from agfer_bench.gates import Gate, Outcome
+    from agfer_bench.comparison.contrasts import Contrast, Entrant
+    from agfer_bench.comparison.gates import Gate, Outcome
     from agfer_bench.records import RunRecord
 
 
@@ -64,10 +64,10 @@ def compare(
 
     Runs that differ in protocol, images or folds are refused.
     """
-    from agfer_bench.comparable import caveats
-    from agfer_bench.contrasts import why_folds
-    from agfer_bench.gates import hold, parse_gate
-    from agfer_bench.line_up import line_up
+    from agfer_bench.comparison.comparable import caveats
+    from agfer_bench.comparison.contrasts import why_folds
+    from agfer_bench.comparison.gates import hold, parse_gate
+    from agfer_bench.comparison.line_up import line_up
     from agfer_bench.record_files import load_run
     from agfer_bench.report.verdicts import judge, notes_on, to_rows
 
@@ -127,8 +127,8 @@ def _chosen(entrants: list[Entrant], modules: str | None) -> list[Entrant]:
 
 def _rows(gate: Gate, chosen: list[Entrant], entrants: list[Entrant]) -> list[dict[str, Any]]:
     """Return the rows that a gate is about: those chosen, and those that it names."""
-    from agfer_bench.gates import TIMES
-    from agfer_bench.line_up import why_not_timed_together
+    from agfer_bench.comparison.gates import TIMES
+    from agfer_bench.comparison.line_up import why_not_timed_together
     from agfer_bench.report.rows import row_of
 
     labels = {one.label for one in chosen}

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agfer_bench.comparable import Ground, ground_of
+from agfer_bench.comparison.comparable import Ground, ground_of
+from agfer_bench.comparison.line_up import unique
 from agfer_bench.leaderboard.model import Entry, Page, Reading, Submission
 from agfer_bench.leaderboard.naming import MODULE_DETAILS, Detail, told_apart
-from agfer_bench.line_up import unique
 from agfer_bench.records import ModuleRecord
 
 Identity = tuple[str, ...]

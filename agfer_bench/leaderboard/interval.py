@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from agfer_bench.contrasts import subject_shares, test_share
+from agfer_bench.comparison.contrasts import subject_shares, test_share
+from agfer_bench.comparison.significance import ALPHA, FEWEST_SUBJECTS, is_constant, over_folds
 from agfer_bench.records import ModuleRecord
-from agfer_bench.significance import ALPHA, FEWEST_SUBJECTS, is_constant, over_folds
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agfer_bench.comparable import Ground
+from agfer_bench.comparison.comparable import Ground
 from agfer_bench.records import ModuleRecord, RunRecord
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agfer_bench.comparable import caveats
+from agfer_bench.comparison.comparable import caveats
 from agfer_bench.leaderboard import charts, matrices, pooled
 from agfer_bench.leaderboard.charts import Chart
 from agfer_bench.leaderboard.comparing import compare

@@ -7,12 +7,12 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from agfer_bench.comparable import why_not_timed
+from agfer_bench.comparison.comparable import why_not_timed
+from agfer_bench.comparison.line_up import unique
 from agfer_bench.leaderboard.interval import interval_of
 from agfer_bench.leaderboard.listing import Row
 from agfer_bench.leaderboard.model import Entry
 from agfer_bench.leaderboard.text import LABEL, clean, shorten
-from agfer_bench.line_up import unique
 from agfer_bench.records import FoldRecord, RunRecord
 
 

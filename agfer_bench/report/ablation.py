@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agfer_bench.paired import CONFIDENCE, fold_differences, subject_difference
+from agfer_bench.comparison.paired import CONFIDENCE, fold_differences, subject_difference
 from agfer_bench.records import ModuleRecord, RunRecord
 from agfer_bench.report.numbers import number, percent, signed
 from agfer_bench.report.rows import DRAWN_NOTICE, mean_and_sd, over_folds, remarks_of, title

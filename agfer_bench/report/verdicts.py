@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agfer_bench.contrasts import Contrast, Entrant, Test, contrasts, survivor
+from agfer_bench.comparison.contrasts import Contrast, Entrant, Test, contrasts, survivor
+from agfer_bench.comparison.significance import ALPHA, POWER, Method
 from agfer_bench.records import RunRecord
-from agfer_bench.significance import ALPHA, POWER, Method
 
 _TOLD = 6
 """Most differences that a note tells one by one."""

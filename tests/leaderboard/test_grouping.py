@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.comparable import ground_of, why_not_ranked
+from agfer_bench.comparison.comparable import ground_of, why_not_ranked
 from agfer_bench.leaderboard.grouping import pages_of
 from agfer_bench.leaderboard.model import Page, Reading, Submission
 from agfer_bench.leaderboard.reading import read_folder

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from scipy import stats
 
 from agfer_bench.cli.options import build_protocol
-from agfer_bench.contrasts import subject_shares
+from agfer_bench.comparison.contrasts import subject_shares
 from agfer_bench.leaderboard import comparing, describing
 from agfer_bench.leaderboard.command import recipe
 from agfer_bench.leaderboard.grouping import pages_of

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from agfer_bench.paired import subject_difference
+from agfer_bench.comparison.paired import subject_difference
 
 
 def _frame(predicted: list[str], subjects: list[str | None] | None = None) -> pd.DataFrame:

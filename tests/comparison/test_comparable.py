@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.comparable import (
+from agfer_bench.comparison.comparable import (
     caveats,
     check_ranked,
     ground_of,
     why_not_ranked,
     why_not_timed,
 )
+from agfer_bench.comparison.line_up import line_up
 from agfer_bench.errors import UserError
-from agfer_bench.line_up import line_up
 from agfer_bench.records import RunRecord
 from tests.report.studies import CLASSES, data, diagonal, fold, module, record
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agfer_bench.comparable import check_ranked, why_not_timed
-from agfer_bench.contrasts import Entrant
+from agfer_bench.comparison.comparable import check_ranked, why_not_timed
+from agfer_bench.comparison.contrasts import Entrant
 from agfer_bench.records import ModuleRecord, RunRecord
 
 

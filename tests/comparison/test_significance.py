@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from agfer_bench.significance import (
+from agfer_bench.comparison.significance import (
     ALPHA,
     MOST_FLIPPED,
     holm,

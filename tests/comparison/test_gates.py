@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from agfer_bench.comparison.gates import hold, parse_gate
 from agfer_bench.errors import UserError
-from agfer_bench.gates import hold, parse_gate
 
 ROWS: list[dict[str, Any]] = [
     {"module": "base", "accuracy_mean": 0.60, "latency_median_ms": 2.0, "parameters": 100},

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from agfer_bench.contrasts import Entrant, contrasts, subject_shares, survivor, why_folds
+from agfer_bench.comparison.contrasts import Entrant, contrasts, subject_shares, survivor, why_folds
+from agfer_bench.comparison.paired import subject_difference
 from agfer_bench.errors import UserError
-from agfer_bench.paired import subject_difference
 from agfer_bench.records import FoldRecord, ModuleRecord
 from tests.report.studies import CLASSES, diagonal, fold, module, record
 

@@ -14,9 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agfer_bench.errors import UserError
-from agfer_bench.records import FoldRecord, ModuleRecord, RunRecord
-from agfer_bench.significance import (
+from agfer_bench.comparison.significance import (
     ALPHA,
     FEWEST_SUBJECTS,
     Verdict,
@@ -25,6 +23,8 @@ from agfer_bench.significance import (
     over_images,
     pairs_over_subjects,
 )
+from agfer_bench.errors import UserError
+from agfer_bench.records import FoldRecord, ModuleRecord, RunRecord
 
 Test = Literal["auto", "subjects", "folds", "images"]
 """What a comparison is over; `auto`: subjects where they are known, else folds."""

@@ -1,0 +1,1 @@
+"""Modules compared: what stands in one ranking, which differences are real, gates for CI."""
