@@ -20,7 +20,6 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from agfer_bench.errors import UserError, describe
-from agfer_bench.files import write_text
 
 _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 """What systems say where a file system has no locks."""
@@ -88,9 +87,9 @@ class Locks:
             )
             return True
         self._held[name] = lock
-        with suppress(UserError):  # it only serves a message
+        with suppress(OSError):  # it only serves a message, and may be half-written
             who = {"pid": os.getpid(), "host": socket.gethostname()}
-            write_text(self._owner(name), json.dumps(who) + "\n")
+            self._owner(name).write_text(json.dumps(who) + "\n", encoding="utf-8")
         return True
 
     def free(self, name: str) -> None:
@@ -105,6 +104,10 @@ class Locks:
     def holds(self, name: str) -> bool:
         """Tell whether this process holds a lock."""
         return name in self._held
+
+    def is_noted(self, name: str) -> bool:
+        """Tell whether somebody holds a lock, or was killed while holding it."""
+        return self._owner(name).exists()
 
     def holder(self, name: str) -> str:
         """Say who holds a lock, as far as is known."""

@@ -177,8 +177,10 @@ class Work:
             self.tell("jobs that were done without --save-weights are trained again for it")
             return False
         self._note(task, Done(fold=kept[0].fold, predictions=kept[1]))
-        if self._store.has_progress(job.key) and self._locks.take(job.key):
-            self._store.forget_progress(job.key)  # say, of a --fresh that was broken off
+        # Say, of a --fresh that was broken off, or of a process killed when it had just kept it.
+        left = self._store.has_progress(job.key) or self._locks.is_noted(job.key)
+        if left and self._locks.take(job.key):
+            self._store.forget_progress(job.key)
             self._locks.free(job.key)
         return True
 

@@ -182,6 +182,15 @@ def test_what_a_killed_process_left_half_is_swept(runs: Runs) -> None:
     assert list(store.checkpoints.iterdir()) == []
 
 
+def test_what_a_process_noted_that_was_killed_after_its_job_was_kept(runs: Runs) -> None:
+    record, folder = runs("base")
+    note = folder.parent / "locks" / f"{record.modules[0].folds[0].job}.json"
+    assert not note.exists()
+    note.write_text('{"pid": 1')  # half-written at that
+    runs("base")
+    assert not note.exists()
+
+
 @pytest.mark.parametrize(
     "error", [NotImplementedError("no flock here"), OSError(38, "Function not implemented")]
 )
