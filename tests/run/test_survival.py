@@ -66,6 +66,6 @@ def test_killed_at_random_moments_and_resumed(blobs: Path, tmp_path: Path) -> No
         pd.testing.assert_frame_equal(of_mine, predictions)
         assert drafts(out) == []
         resumed.update((tmp_path / f"killed{number}.log").read_text().split())
-    assert broken_off >= KILLS - 2, "the others ended before their moment came"
+    assert broken_off == KILLS
     assert resumed["resumed"] >= 3, "else nothing shows that a checkpoint is gone on from"
     assert resumed["note"] == 0
