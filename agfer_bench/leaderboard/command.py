@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agfer_bench.leaderboard.text import LABEL, clean
+from agfer_bench.options import typed
 from agfer_bench.protocol import PRESETS, SCRATCH, Protocol, load_preset
 from agfer_bench.records import BASE, DataRecord, RunRecord
 
@@ -126,8 +127,4 @@ def _foreign(record: RunRecord) -> dict[tuple[str, str], list[str]]:
 
 def _typed(value: Any) -> str:
     """Write a value as it is typed in a command."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else typed(value)

@@ -27,7 +27,7 @@ def pages_of(reading: Reading) -> tuple[Page, ...]:
     it agrees with; without any such it is a page of its own.
     """
     pages = [_page(ground, records) for ground, records in _grounds(reading.accepted)]
-    return tuple(sorted(pages, key=lambda page: (-_records(page), page.ground.key)))
+    return tuple(sorted(pages, key=lambda page: (-len(page.paths), page.ground.key)))
 
 
 def _grounds(submissions: Iterable[Submission]) -> list[tuple[Ground, list[Submission]]]:
@@ -133,7 +133,3 @@ def _place(entry: Entry) -> tuple[float, str]:
     whole = entry.module.complete(entry.submission.record.protocol)
     mean = statistics.mean(entry.module.accuracies) if whole else math.nan
     return (math.inf if math.isnan(mean) else -mean, entry.label)
-
-
-def _records(page: Page) -> int:
-    return len({one.path for e in page.entries for one in (e.submission, *e.again)})

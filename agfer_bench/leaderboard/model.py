@@ -64,3 +64,8 @@ class Page:
     """What they share."""
     entries: tuple[Entry, ...]
     """The rows, best accuracy first; rows without one last."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of its records, sorted."""
+        return sorted({one.path for e in self.entries for one in (e.submission, *e.again)})

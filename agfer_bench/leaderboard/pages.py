@@ -68,7 +68,7 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
         protocol=page.ground.protocol,
         data=clean(page.ground.data, 80),
         devices=devices,
-        records=len(paths_of(page)),
+        records=len(page.paths),
         rows=rows,
         best=None if compared.best is None else names[compared.best],
         method=compared.method,
@@ -81,11 +81,6 @@ def draw(page: Page, files: Mapping[str, str]) -> Drawn:
         charts=_charts(listing, chosen, [clean(name, 60) for name in record.data.classes]),
         left_out=len(page.entries) - len(entries),
     )
-
-
-def paths_of(page: Page) -> list[str]:
-    """Return the paths of a page's records, sorted."""
-    return sorted({one.path for e in page.entries for one in (e.submission, *e.again)})
 
 
 def _name(page: Page) -> str:

@@ -24,7 +24,7 @@ from agfer_bench.leaderboard.html import environment, index_html, page_html
 from agfer_bench.leaderboard.listing import Listing, Refusal
 from agfer_bench.leaderboard.markdown import to_markdown
 from agfer_bench.leaderboard.model import Page, Reading
-from agfer_bench.leaderboard.pages import draw, paths_of
+from agfer_bench.leaderboard.pages import draw
 from agfer_bench.leaderboard.text import clean
 from agfer_bench.records import RunRecord
 
@@ -108,7 +108,7 @@ def _write_pages(
             html = page_html(templates, drawn)
         except Exception as error:  # whatever a stranger's numbers do, the other pages stand
             reason = clean(f"its page cannot be drawn: {describe(error)}")
-            refusals += [Refusal(path=clean(path), reason=reason) for path in paths_of(page)]
+            refusals += [Refusal(path=clean(path), reason=reason) for path in page.paths]
             continue
         _write(folder / drawn.listing.file, html)
         listings.append(drawn.listing)

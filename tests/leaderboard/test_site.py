@@ -13,7 +13,7 @@ import pytest
 from agfer_bench.errors import UserError
 from agfer_bench.leaderboard.grouping import pages_of
 from agfer_bench.leaderboard.model import Page
-from agfer_bench.leaderboard.pages import Drawn, draw, paths_of
+from agfer_bench.leaderboard.pages import Drawn, draw
 from agfer_bench.leaderboard.reading import read_folder
 from agfer_bench.leaderboard.site import build_site
 from agfer_bench.record_files import load_run
@@ -111,7 +111,7 @@ def test_a_page_that_cannot_be_drawn_takes_no_other_with_it(
     summary = build_site(reading, pages, tmp_path / "site")
     assert summary.pages == len(pages) - 1
     assert summary.records + len(summary.rejected) == len(reading.accepted)
-    assert {one.path for one in summary.rejected} == set(paths_of(pages[0]))
+    assert {one.path for one in summary.rejected} == set(pages[0].paths)
     assert "its page cannot be drawn: ZeroDivisionError" in summary.rejected[0].reason
     assert "its page cannot be drawn" in (tmp_path / "site" / "index.html").read_text()
 
