@@ -5,20 +5,21 @@ What a plugin author needs is here: mark functions with `hookimpl`, return `Atte
 """
 
 from agfer_bench.errors import PluginError, UserError
-from agfer_bench.hookspecs import hookimpl
-from agfer_bench.specs import (
+from agfer_bench.plugin.hookspecs import hookimpl
+from agfer_bench.plugin.specs import (
     DRAWN_MARKER,
     EMOTIONS,
     AttentionSpec,
     ClassifierSpec,
     DatasetSpec,
+    EpochEvent,
     FaceClassifier,
     FaceImage,
     FaceTable,
     Place,
     Slot,
+    TrackerSpec,
 )
-from agfer_bench.trackers import EpochEvent, TrackerSpec
 
 __version__ = "0.1.0"
 

@@ -97,3 +97,14 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         advice = "free space" if error.errno in _NO_SPACE else "choose another folder with --out"
         raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
+
+
+CACHE_VARIABLE = "AGFER_BENCH_CACHE"
+
+
+def cache_folder(cache: Path | None = None) -> Path:
+    """Return the cache folder: the user's choice, or the system's place for caches."""
+    from platformdirs import user_cache_path
+
+    chosen = cache or os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else user_cache_path("agfer-bench")

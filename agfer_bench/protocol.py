@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from agfer_bench.errors import UserError
-from agfer_bench.options import nearest
+from agfer_bench.text import nearest
 
 PRESETS = ("quick", "paper")
 

@@ -17,7 +17,7 @@ from agfer_bench.contract.block import Block
 from agfer_bench.contract.checks import INFORMATIONAL, REQUIRED, Check
 from agfer_bench.contract.find import find_blocks
 from agfer_bench.errors import UserError
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.plugin.specs import AttentionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

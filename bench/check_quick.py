@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agfer_bench.record_files import load_run
+from agfer_bench.records.files import load_run
 
 
 def main(folder: Path) -> int:

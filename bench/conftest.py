@@ -8,7 +8,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from agfer_bench.run.environment import choose_device, device_name
+from agfer_bench.measure.environment import choose_device, device_name
 from bench.ratios import LINES, Report
 
 

@@ -20,7 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
 from agfer_bench.faces.prepare import prepare
-from agfer_bench.specs import FaceImage, FaceTable
+from agfer_bench.plugin.specs import FaceImage, FaceTable
 from bench.plain_crops import PlainCrops
 from bench.ratios import Report, interleaved
 

@@ -17,11 +17,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from timm.models.vgg import vgg16
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.measure.peak import measure_peak
 from agfer_bench.measure.precision import exact_fp32
 from agfer_bench.measure.size import multiply_accumulates
-from agfer_bench.run.reporter import Silent
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.progress import Silent
 from agfer_bench.run.speed import SpeedSettings, measure
 from bench.plain_training import PlainTraining, write_folder
 from bench.ratios import Report, interleaved, ratio

@@ -13,7 +13,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from agfer_bench.timings import Execution
+from agfer_bench.records.timing import Execution
 from agfer_bench.training.arithmetic import autocast
 from agfer_bench.training.loop import make_optimiser
 from agfer_bench.training.loss import weighted_cross_entropy

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.faces.mask import default_mask
 from agfer_bench.network.build import Network, build_network
+from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.protocol import Protocol, load_preset
-from agfer_bench.records import MemoryFormat
+from agfer_bench.records.run import MemoryFormat
+from agfer_bench.records.timing import Execution
 from agfer_bench.seeds import generator
-from agfer_bench.timings import Execution
 from agfer_bench.training.arithmetic import arithmetic
 from agfer_bench.training.batches import BatchOrder, Normaliser
 from agfer_bench.training.images import Images

@@ -15,11 +15,11 @@ from typing import Any
 import pandas as pd
 
 from agfer_bench.files import write_text
-from agfer_bench.record_files import load_speed
+from agfer_bench.records.files import load_speed
+from agfer_bench.records.speed import PeakRecord, SpeedRow, SpeedRun
+from agfer_bench.records.timing import ModeRecord
 from agfer_bench.report.numbers import number, quantity
 from agfer_bench.report.table import markdown_table
-from agfer_bench.speed_run import PeakRecord, SpeedRow, SpeedRun
-from agfer_bench.timings import ModeRecord
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "results" / "published"

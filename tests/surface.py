@@ -152,5 +152,4 @@ def _signature(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    json.dump(surface(), sys.stdout, indent=1, sort_keys=True)
-    print()
+    sys.stdout.write(json.dumps(surface(), indent=1, sort_keys=True) + "\n")

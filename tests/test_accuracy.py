@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, recall_score
 from sklearn.metrics import confusion_matrix as reference
 
-from agfer_bench.accuracy import confusion_matrix, mean_recall, recall, single_class
+from agfer_bench.metrics import confusion_matrix, mean_recall, recall, single_class
 
 
 def test_hand_set_confusion_gives_hand_computed_measures() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agfer_bench.audit import contradictions, contradictions_of_speed
-from agfer_bench.record_files import is_speed, load_run, load_speed
-from agfer_bench.records import RunRecord
-from agfer_bench.speed_run import SpeedRun
+from agfer_bench.records.files import is_speed, load_run, load_speed
+from agfer_bench.records.run import RunRecord
+from agfer_bench.records.speed import SpeedRun
+from agfer_bench.submissions.audit import contradictions, contradictions_of_speed
 from tests.audit_cases import CASES, Content, put
 from tests.leaderboard.generated import make_records
 from tests.run.support import Runs

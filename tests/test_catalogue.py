@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.errors import UserError
+from agfer_bench.plugin.finder import load_catalogue
 
 Make = Callable[[str, str], EntryPoint]
 

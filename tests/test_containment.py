@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from agfer_bench.containment import contained
+from agfer_bench.plugin.containment import contained
 from agfer_bench.seeds import Reseeded, seeded
 
 CPU = torch.device("cpu")
@@ -155,7 +155,8 @@ def test_new_names_are_no_deed() -> None:
 
 def test_what_torch_replaces_itself_stays() -> None:
     code = (
-        "import torch\nfrom agfer_bench.containment import contained\nwas = torch.manual_seed\n"
+        "import torch\nfrom agfer_bench.plugin.containment import contained\n"
+        "was = torch.manual_seed\n"
         "with contained() as changes:\n    import torch._dynamo\n"
         "print(changes, torch.manual_seed is was)"
     )
@@ -167,7 +168,7 @@ def test_what_torch_replaces_itself_stays() -> None:
 
 def test_nothing_is_imported_to_look() -> None:
     code = (
-        "import sys\nfrom agfer_bench.containment import contained\n"
+        "import sys\nfrom agfer_bench.plugin.containment import contained\n"
         "with contained() as changes:\n    pass\n"
         "print(changes, {'torch', 'numpy'} & set(sys.modules))"
     )

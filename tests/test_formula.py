@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agfer_bench import Slot, UserError
-from agfer_bench.formula import evaluate
+from agfer_bench.contract.formula import evaluate
 
 SLOT = Slot(channels=48, height=10, width=20, classes=7, stage=2)
 

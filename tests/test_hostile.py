@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import torch
 
-from agfer_bench.loading import VARIABLE
-from agfer_bench.record_files import load_run
-from agfer_bench.records import RunRecord
+from agfer_bench.plugin.time_limit import VARIABLE
+from agfer_bench.records.files import load_run
+from agfer_bench.records.run import RunRecord
 from tests.run.support import HEAD, Runs, install, own, without_times
 
 SECONDS = 3600
@@ -260,7 +260,7 @@ def test_a_deed_in_training_costs_its_own_row(
         yield []
 
     if not guarded:
-        monkeypatch.setattr("agfer_bench.run.outcome.contained", nothing)
+        monkeypatch.setattr("agfer_bench.run.jobs.guarded.contained", nothing)
     forward = f"if self.training: {DTYPE}\n        return x * self.scale"
     source = HEAD.format(forward=forward, build="return Block()", name="evil")
     runs = Runs(blobs, tmp_path)

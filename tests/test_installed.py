@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.installed import while_unchanged
+from agfer_bench.plugin.listing_cache import while_unchanged
 
 METADATA = "Metadata-Version: 2.1\nName: my-block\nVersion: {version}\n"
 

@@ -10,9 +10,9 @@ from importlib.metadata import EntryPoint
 import pytest
 import torch
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.errors import UserError
-from agfer_bench.loading import SECONDS, VARIABLE, load_in_time, seconds_allowed
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.time_limit import SECONDS, VARIABLE, load_in_time, seconds_allowed
 
 Make = Callable[[str, str], EntryPoint]
 

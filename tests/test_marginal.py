@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from agfer_bench.marginal import marginal, ratio, throughput_ratio
-from agfer_bench.timings import ModeRecord, OfflinePoint, StreamRepeat, spread
+from agfer_bench.comparison.marginal import marginal, ratio, throughput_ratio
+from agfer_bench.records.timing import ModeRecord, OfflinePoint, StreamRepeat, spread
 
 Rounds = tuple[tuple[float, ...], ...]
 

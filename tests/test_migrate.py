@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from agfer_bench.comparison.marginal import ratio
 from agfer_bench.errors import UserError
-from agfer_bench.marginal import ratio
-from agfer_bench.migrate import migrate_run
-from agfer_bench.record_files import dump, load_run
-from agfer_bench.records import RunRecord
+from agfer_bench.records.files import dump, load_run
+from agfer_bench.records.migrate import migrate_run
+from agfer_bench.records.run import RunRecord
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
 OLD = [

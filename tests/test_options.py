@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from agfer_bench.errors import UserError
-from agfer_bench.options import label, options_of, parse_choice, resolve_options
+from agfer_bench.plugin.options import label, options_of, parse_choice, resolve_options
 
 
 def _build(

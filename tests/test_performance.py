@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from agfer_bench.record_files import load_speed
-from agfer_bench.records import SizeRecord
-from agfer_bench.speed_run import PeakRecord
+from agfer_bench.records.files import load_speed
+from agfer_bench.records.run import SizeRecord
+from agfer_bench.records.speed import PeakRecord
 from bench.write_performance import PAGE, PUBLISHED, floor, page
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from agfer_bench.record_files import load_run
-from agfer_bench.report.ablation import Ablation, Cell, rows_of, to_markdown
+from agfer_bench.records.files import load_run
+from agfer_bench.report.ablation_table import Ablation, Cell, rows_of, to_markdown
 from agfer_bench.run.ablation import AXES
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.network.build import try_block
-from agfer_bench.record_files import load_run
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.specs import Slot
+from agfer_bench.records.files import load_run
 from agfer_bench.report.table import to_markdown, to_svg
-from agfer_bench.specs import Slot
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

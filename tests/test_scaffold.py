@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from agfer_bench import Slot
-from agfer_bench.catalogue import _is_name, load_catalogue
 from agfer_bench.cli.app import main
 from agfer_bench.errors import UserError
 from agfer_bench.measure.size import parameters
 from agfer_bench.network.build import build_block
+from agfer_bench.plugin.finder import _is_name, load_catalogue
 from agfer_bench.scaffold import names
 from agfer_bench.scaffold.new import render, write_distribution
 from agfer_bench.testing import REQUIRED
@@ -243,7 +243,7 @@ def test_a_name_of_the_form_is_one_everywhere(name: str) -> None:
 
 
 def test_every_subcommand_is_no_name() -> None:
-    from agfer_bench.cli.modules import app
+    from agfer_bench.cli.modules.app import app
 
     commands = {one.name for one in app.registered_commands}
     assert commands <= set(names._SUBCOMMANDS)

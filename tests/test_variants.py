@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench import AttentionSpec, PluginError, Slot, UserError
-from agfer_bench.catalogue import Chosen
 from agfer_bench.contract.find import find_blocks
-from agfer_bench.operations import differences, operations
-from agfer_bench.variants import Variant, describe_variant
+from agfer_bench.contract.operations import differences, operations
+from agfer_bench.contract.variants import Variant, describe_variant
+from agfer_bench.plugin.catalogue import Chosen
 
 SLOT = Slot(channels=16, height=4, width=6, classes=3, stage=2)
 

@@ -20,16 +20,16 @@ import numpy as np
 import pytest
 import torch
 
-from agfer_bench import hookspecs
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.network.build import build_block, try_block
-from agfer_bench.options import parse_choice
+from agfer_bench.plugin import hookspecs
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.options import parse_choice
+from agfer_bench.plugin.specs import Place, Slot
+from agfer_bench.progress import Silent
 from agfer_bench.protocol import load_preset
-from agfer_bench.record_files import load_run
-from agfer_bench.run.announce import announcer
-from agfer_bench.run.reporter import Silent
+from agfer_bench.records.files import load_run
+from agfer_bench.run.pool.epoch_events import announcer
 from agfer_bench.run.runner import run
-from agfer_bench.specs import Place, Slot
 from agfer_bench.testing import INFORMATIONAL, REQUIRED
 from tests.run.support import Runs, own
 

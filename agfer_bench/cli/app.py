@@ -8,20 +8,11 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import (
-    ablate,
-    apart,
-    data,
-    differences,
-    leaderboard,
-    modules,
-    paper,
-    report,
-    results,
-    run,
-    speed,
-)
+from agfer_bench.cli import ablate, data, leaderboard, paper, report, results, run, speed
+from agfer_bench.cli import compare as differences
+from agfer_bench.cli import stdout as apart
 from agfer_bench.cli.console import fail
+from agfer_bench.cli.modules import app as modules
 from agfer_bench.errors import UserError
 
 app = typer.Typer(

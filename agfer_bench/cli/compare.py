@@ -1,142 +1,199 @@
-"""`agfer-bench modules compare`: what tells variants of a block apart."""
+"""`agfer-bench compare`: differences of modules, with what may be said of them, and gates."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agfer_bench.cli.console import show, show_json
-from agfer_bench.cli.listing import CLASSES
-from agfer_bench.cli.options import JsonOption, catalogue_with_notes
+from agfer_bench.cli.groups import JsonOption
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from agfer_bench.variants import Variant
+    from agfer_bench.comparison.contrasts import Contrast, Entrant
+    from agfer_bench.comparison.gates import Gate, Outcome
+    from agfer_bench.records.run import RunRecord
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+class Over(StrEnum):
+    """What differences are taken over."""
+
+    auto = "auto"
+    subjects = "subjects"
+    folds = "folds"
+    images = "images"
 
 
 def compare(
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAME NAME...", help="Names, with options if you like.")
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of runs, or their record.json."),
     ],
+    modules: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Compare these rows alone, comma-separated. Fewer pairs, less correction: choose "
+            "them before you look.",
+            show_default=False,
+        ),
+    ] = None,
+    over: Annotated[
+        Over,
+        typer.Option(
+            help="What differences are taken over; `auto`: subjects where they are known, else "
+            "folds. `images` is McNemar's test, for one image of each subject.",
+        ),
+    ] = Over.auto,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help='Exit with 1 if a row meets it: "accuracy < base - 0.02", "latency > 1.1 * base"; '
+            "may stand several times.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare blocks: sizes, gates at initialisation, and operations against the first's."""
-    from agfer_bench.network.build import slots_of
-    from agfer_bench.protocol import load_preset
-    from agfer_bench.variants import describe_variant
+    """Compare the modules of one run or several in pairs, and say which differences are real.
 
-    chosen = catalogue_with_notes().choose_modules(",".join(names))
-    if len(chosen) < 2:
-        raise UserError("compare needs two modules that differ; name one more")
-    slots = slots_of(load_preset("paper"), CLASSES)
-    variants = [describe_variant(one, slots) for one in chosen]
+    Runs that differ in protocol, images or folds are refused.
+    """
+    from agfer_bench.comparison.comparable import caveats
+    from agfer_bench.comparison.contrasts import why_folds
+    from agfer_bench.comparison.entrants import line_up
+    from agfer_bench.comparison.gates import hold, parse_gate
+    from agfer_bench.records.files import load_run
+    from agfer_bench.report.verdicts import judge, notes_on, to_rows
+
+    gates = [parse_gate(text) for text in fail_if or ()]
+    records = list(zip(_names(folders), map(load_run, folders), strict=True))
+    entrants = line_up(records)
+    chosen = _chosen(entrants, modules)
+    judged = judge(chosen, over.value)
+    seeds = records[0][1].protocol.seeds
+    notes = notes_on(judged, seeds)
+    notes += caveats([record for _, record in records])
+    if over is Over.auto:
+        notes += why_folds(chosen)
+    if not judged.contrasts:
+        notes.append("Nothing to compare: fewer than two modules were trained on all folds.")
+    outcomes = [one for gate in gates for one in hold(gate, _rows(gate, chosen, entrants))]
     if as_json:
-        first, *others = variants
-        diffs = {other.label: _diff(first, other) for other in others}
-        show_json({"modules": [_described(one) for one in variants], "differences": diffs})
-        return
-    show(_table(variants))
-    _show_formulas(variants)
-    _show_operations(variants)
-
-
-def _table(variants: list[Variant]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from agfer_bench.report.numbers import count, quantity
-
-    table = Table(title=f"Blocks in VGG16 at 224 px, {CLASSES} classes", title_justify="left")
-    for column in ("Module", "Slot", "Params", "MACs", "Layers", "Damping", "Gates 1, 50, 99 %"):
-        table.add_column(column, justify="left" if column in ("Module", "Slot") else "right")
-    for variant in variants:
-        name = variant.label
-        for one in variant.slots:
-            slot, gates = one.slot, one.gates
-            cells = (
-                f"{slot.channels} × {slot.height} × {slot.width}",
-                count(one.parameters),
-                quantity(one.macs),
-                count(one.layers),
-                f"{gates.damping:.2f}",
-                f"{gates.low:.2f} {gates.median:.2f} {gates.high:.2f}",
-            )
-            table.add_row(*map(Text, (name, *cells)))
-            name = ""
-        layers = [one.layers for one in variant.slots]
-        total = (
-            count(sum(one.parameters for one in variant.slots)),
-            quantity(sum(one.macs for one in variant.slots)),
-            count(None if None in layers else sum(filter(None, layers))),
+        show_json(
+            {
+                "title": _title(records[0][1]),
+                "notes": notes,
+                "distinguishably_best": judged.best,
+                "differences": to_rows(judged),
+                "gates": [_plain(one) for one in outcomes],
+            }
         )
-        table.add_row("", "all", *total, style="bold", end_section=True)
-    return table
+    else:
+        _show(_title(records[0][1]), judged.contrasts, notes, outcomes)
+    if any(not one.passed for one in outcomes):
+        raise typer.Exit(1)
 
 
-def _show_formulas(variants: list[Variant]) -> None:
-    """Print how the parameters are counted, and where a declaration is wrong."""
+def _names(folders: list[Path]) -> list[str]:
+    """Name runs by their folders, with as many of those above as tell them apart."""
+    places = [one if one.is_dir() else one.parent for one in (f.resolve() for f in folders)]
+    parts = [place.parts for place in places]
+    count = 1
+    while count < max(map(len, parts)) and len({p[-count:] for p in parts}) < len(set(parts)):
+        count += 1
+    return ["/".join(p[-count:]) for p in parts]
+
+
+def _chosen(entrants: list[Entrant], modules: str | None) -> list[Entrant]:
+    from agfer_bench.text import nearest
+
+    if modules is None:
+        return entrants
+    known = {one.label: one for one in entrants}
+    names = list(dict.fromkeys(name.strip() for name in modules.split(",") if name.strip()))
+    if not names:
+        raise UserError("--modules names no row: write them comma-separated, as in se,cbam")
+    for name in names:
+        if name not in known:
+            raise UserError(f"--modules: no row {name!r} in these runs{nearest(name, known)}")
+    return [known[name] for name in names]
+
+
+def _rows(gate: Gate, chosen: list[Entrant], entrants: list[Entrant]) -> list[dict[str, Any]]:
+    """Return the rows that a gate is about: those chosen, and those that it names."""
+    from agfer_bench.comparison.entrants import why_not_timed_together
+    from agfer_bench.comparison.gates import TIMES
+    from agfer_bench.report.rows import row_of
+
+    labels = {one.label for one in chosen}
+    held = [one for one in entrants if one.label in labels | gate.names]
+    if gate.metric in TIMES:
+        reason = why_not_timed_together([one.record for one in held])
+        if reason is not None:
+            raise UserError(f"--fail-if {gate.text!r}: times do not compare: {reason}")
+    return [{**row_of(one.module, one.record), "module": one.label} for one in held]
+
+
+def _title(record: RunRecord) -> str:
+    from agfer_bench.report.rows import title
+
+    return f"Paired comparison · {title(record)}"
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "gate": outcome.gate.text,
+        "module": outcome.module,
+        "passed": outcome.passed,
+        "text": outcome.text,
+    }
+
+
+def _show(
+    title: str, found: tuple[Contrast, ...], notes: list[str], outcomes: list[Outcome]
+) -> None:
+    from rich.text import Text
+
+    show(Text(title, style="bold"))
+    if found:
+        show(_table(found))
+    for one in found:
+        show(Text(one.sentence, style="bold" if one.distinguishable else ""))
+    for line in notes:
+        show(Text(line, style="dim"))
+    for outcome in outcomes:
+        show(Text(outcome.text, style="green" if outcome.passed else "bold red"))
+
+
+def _table(found: tuple[Contrast, ...]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table.grid(padding=(0, 2))
-    for variant in variants:
-        formula = Text(variant.formula or "no formula is declared")
-        if variant.formula and any(one.declared != one.parameters for one in variant.slots):
-            formula.append("  (not what is counted)", "red")
-        grid.add_row(Text(f"  {variant.label}"), formula)
-    show(Text("Parameters", style="bold"))
-    show(grid)
-    note = (
-        "C, H, W: the map; M: classes; other names are options. Damping: output over input, root "
-        "mean square; gates: its quantiles element by element; both of one draw of initial weights."
-    )
-    show(Text(note, style="dim"))
+    from agfer_bench.report.numbers import number, signed
 
-
-def _show_operations(variants: list[Variant]) -> None:
-    from rich.text import Text
-
-    first, *others = variants
-    show(Text(f"\nOperations of {first.label}", style="bold"))
-    for line in _operations(first):
-        show(Text(f"  {line}"))
-    for other in others:
-        show(Text(f"\n{other.label} against {first.label}", style="bold"))
-        for line in _told(first, other):
-            show(Text(f"  {line}", style=_COLOURS.get(line[0], "")))
-
-
-def _operations(variant: Variant) -> list[str]:
-    if variant.operations is None:
-        return [variant.untraced]
-    return list(variant.operations) or ["none"]
-
-
-def _told(first: Variant, other: Variant) -> list[str]:
-    """Return the lines that say what another block does otherwise."""
-    if first.operations is None or other.operations is None:
-        untraced = first if first.operations is None else other
-        return [f"{untraced.label} {untraced.untraced}", *_operations(other)]
-    # Without the two lines of names, which the title has.
-    return (_diff(first, other) or [])[2:] or ["the same operations"]
-
-
-def _diff(first: Variant, other: Variant) -> list[str] | None:
-    from agfer_bench.operations import differences
-
-    if first.operations is None or other.operations is None:
-        return None
-    return differences(first.label, first.operations, other.label, other.operations)
-
-
-def _described(variant: Variant) -> dict[str, Any]:
-    described = asdict(variant)
-    described["parameters"] = sum(one.parameters for one in variant.slots)
-    described["macs"] = sum(one.macs for one in variant.slots)
-    return described
+    table = Table()
+    table.add_column("First")
+    table.add_column("Second")
+    for column in ("Δ points", "95 % interval", "p", "p (Holm)", "Effect d", "Detectable"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in found:
+        verdict = one.verdict
+        bounded = verdict.low is not None and abs(verdict.low) < 1e6
+        cells = [
+            one.first,
+            one.second,
+            signed(verdict.estimate),
+            f"{signed(verdict.low)} to {signed(verdict.high)}" if bounded else "–",
+            number(verdict.p, 3),
+            number(one.adjusted, 3),
+            number(verdict.effect, 2),
+            "–" if verdict.smallest is None else f"{100 * verdict.smallest:.1f}",
+        ]
+        table.add_row(*map(Text, cells), style="bold" if one.distinguishable else "")
+    return table

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from agfer_bench.cli import apart
+from agfer_bench.cli import stdout
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType, TracebackType
 
     from rich.console import Console, RenderableType
+
+    from agfer_bench.plugin.catalogue import Catalogue
 
 
 def show(renderable: RenderableType) -> None:
@@ -32,14 +34,16 @@ def output() -> Console:
     """Return a console on standard output, wide enough for all tables when it is no terminal."""
     from rich.console import Console
 
-    file = apart.stream()
+    file = stdout.stream()
     console = Console(file=file)
     return console if console.is_terminal else Console(file=file, width=max(console.width, 200))
 
 
 def show_json(value: Any) -> None:
     """Print JSON to standard output; numbers that are not finite become null."""
-    print(json.dumps(_finite(value), indent=1, ensure_ascii=False), file=apart.stream(), flush=True)
+    print(
+        json.dumps(_finite(value), indent=1, ensure_ascii=False), file=stdout.stream(), flush=True
+    )
 
 
 def _finite(value: Any) -> Any:
@@ -72,6 +76,17 @@ def warn(message: str) -> None:
     from rich.text import Text
 
     errors().print(Text.assemble(("note: ", "yellow"), message), soft_wrap=True)
+
+
+def catalogue_with_notes() -> Catalogue:
+    """Load the catalogue, and warn of plugins that are left out."""
+    from agfer_bench.plugin.finder import load_catalogue
+
+    stdout.set_apart()
+    catalogue = load_catalogue()
+    for problem in catalogue.problems:
+        warn(str(problem))
+    return catalogue
 
 
 class ProgressBars:

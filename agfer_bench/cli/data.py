@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agfer_bench.cli import options as o
-from agfer_bench.cli.console import ProgressBars, show, show_json
+from agfer_bench.cli.console import ProgressBars, catalogue_with_notes, show, show_json
+from agfer_bench.cli.groups import OPTIONS, JsonOption, grouped
 from agfer_bench.cli.listing import datasets_listing
+from agfer_bench.files import cache_folder
+from agfer_bench.run.request import ProtocolOptions, SourceOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from agfer_bench.faces.synthesise import Drawn
-    from agfer_bench.records import DataRecord
+    from agfer_bench.records.run import DataRecord
 
 app = typer.Typer(help="List data sets, read and crop one, or draw some.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_datasets(as_json: o.JsonOption = False) -> None:
+def list_datasets(as_json: JsonOption = False) -> None:
     """List the data sets that installed plugins can read."""
     from rich.table import Table
     from rich.text import Text
@@ -43,27 +45,23 @@ def list_datasets(as_json: o.JsonOption = False) -> None:
 
 
 @app.command("prepare")
+@grouped
 def prepare_dataset(
-    data: o.DataOption = None,
-    cascades: o.CascadesOption = None,
-    cache: o.CacheOption = None,
-    preset: o.PresetOption = None,
-    protocol_file: o.ProtocolOption = None,
-    image_size: o.ImageSizeOption = None,
-    settings: o.SetOption = None,
-    workers: o.WorkersOption = None,
-    as_json: o.JsonOption = False,
+    data: SourceOptions,
+    protocol: ProtocolOptions,
+    image_size: Annotated[int | None, OPTIONS["image_size"]] = None,
+    workers: Annotated[int | None, OPTIONS["workers"]] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Read and crop a data set into the cache, and say what was kept and what was left out."""
-    from agfer_bench.run.data import load_data
+    from agfer_bench.faces.data import load_data
+    from agfer_bench.run.resolve import build_protocol, build_source
 
-    catalogue = o.catalogue_with_notes()
-    protocol = o.build_protocol(preset, protocol_file, settings, {"image_size": image_size})
-    source = o.build_source(
-        catalogue, data or o.DEFAULT_DATA, cascades=cascades, cache=cache, workers=workers
-    )
+    catalogue = catalogue_with_notes()
+    resolved = build_protocol(protocol, image_size=image_size)
+    source = build_source(catalogue, data, workers)
     with ProgressBars() as bars:
-        loaded = load_data(source, protocol, bars)
+        loaded = load_data(source, resolved, bars)
     if as_json:
         folder = str(loaded.crops.folder)
         show_json({"folder": folder, **loaded.record.model_dump(mode="json")})
@@ -84,23 +82,24 @@ def synthesise_datasets(
             help="Layouts to draw, such as oulu-casia:subjects=10. Default: all.",
         ),
     ] = None,
-    cache: o.CacheOption = None,
+    cache: Annotated[Path | None, OPTIONS["cache"]] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that draw. Default: all cores.")
     ] = None,
-    as_json: o.JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw faces into files, in the folders and names of real databases."""
     from agfer_bench.faces.synthesise import choose, synthesise
+    from agfer_bench.run.resolve import cores
 
-    catalogue = o.catalogue_with_notes()
+    catalogue = catalogue_with_notes()
     drawings = choose(catalogue.datasets, sets or ())
     with ProgressBars() as bars:
         drawn = synthesise(
             drawings,
             folder.expanduser(),
-            cache=o.cache_folder(cache),
-            workers=workers or o.cores(),
+            cache=cache_folder(cache),
+            workers=workers or cores(),
             progress=bars.progress,
         )
     if as_json:

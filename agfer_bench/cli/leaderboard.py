@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench.cli.console import show, show_json, warn
-from agfer_bench.cli.options import JsonOption
+from agfer_bench.cli.groups import JsonOption
 from agfer_bench.errors import UserError
 
 _TOLD = 20
@@ -28,8 +28,8 @@ def leaderboard(
     from dataclasses import asdict
 
     from agfer_bench.leaderboard.grouping import pages_of
-    from agfer_bench.leaderboard.reading import read_folder
     from agfer_bench.leaderboard.site import build_site, check_target
+    from agfer_bench.submissions.read import read_folder
 
     source, target = results.resolve(), out.resolve()
     if target == source or target in source.parents:

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from agfer_bench.cli.apart import set_apart
 from agfer_bench.cli.console import warn
-from agfer_bench.cli.options import cache_folder
+from agfer_bench.cli.stdout import set_apart
 from agfer_bench.errors import PluginError, UserError
+from agfer_bench.files import cache_folder
 
 if TYPE_CHECKING:
-    from agfer_bench.catalogue import Chosen
-    from agfer_bench.specs import AttentionSpec, ClassifierSpec, ModuleSpec
+    from agfer_bench.plugin.catalogue import Chosen
+    from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
 
 CLASSES = 7
 """Classes of the host in which parameters are counted: the paper's seven emotions."""
@@ -35,7 +35,7 @@ def datasets_listing() -> Listing:
 def _listing(what: str, make: Callable[[], Listing]) -> Listing:
     import hashlib
 
-    from agfer_bench.installed import while_unchanged
+    from agfer_bench.plugin.listing_cache import while_unchanged
 
     set_apart()
     # Each environment has a file of its own, so that several share a cache folder in peace.
@@ -54,7 +54,8 @@ def _lasts(listing: Listing) -> bool:
 
 
 def _modules() -> Listing:
-    from agfer_bench.catalogue import Chosen, load_catalogue
+    from agfer_bench.plugin.catalogue import Chosen
+    from agfer_bench.plugin.finder import load_catalogue
 
     catalogue = load_catalogue()
     modules = []
@@ -65,7 +66,7 @@ def _modules() -> Listing:
 
 
 def _datasets() -> Listing:
-    from agfer_bench.catalogue import load_catalogue
+    from agfer_bench.plugin.finder import load_catalogue
 
     catalogue = load_catalogue()
     datasets = [
@@ -91,7 +92,7 @@ def describe(chosen: Chosen[ModuleSpec]) -> dict[str, Any]:
     Raises:
         UserError: The plugin says that a value which is not its default is wrong.
     """
-    from agfer_bench.catalogue import is_block, is_classifier
+    from agfer_bench.plugin.catalogue import is_block, is_classifier
 
     entry = chosen.entry
     slots: list[dict[str, Any]] = []
@@ -132,7 +133,7 @@ def describe(chosen: Chosen[ModuleSpec]) -> dict[str, Any]:
 
 def _try(chosen: Chosen[ClassifierSpec]) -> None:
     """Build a classifier, to see whether it can be."""
-    from agfer_bench.run.classify import try_classifier
+    from agfer_bench.run.jobs.classifier import try_classifier
 
     try_classifier(chosen)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench.cli.console import output, show, show_json
-from agfer_bench.cli.options import JsonOption
+from agfer_bench.cli.groups import JsonOption
 from agfer_bench.errors import UserError
 
 
@@ -19,11 +19,11 @@ def report(
 ) -> None:
     """Show the tables of a run or a speed comparison that is done."""
     from agfer_bench.files import write_text
-    from agfer_bench.record_files import is_speed, load_run, load_speed
+    from agfer_bench.records.files import is_speed, load_run, load_speed
     from agfer_bench.report.table import to_json, to_rich, to_svg
 
     if is_speed(folder):
-        from agfer_bench.report import speed
+        from agfer_bench.report import speed_table as speed
 
         speeds = load_speed(folder)
         if svg is not None:

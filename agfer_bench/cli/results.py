@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agfer_bench.cli.console import show, show_json
-from agfer_bench.cli.options import JsonOption
+from agfer_bench.cli.groups import JsonOption
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from agfer_bench.leaderboard.model import Reading
+    from agfer_bench.submissions.model import Reading
 
 app = typer.Typer(help="Check records of runs, and describe their layout.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def validate(
     Reads records of strangers safely: bounded in size, no links followed. Exit code 1 where a
     record is rejected.
     """
-    from agfer_bench.leaderboard.reading import read_paths
+    from agfer_bench.submissions.read import read_paths
 
     reading = read_paths(paths or [Path("results")])
     accepted = sorted([*(one.path for one in reading.accepted), *reading.speeds])
@@ -53,9 +53,9 @@ def schema(
     speed: Annotated[bool, typer.Option("--speed", help="That of speed comparisons.")] = False,
 ) -> None:
     """Print the JSON Schema of a run's record."""
-    from agfer_bench.records import RunRecord
-    from agfer_bench.schema import schema_of
-    from agfer_bench.speed_run import SpeedRun
+    from agfer_bench.records.json_schema import schema_of
+    from agfer_bench.records.run import RunRecord
+    from agfer_bench.records.speed import SpeedRun
 
     show_json(schema_of(SpeedRun if speed else RunRecord))
 

@@ -2,99 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
 
 import typer
 
-from agfer_bench.cli import options as o
-from agfer_bench.cli.console import output, show, show_json, working
+from agfer_bench.cli.console import catalogue_with_notes, output, show, show_json, working
+from agfer_bench.cli.groups import JsonOption, ModulesOption, OutOption, grouped
+from agfer_bench.run.request import (
+    MODULES,
+    DeviceOptions,
+    HostOptions,
+    OutputOptions,
+    SourceOptions,
+    SpeedOptions,
+)
 
 FRAMES = "synthetic:subjects=4"
 """Few enough that drawing them takes seconds."""
 
 
+@grouped
 def speed(
-    modules: o.ModulesOption = o.MODULES,
-    preset: o.PresetOption = None,
-    protocol_file: o.ProtocolOption = None,
-    settings: o.SetOption = None,
-    image_size: o.ImageSizeOption = None,
-    host: o.HostOption = None,
-    slots: o.SlotsOption = None,
-    stride: o.StrideOption = None,
-    width: o.WidthOption = None,
-    repeats: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Fresh processes that all is measured in.", rich_help_panel=o.PROTOCOL
-        ),
-    ] = None,
-    classes: Annotated[int, typer.Option(min=2, max=1000, help="Classes of the last layer.")] = 7,
-    compiled: Annotated[
-        bool | None,
-        typer.Option(
-            "--compile/--no-compile",
-            help="Try torch.compile for the tuned mode. Default: on a GPU.",
-            show_default=False,
-        ),
-    ] = None,
-    camera: Annotated[
-        bool,
-        typer.Option(
-            "--camera/--no-camera", help="Also time the way from a camera's frame to the label."
-        ),
-    ] = True,
-    largest_batch: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Largest batch size. Default: 64 on a CPU, 1024 on a GPU.",
-            show_default=False,
-        ),
-    ] = None,
-    data: o.DataOption = None,
-    cascades: o.CascadesOption = None,
-    cache: o.CacheOption = None,
-    device: o.DeviceOption = o.Device.auto,
-    threads: o.ThreadsOption = None,
-    workers: o.WorkersOption = None,
-    out: o.OutOption = o.OUT,
-    as_json: o.JsonOption = False,
+    protocol: HostOptions,
+    measuring: SpeedOptions,
+    data: SourceOptions,
+    machine: DeviceOptions,
+    modules: ModulesOption = MODULES,
+    out: OutOption = OutputOptions.out,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure what every module costs beside base: latency, throughput, memory, camera to label.
 
     Nothing is trained: times do not depend on the weights' values.
     """
-    flags = {
-        "image_size": image_size,
-        "host": host,
-        "slots": slots,
-        "stride": stride,
-        "width": width,
-        "speed.repeats": repeats,
-    }
-    protocol = o.build_protocol(preset, protocol_file, settings, flags)
-    catalogue = o.catalogue_with_notes()
-    chosen = o.choose_modules(catalogue, modules)
+    from agfer_bench.run.resolve import (
+        build_protocol,
+        build_source,
+        check_out,
+        choose_modules,
+        prepare_device,
+    )
+
+    resolved = build_protocol(protocol, speed__repeats=measuring.repeats)
+    catalogue = catalogue_with_notes()
+    chosen = choose_modules(catalogue, modules)
     source = None
-    if camera:
-        source = o.build_source(
-            catalogue, data or FRAMES, cascades=cascades, cache=cache, workers=workers
-        )
-    o.check_out(out)
-    where = o.prepare_device(device, threads)
-    from agfer_bench.report.speed import to_json, to_rich
+    if measuring.camera:
+        source = build_source(catalogue, replace(data, data=data.data or FRAMES), machine.workers)
+    check_out(out)
+    where = prepare_device(machine.device, machine.threads)
+    from agfer_bench.report.speed_table import to_json, to_rich
     from agfer_bench.run.speed import SpeedSettings, measure
 
+    compiled = where.type == "cuda" if measuring.compiled is None else measuring.compiled
     plan = SpeedSettings(
         modules=chosen,
-        protocol=protocol,
-        classes=classes,
+        protocol=resolved,
+        classes=measuring.classes,
         device=where,
-        compiled=where.type == "cuda" if compiled is None else compiled,
+        compiled=compiled,
         camera=source,
         out=out,
-        largest_batch=largest_batch,
+        largest_batch=measuring.largest_batch,
     )
     with working() as bars:
         record, folder = measure(plan, catalogue, bars)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agfer_bench.errors import UserError
 from agfer_bench.protocol import fingerprint
-from agfer_bench.records import DataRecord, FoldRecord, RunRecord
+from agfer_bench.records.run import DataRecord, FoldRecord, RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)

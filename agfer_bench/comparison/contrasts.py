@@ -24,7 +24,7 @@ from agfer_bench.comparison.significance import (
     pairs_over_subjects,
 )
 from agfer_bench.errors import UserError
-from agfer_bench.records import FoldRecord, ModuleRecord, RunRecord
+from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 
 Test = Literal["auto", "subjects", "folds", "images"]
 """What a comparison is over; `auto`: subjects where they are known, else folds."""

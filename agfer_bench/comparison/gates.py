@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agfer_bench.errors import UserError
-from agfer_bench.options import nearest
+from agfer_bench.text import nearest
 
 METRICS: Final[dict[str, str]] = {
     "accuracy": "accuracy_mean",

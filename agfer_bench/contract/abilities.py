@@ -12,7 +12,7 @@ import torch
 from agfer_bench.contract.block import Block, Broken, largest_difference, look, normal_map, step
 from agfer_bench.contract.learning import look_at_gradients
 from agfer_bench.measure.gates import gate_statistics
-from agfer_bench.specs import Slot
+from agfer_bench.plugin.specs import Slot
 
 _SAME = 1e-4
 """Another order of summation may move results by this, relative to the largest number."""

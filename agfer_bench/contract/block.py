@@ -19,13 +19,13 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from agfer_bench.catalogue import Chosen
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import UserError, describe
 from agfer_bench.network.build import CPU, build_uncontained, slots_of
+from agfer_bench.plugin.catalogue import Chosen
+from agfer_bench.plugin.specs import AttentionSpec, Slot
 from agfer_bench.protocol import load_preset
 from agfer_bench.seeds import derive_seed, generator, seeded
-from agfer_bench.specs import AttentionSpec, Slot
 
 CLASSES = 7
 """Classes of the host whose slots are checked: the paper's seven emotions."""

@@ -11,8 +11,8 @@ from agfer_bench.contract.block import Block, Broken, Skipped
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import describe
 from agfer_bench.network.build import CPU
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import seeded
-from agfer_bench.specs import Slot
 
 Verdict = Literal["passed", "failed", "skipped"]
 

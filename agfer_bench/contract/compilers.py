@@ -28,7 +28,7 @@ from agfer_bench.contract.block import (
     normal_map,
 )
 from agfer_bench.contract.settings import settings_kept
-from agfer_bench.specs import Slot
+from agfer_bench.plugin.specs import Slot
 
 _SAME = 1e-4
 """Fused operators may move results by this, relative to the largest number."""

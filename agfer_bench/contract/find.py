@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from agfer_bench.catalogue import Catalogue, Chosen, Entry, load_catalogue
 from agfer_bench.contract.block import Block
 from agfer_bench.errors import UserError
-from agfer_bench.options import options_of
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.plugin.catalogue import Catalogue, Chosen, Entry
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.options import options_of
+from agfer_bench.plugin.specs import AttentionSpec
 
 
 def find_blocks(what: str | AttentionSpec) -> list[Block]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from agfer_bench.contract.block import Block, Broken, look, normal_map, step
 from agfer_bench.network.build import CPU
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import generator, seeded
-from agfer_bench.specs import Slot
 
 _DRAWS = 8
 """Draws of weights and input before a parameter counts as one that does not learn."""

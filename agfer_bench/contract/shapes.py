@@ -17,7 +17,7 @@ from agfer_bench.contract.block import (
     run,
     step,
 )
-from agfer_bench.specs import Slot
+from agfer_bench.plugin.specs import Slot
 
 _SAME = 1e-5
 """Results that differ by less, relative to the largest number, differ by rounding in fp32."""

@@ -24,13 +24,13 @@ from agfer_bench.contract.block import (
     step,
     tensors,
 )
+from agfer_bench.contract.formula import evaluate
 from agfer_bench.contract.settings import generator_states, settings, settings_kept
 from agfer_bench.errors import UserError
-from agfer_bench.formula import evaluate
 from agfer_bench.measure.size import parameters
 from agfer_bench.network.build import CPU
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import seeded
-from agfer_bench.specs import Slot
 
 _SAME = 1e-6
 """Copies of a block may differ by less than this, relative to the largest number."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agfer_bench.specs import DRAWN_MARKER, FaceTable
+from agfer_bench.plugin.specs import DRAWN_MARKER, FaceTable
 
 
 def is_drawn(table: FaceTable) -> bool:

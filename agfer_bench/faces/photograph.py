@@ -10,7 +10,7 @@ from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, decode, jpeg_size
-from agfer_bench.specs import FaceImage
+from agfer_bench.plugin.specs import FaceImage
 
 Reduction = Literal[1, 2, 4, 8]
 _REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2)

@@ -33,7 +33,7 @@ from agfer_bench.faces.crop_cache import (
 from agfer_bench.faces.crops import Box
 from agfer_bench.faces.decode import opencv
 from agfer_bench.faces.photograph import Outcome, crop_photograph
-from agfer_bench.specs import FaceImage, FaceTable
+from agfer_bench.plugin.specs import FaceImage, FaceTable
 
 if TYPE_CHECKING:
     import pandas as pd

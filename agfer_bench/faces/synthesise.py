@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agfer_bench.catalogue import Entry
 from agfer_bench.errors import PluginError, UserError, describe
-from agfer_bench.options import nearest, options_of, parse_choice, resolve_options
-from agfer_bench.specs import DRAWN_MARKER, DatasetSpec, Place
+from agfer_bench.plugin.catalogue import Entry
+from agfer_bench.plugin.options import options_of, parse_choice, resolve_options
+from agfer_bench.plugin.specs import DRAWN_MARKER, DatasetSpec, Place
+from agfer_bench.text import nearest
 
 
 @dataclass(frozen=True, kw_only=True)

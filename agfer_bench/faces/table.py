@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agfer_bench.catalogue import Chosen, Entry
 from agfer_bench.errors import PluginError, UserError, describe
-from agfer_bench.options import nearest
-from agfer_bench.specs import EMOTIONS, DatasetSpec, FaceImage, FaceTable, Place
+from agfer_bench.plugin.catalogue import Chosen, Entry
+from agfer_bench.plugin.specs import EMOTIONS, DatasetSpec, FaceImage, FaceTable, Place
+from agfer_bench.text import nearest
 
 
 def read_table(

@@ -12,11 +12,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from agfer_bench.comparison.line_up import unique
+from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.chart_style import COLOURS, DASHES, LINES, SHOWN, SYMBOLS, layout, pick
-from agfer_bench.leaderboard.listing import PageListing, Row
 from agfer_bench.leaderboard.pareto import front
-from agfer_bench.leaderboard.text import for_chart
+from agfer_bench.leaderboard.sanitize import for_chart
+from agfer_bench.leaderboard.site_data import PageListing, Row
 
 
 @dataclass(frozen=True, kw_only=True)

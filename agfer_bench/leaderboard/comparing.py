@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from agfer_bench.comparison.contrasts import Contrast, Entrant, contrasts, subject_shares, survivor
 from agfer_bench.comparison.significance import Verdict
-from agfer_bench.leaderboard.listing import Difference
 from agfer_bench.leaderboard.model import Entry
 from agfer_bench.leaderboard.rows import rounded
+from agfer_bench.leaderboard.site_data import Difference
 
 MOST = 20
 """Modules of a page that are compared with each other: 190 pairs."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agfer_bench.leaderboard.command import recipe
-from agfer_bench.leaderboard.listing import Source
-from agfer_bench.leaderboard.model import Entry, Submission
+from agfer_bench.leaderboard.model import Entry
+from agfer_bench.leaderboard.reproduce import recipe
 from agfer_bench.leaderboard.rows import day, device_name
-from agfer_bench.leaderboard.text import clean
+from agfer_bench.leaderboard.sanitize import clean
+from agfer_bench.leaderboard.site_data import Source
 from agfer_bench.protocol import PRESETS, Protocol
-from agfer_bench.records import DataRecord, RunRecord
+from agfer_bench.records.run import DataRecord, RunRecord
+from agfer_bench.submissions.model import Submission
 
 _VERSIONS = 20
 """Packages of a record that are named."""

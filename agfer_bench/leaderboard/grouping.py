@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agfer_bench.comparison.comparable import Ground, ground_of
-from agfer_bench.comparison.line_up import unique
-from agfer_bench.leaderboard.model import Entry, Page, Reading, Submission
+from agfer_bench.comparison.entrants import unique
+from agfer_bench.leaderboard.model import Entry, Page
 from agfer_bench.leaderboard.naming import MODULE_DETAILS, Detail, told_apart
-from agfer_bench.records import ModuleRecord
+from agfer_bench.records.run import ModuleRecord
+from agfer_bench.submissions.model import Reading, Submission
 
 Identity = tuple[str, ...]
 """What makes rows of two records the same module on the same device."""

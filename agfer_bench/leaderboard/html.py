@@ -15,9 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agfer_bench.leaderboard.charts import Chart
 from agfer_bench.leaderboard.columns import COLUMNS
-from agfer_bench.leaderboard.listing import Listing
 from agfer_bench.leaderboard.pages import Drawn
-from agfer_bench.leaderboard.text import LABEL, link_of, shorten
+from agfer_bench.leaderboard.sanitize import LABEL, link_of, shorten
+from agfer_bench.leaderboard.site_data import Listing
 from agfer_bench.report.numbers import count, number, percent, quantity, signed
 from agfer_bench.report.rows import DRAWN_NOTICE
 

@@ -15,7 +15,7 @@ from scipy import stats
 
 from agfer_bench.comparison.contrasts import subject_shares, test_share
 from agfer_bench.comparison.significance import ALPHA, FEWEST_SUBJECTS, is_constant, over_folds
-from agfer_bench.records import ModuleRecord
+from agfer_bench.records.run import ModuleRecord
 
 
 @dataclass(frozen=True, kw_only=True)

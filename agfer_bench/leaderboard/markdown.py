@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from agfer_bench.leaderboard.listing import Listing, PageListing, Row
-from agfer_bench.leaderboard.text import TEXT, for_markdown
+from agfer_bench.leaderboard.sanitize import TEXT, for_markdown
+from agfer_bench.leaderboard.site_data import Listing, PageListing, Row
 from agfer_bench.report.numbers import count, number, percent, quantity
 from agfer_bench.report.rows import DRAWN_NOTICE
 from agfer_bench.report.table import markdown_table

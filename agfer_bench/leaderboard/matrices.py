@@ -10,11 +10,11 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from agfer_bench.comparison.line_up import unique
+from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.chart_style import DIVERGING, SEQUENTIAL, layout
 from agfer_bench.leaderboard.charts import Chart, Choice
-from agfer_bench.leaderboard.listing import Difference, PageListing
-from agfer_bench.leaderboard.text import for_chart
+from agfer_bench.leaderboard.sanitize import for_chart
+from agfer_bench.leaderboard.site_data import Difference, PageListing
 
 _WRITTEN = 12
 """Modules up to which each cell of the matrix of differences has its number written in it."""

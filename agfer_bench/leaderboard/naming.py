@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agfer_bench.comparison.line_up import unique
+from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.model import Entry
-from agfer_bench.leaderboard.text import LABEL, clean, shorten
+from agfer_bench.leaderboard.sanitize import LABEL, clean, shorten
 
 Module = tuple[str, ...]
 """What makes two rows the same module, whatever they ran on."""

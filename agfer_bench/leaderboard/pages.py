@@ -10,11 +10,11 @@ from agfer_bench.leaderboard import charts, matrices, pooled
 from agfer_bench.leaderboard.charts import Chart
 from agfer_bench.leaderboard.comparing import compare
 from agfer_bench.leaderboard.describing import changes_of, facts_of, preset_of, sources_of, title_of
-from agfer_bench.leaderboard.listing import PageListing
 from agfer_bench.leaderboard.model import Entry, Page
 from agfer_bench.leaderboard.naming import names_of
 from agfer_bench.leaderboard.rows import devices_of, row_of
-from agfer_bench.leaderboard.text import clean, slug
+from agfer_bench.leaderboard.sanitize import clean, slug
+from agfer_bench.leaderboard.site_data import PageListing
 
 MOST_ROWS = 300
 """Rows of a page: a page must stay light enough for a phone. The others are counted."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agfer_bench.records import EpochRecord, ModuleRecord
+from agfer_bench.records.run import EpochRecord, ModuleRecord
 
 Line = tuple[list[int], list[float]]
 """Epochs, counted from 1, and a value for each."""

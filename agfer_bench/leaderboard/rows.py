@@ -8,12 +8,12 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from agfer_bench.comparison.comparable import why_not_timed
-from agfer_bench.comparison.line_up import unique
+from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.interval import interval_of
-from agfer_bench.leaderboard.listing import Row
 from agfer_bench.leaderboard.model import Entry
-from agfer_bench.leaderboard.text import LABEL, clean, shorten
-from agfer_bench.records import FoldRecord, RunRecord
+from agfer_bench.leaderboard.sanitize import LABEL, clean, shorten
+from agfer_bench.leaderboard.site_data import Row
+from agfer_bench.records.run import FoldRecord, RunRecord
 
 
 def row_of(

@@ -21,12 +21,13 @@ import plotly.offline
 from agfer_bench.errors import UserError, describe
 from agfer_bench.files import writing
 from agfer_bench.leaderboard.html import environment, index_html, page_html
-from agfer_bench.leaderboard.listing import Listing, Refusal
 from agfer_bench.leaderboard.markdown import to_markdown
-from agfer_bench.leaderboard.model import Page, Reading
+from agfer_bench.leaderboard.model import Page
 from agfer_bench.leaderboard.pages import draw
-from agfer_bench.leaderboard.text import clean
-from agfer_bench.records import RunRecord
+from agfer_bench.leaderboard.sanitize import clean
+from agfer_bench.leaderboard.site_data import Listing, Refusal
+from agfer_bench.records.run import RunRecord
+from agfer_bench.submissions.model import Reading
 
 MARKER = "made-by-agfer-bench.txt"
 """File that tells a site from any other folder: only a site is ever replaced."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from agfer_bench.timings import DeviceState
+from agfer_bench.records.timing import DeviceState
 
 _FIELDS = ("clocks.sm", "clocks.max.sm", "temperature.gpu", "power.draw")
 _REASONS = ("clocks_event_reasons.active", "clocks_throttle_reasons.active")

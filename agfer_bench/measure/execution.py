@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from agfer_bench.timings import Execution
+from agfer_bench.records.timing import Execution
 
 _BEFORE_CAPTURE = 3
 """Passes on a side stream before a capture, as torch's notes on CUDA graphs ask for."""

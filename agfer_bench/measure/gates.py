@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import generator
-from agfer_bench.specs import Slot
 
 _NOT_SMALL = 0.1
 """Elements of the input below this tell little of the gate: the quotient would be rounding."""

@@ -18,8 +18,8 @@ from agfer_bench.measure.execution import Bound, Forward, bind
 from agfer_bench.measure.precision import DTYPES, exact_fp32
 from agfer_bench.network.build import Network
 from agfer_bench.network.vgg16 import Vgg16
-from agfer_bench.record import MemoryFormat
-from agfer_bench.timings import Execution, Precision, Trial
+from agfer_bench.records.base import MemoryFormat
+from agfer_bench.records.timing import Execution, Precision, Trial
 
 _FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "channels_last": torch.channels_last,

@@ -12,7 +12,7 @@ import torch
 
 from agfer_bench.measure.clock import Call, clock_for
 from agfer_bench.measure.precision import exact_fp32, native_bf16, rounded_fp32, supports_tf32
-from agfer_bench.speed_run import PeakRecord
+from agfer_bench.records.speed import PeakRecord
 
 _TRIES = 7
 _CPU_SIDE, _CUDA_SIDE = 1024, 4096

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from agfer_bench.timings import Precision
+from agfer_bench.records.timing import Precision
 
 DTYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from agfer_bench.measure.clock import Call, Clock
 from agfer_bench.measure.warm_up import warm_up
 from agfer_bench.protocol import SpeedProtocol
-from agfer_bench.timings import StreamRepeat
+from agfer_bench.records.timing import StreamRepeat
 
 MOST_ROUNDS = 20
 """Times `rounds` that are made at most to fill the least time."""

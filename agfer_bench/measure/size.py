@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from agfer_bench.network.build import Network
 from agfer_bench.network.vgg16 import Vgg16
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import SizeRecord
+from agfer_bench.records.run import SizeRecord
 
 _INPUT_SOFTMAX_OUTPUT = 3
 """MATLAB counts the input, the softmax and the classification output as layers."""

@@ -21,8 +21,8 @@ from agfer_bench.measure.execution import Bound, executions, forward_of, is_comp
 from agfer_bench.measure.modes import Ready, Recast, Way, eager_fp32, random_batch
 from agfer_bench.measure.precision import native_bf16, supports_tf32, tuned_settings
 from agfer_bench.network.build import Network
-from agfer_bench.record import MemoryFormat
-from agfer_bench.timings import EXECUTION_NAMES, Precision, Trial
+from agfer_bench.records.base import MemoryFormat
+from agfer_bench.records.timing import EXECUTION_NAMES, Precision, Trial
 
 _COMPARED = 4
 """Random images over which class probabilities are compared."""

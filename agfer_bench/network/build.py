@@ -15,8 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agfer_bench.catalogue import Chosen
-from agfer_bench.containment import contained, told
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.network.guidance import Guidance
 from agfer_bench.network.host import Host
@@ -25,11 +23,13 @@ from agfer_bench.network.pretrained import Pretrained, keep_weights, settle
 from agfer_bench.network.residual import Residual
 from agfer_bench.network.timm_host import PREFIX, TimmHost, trace_slots
 from agfer_bench.network.vgg16 import Vgg16, Vgg16Shape
-from agfer_bench.options import RESIDUAL
+from agfer_bench.plugin.catalogue import Chosen
+from agfer_bench.plugin.containment import contained, told
+from agfer_bench.plugin.options import RESIDUAL
+from agfer_bench.plugin.specs import AttentionSpec, Slot
 from agfer_bench.protocol import SCRATCH, VGG16, Protocol
-from agfer_bench.records import MemoryFormat
+from agfer_bench.records.run import MemoryFormat
 from agfer_bench.seeds import derive_seed, generator, seeded
-from agfer_bench.specs import AttentionSpec, Slot
 
 CPU = torch.device("cpu")
 

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from agfer_bench.errors import UserError, describe
 from agfer_bench.network.host import Host
-from agfer_bench.options import nearest
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import seeded
-from agfer_bench.specs import Slot
+from agfer_bench.text import nearest
 
 PREFIX = "timm:"
 """How the names of these hosts begin."""

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from agfer_bench.errors import UserError
 from agfer_bench.network.host import Host
-from agfer_bench.specs import Slot
+from agfer_bench.plugin.specs import Slot
 
 _FC_UNITS = 4096
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agfer_bench.marginal import ratio
-from agfer_bench.records import OVERFIT_POINTS, DataRecord, FoldRecord, ModuleRecord, RunRecord
+from agfer_bench.comparison.marginal import ratio
+from agfer_bench.records.run import OVERFIT_POINTS, DataRecord, FoldRecord, ModuleRecord, RunRecord
 
 DRAWN_NOTICE = (
     "Measured on drawn (synthetic) faces: shows that everything works, tells nothing about people."

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agfer_bench.marginal import CONFIDENCE, RESAMPLES
+from agfer_bench.comparison.marginal import CONFIDENCE, RESAMPLES
+from agfer_bench.records.speed import SpeedRow, SpeedRun
+from agfer_bench.records.timing import EXECUTION_NAMES, TUNED, DeviceState
 from agfer_bench.report.numbers import number, quantity
-from agfer_bench.speed_run import SpeedRow, SpeedRun
-from agfer_bench.timings import EXECUTION_NAMES, TUNED, DeviceState
 
 
 def title(record: SpeedRun) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from agfer_bench.marginal import marginal, ratio, throughput_ratio
-from agfer_bench.speed_run import SpeedRow, SpeedRun
-from agfer_bench.timings import EAGER, TUNED, ModeName, ModeRecord
+from agfer_bench.comparison.marginal import marginal, ratio, throughput_ratio
+from agfer_bench.records.speed import SpeedRow, SpeedRun
+from agfer_bench.records.timing import EAGER, TUNED, ModeName, ModeRecord
 
 MODES: tuple[ModeName, ...] = (EAGER, TUNED)
 RATES = (25.0, 30.0)

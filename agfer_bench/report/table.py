@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
-from agfer_bench.records import RunRecord
+from agfer_bench.records.run import RunRecord
 from agfer_bench.report.numbers import count, number, percent, quantity
 from agfer_bench.report.rows import notes, rows_of, title
 from agfer_bench.report.verdicts import Judged, entrants_of, judge, notes_on, to_rows

@@ -8,7 +8,7 @@ from typing import Any
 
 from agfer_bench.comparison.contrasts import Contrast, Entrant, Test, contrasts, survivor
 from agfer_bench.comparison.significance import ALPHA, POWER, Method
-from agfer_bench.records import RunRecord
+from agfer_bench.records.run import RunRecord
 
 _TOLD = 6
 """Most differences that a note tells one by one."""

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from agfer_bench.catalogue import Catalogue, Chosen, is_classifier
 from agfer_bench.errors import UserError
 from agfer_bench.files import write_text
-from agfer_bench.options import nearest
+from agfer_bench.plugin.catalogue import Catalogue, Chosen, is_classifier
+from agfer_bench.plugin.specs import ModuleSpec
+from agfer_bench.progress import Reporter, Under
 from agfer_bench.protocol import fingerprint
-from agfer_bench.records import BASE, ModuleRecord, RunRecord
-from agfer_bench.report.ablation import Ablation, Axis, Cell, frame_of, to_markdown
-from agfer_bench.run.classify import SETTINGS
-from agfer_bench.run.reporter import Reporter, Under
+from agfer_bench.records.run import BASE, ModuleRecord, RunRecord
+from agfer_bench.report.ablation_table import Ablation, Axis, Cell, frame_of, to_markdown
+from agfer_bench.run.jobs.classifier import SETTINGS
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings, Timing
-from agfer_bench.run.store import PREDICTIONS
-from agfer_bench.specs import ModuleSpec
+from agfer_bench.run.store.store import PREDICTIONS
+from agfer_bench.text import nearest
 
 AXES = {
     axis.name: axis

@@ -7,36 +7,35 @@ from pathlib import Path
 
 import pandas as pd
 
-from agfer_bench.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.errors import PluginError
+from agfer_bench.faces.cross_database import load_test_set
+from agfer_bench.faces.data import load_data
 from agfer_bench.faces.folds import make_folds
 from agfer_bench.files import replacing_all, sweep
+from agfer_bench.measure.environment import describe_environment
 from agfer_bench.network.build import slots_of, try_block
+from agfer_bench.plugin.catalogue import Catalogue, is_block, is_classifier
+from agfer_bench.progress import Reporter
 from agfer_bench.protocol import Protocol
-from agfer_bench.record_files import RECORD, dump
-from agfer_bench.records import RunRecord
+from agfer_bench.records.files import RECORD, dump
+from agfer_bench.records.run import RunRecord
+from agfer_bench.records.timing import ConditionsRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
-from agfer_bench.run.address import harness_sha256
-from agfer_bench.run.announce import announcer
-from agfer_bench.run.classify import try_classifier
-from agfer_bench.run.cost import measure_costs
-from agfer_bench.run.cross_database import load_test_set
-from agfer_bench.run.data import load_data
-from agfer_bench.run.environment import describe_environment
-from agfer_bench.run.job import batch_order
-from agfer_bench.run.kept import keep_costs, same_run
-from agfer_bench.run.locks import Locks
-from agfer_bench.run.reporter import Reporter
-from agfer_bench.run.row import Row
+from agfer_bench.run.costs import keep_costs, measure_costs, same_run
+from agfer_bench.run.jobs.classifier import try_classifier
+from agfer_bench.run.jobs.network import batch_order
+from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.pool.epoch_events import announcer
+from agfer_bench.run.pool.scheduler import train_all
 from agfer_bench.run.settings import RunSettings, Timing
-from agfer_bench.run.store import PREDICTIONS, Store
+from agfer_bench.run.store.address import harness_sha256
+from agfer_bench.run.store.locks import Locks
+from agfer_bench.run.store.store import PREDICTIONS, Store
+from agfer_bench.run.store.weights_index import list_weights
 from agfer_bench.run.tasks import make_tasks
-from agfer_bench.run.timing.job import Wanted
-from agfer_bench.run.train_all import train_all
-from agfer_bench.run.weights_list import list_weights
+from agfer_bench.run.timing.messages import Wanted
 from agfer_bench.seeds import derive_seed
-from agfer_bench.timings import ConditionsRecord
 from agfer_bench.training.arithmetic import check_precision
 
 ERRORS, TABLE, FRAME = "errors.log", "table.md", "table.csv"

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agfer_bench.catalogue import Chosen
+from agfer_bench.faces.data import Source
 from agfer_bench.network.pretrained import Pretrained
+from agfer_bench.plugin.catalogue import Chosen
+from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.protocol import Protocol
-from agfer_bench.run.data import Source
-from agfer_bench.specs import ModuleSpec
 from agfer_bench.training.execution import Choice
 
 Timing = Literal["measure", "keep", "skip"]

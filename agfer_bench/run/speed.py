@@ -9,27 +9,27 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from agfer_bench.catalogue import Catalogue, Chosen
 from agfer_bench.errors import PluginError
+from agfer_bench.faces.data import Source
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.table import read_table
 from agfer_bench.files import replacing_all
+from agfer_bench.measure.environment import describe_environment
 from agfer_bench.network.build import slots_of, try_block
+from agfer_bench.plugin.catalogue import Catalogue, Chosen
+from agfer_bench.plugin.specs import AttentionSpec, FaceTable, Place
+from agfer_bench.progress import Reporter
 from agfer_bench.protocol import Protocol, fingerprint
-from agfer_bench.record_files import RECORD, dump
-from agfer_bench.report.speed import frame_of, to_markdown
-from agfer_bench.run.address import measure_sha256, package_sha256
-from agfer_bench.run.cost import measure_costs
-from agfer_bench.run.data import Source
-from agfer_bench.run.environment import describe_environment
-from agfer_bench.run.locks import Locks
-from agfer_bench.run.reporter import Reporter
-from agfer_bench.run.row import Row
-from agfer_bench.run.store import Store
-from agfer_bench.run.timing.job import CameraFrames, Wanted
-from agfer_bench.specs import AttentionSpec, FaceTable, Place
-from agfer_bench.speed_run import SpeedRow, SpeedRun
-from agfer_bench.timings import EAGER, TUNED
+from agfer_bench.records.files import RECORD, dump
+from agfer_bench.records.speed import SpeedRow, SpeedRun
+from agfer_bench.records.timing import EAGER, TUNED
+from agfer_bench.report.speed_table import frame_of, to_markdown
+from agfer_bench.run.costs import measure_costs
+from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.store.address import measure_sha256, package_sha256
+from agfer_bench.run.store.locks import Locks
+from agfer_bench.run.store.store import Store
+from agfer_bench.run.timing.messages import CameraFrames, Wanted
 
 FRAMES = 20
 """Images that stand for a camera's frames."""

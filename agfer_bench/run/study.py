@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agfer_bench.catalogue import Catalogue
 from agfer_bench.errors import UserError
+from agfer_bench.faces.data import FaceData, load_data
 from agfer_bench.faces.decode import decode, opencv
 from agfer_bench.faces.prepare import counts
 from agfer_bench.network.guidance import fusion_weights
+from agfer_bench.plugin.catalogue import Catalogue
+from agfer_bench.progress import Reporter, Under
 from agfer_bench.protocol import fingerprint
-from agfer_bench.records import RunRecord
-from agfer_bench.report.ablation import Ablation, Axis
+from agfer_bench.records.run import RunRecord
+from agfer_bench.report.ablation_table import Ablation, Axis
 from agfer_bench.report.paper.study import Example, Study, StudyRun
 from agfer_bench.report.paper.write import write_report
 from agfer_bench.run.ablation import AXES, ablate, check_options
-from agfer_bench.run.data import FaceData, load_data
-from agfer_bench.run.reporter import Reporter, Under
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agfer_bench.catalogue import Chosen, is_block, is_classifier
+from agfer_bench.faces.cross_database import TestSet
+from agfer_bench.faces.data import FaceData
 from agfer_bench.faces.folds import Fold
-from agfer_bench.run.address import Address, classifier_address, job_address, job_key
-from agfer_bench.run.classify import SETTINGS, ClassifierJob
-from agfer_bench.run.cross_database import TestSet
-from agfer_bench.run.data import FaceData
-from agfer_bench.run.job import Job
-from agfer_bench.run.row import Row
+from agfer_bench.plugin.catalogue import Chosen, is_block, is_classifier
+from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec
+from agfer_bench.run.jobs.classifier import SETTINGS, ClassifierJob
+from agfer_bench.run.jobs.network import Job
+from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.pool.job_queue import Task
 from agfer_bench.run.settings import RunSettings
-from agfer_bench.run.store import Store
-from agfer_bench.run.work import Task
-from agfer_bench.specs import AttentionSpec, ClassifierSpec
+from agfer_bench.run.store.address import Address, classifier_address, job_address, job_key
+from agfer_bench.run.store.store import Store
 from agfer_bench.training.checkpoint import Place
 
 

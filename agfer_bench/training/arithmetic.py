@@ -10,7 +10,7 @@ import torch
 
 from agfer_bench.errors import UserError
 from agfer_bench.measure.precision import fp32_products, native_bf16, supports_tf32
-from agfer_bench.timings import Precision
+from agfer_bench.records.timing import Precision
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from agfer_bench.errors import describe
 from agfer_bench.files import replacing
-from agfer_bench.records import EpochRecord
+from agfer_bench.records.run import EpochRecord
 
 LAYOUT: Final = 1
 """Version of the file's layout; one of another is not read."""

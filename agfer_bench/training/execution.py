@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from agfer_bench.errors import describe
 from agfer_bench.measure.device_memory import release_memory
-from agfer_bench.timings import Execution, Precision
+from agfer_bench.records.timing import Execution, Precision
 from agfer_bench.training.arithmetic import autocast
 
 Choice = Literal["auto", "eager", "compile", "graph"]

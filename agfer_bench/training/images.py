@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agfer_bench.records import Residence
+from agfer_bench.records.run import Residence
 from agfer_bench.training.batches import BatchOrder, Normaliser
 
 _SHARE = 0.25

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import EpochRecord
-from agfer_bench.timings import Execution
+from agfer_bench.records.run import EpochRecord
+from agfer_bench.records.timing import Execution
 from agfer_bench.training.arithmetic import autocast
 from agfer_bench.training.batches import BatchOrder
 from agfer_bench.training.checkpoint import Keeper

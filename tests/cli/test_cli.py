@@ -22,8 +22,8 @@ from rich.console import Console
 
 from agfer_bench import DRAWN_MARKER
 from agfer_bench.cli.app import main
-from agfer_bench.run import job as jobs
-from agfer_bench.run import outcome
+from agfer_bench.run.jobs import guarded as outcome
+from agfer_bench.run.jobs import network as jobs
 
 TINY = (
     *("--set", "crop=none", "--image-size", "32", "--folds", "2", "--epochs", "1"),
@@ -263,7 +263,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agfer_bench.run.outcome.run_job", interrupt)
+    monkeypatch.setattr("agfer_bench.run.jobs.guarded.run_job", interrupt)
     assert command.run(blobs, "--modules", "base", "--fresh") == 130
     words = [
         "agfer-bench",
@@ -308,7 +308,7 @@ def test_a_cluster_that_ends_the_command_is_told_as_much(
         time.sleep(30)
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("agfer_bench.run.outcome.run_job", preempted)
+    monkeypatch.setattr("agfer_bench.run.jobs.guarded.run_job", preempted)
     assert command.run(blobs, "--modules", "base") == 143
     assert "the same command goes on from there" in command.err
     assert signal.getsignal(signal.SIGTERM) == before

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
-from agfer_bench.cli import apart
+from agfer_bench.cli import stdout as apart
 from agfer_bench.cli.app import main
 from agfer_bench.contract.checks import INFORMATIONAL, REQUIRED
 
@@ -50,7 +50,7 @@ def hostile(
     plugin: Callable[[str, str], EntryPoint], monkeypatch: pytest.MonkeyPatch
 ) -> pytest.MonkeyPatch:
     points = [*entry_points(group="agfer_bench"), plugin("hostile", HOSTILE)]
-    monkeypatch.setattr("agfer_bench.catalogue.entry_points", lambda group: points)
+    monkeypatch.setattr("agfer_bench.plugin.catalogue.entry_points", lambda group: points)
     return monkeypatch
 
 

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agfer_bench.cli.app import app
-from agfer_bench.record_files import dump
-from agfer_bench.records import RunRecord
+from agfer_bench.records.files import dump
+from agfer_bench.records.run import RunRecord
 from agfer_bench.report.table import to_json, to_markdown, to_rich, to_svg
 from tests.report.studies import diagonal, fold, module, record
 

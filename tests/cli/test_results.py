@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agfer_bench.cli.app import app, main
-from agfer_bench.record_files import dump, is_speed, load_run, load_speed
-from agfer_bench.records import RunRecord
-from agfer_bench.schema import schema_of
-from agfer_bench.speed_run import SpeedRun
+from agfer_bench.records.files import dump, is_speed, load_run, load_speed
+from agfer_bench.records.json_schema import schema_of
+from agfer_bench.records.run import RunRecord
+from agfer_bench.records.speed import SpeedRun
 from tests.leaderboard.generated import make_records
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agfer_bench.catalogue import load_catalogue
-from agfer_bench.cli.options import build_sources
 from agfer_bench.errors import UserError
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.run.request import DataOptions
+from agfer_bench.run.resolve import build_sources
 
 
 def _names(data: str | None, test: str | None) -> tuple[str, str | None]:
-    rest: dict[str, Any] = {"cascades": None, "cache": Path("cache"), "workers": 1}
-    first, second = build_sources(load_catalogue(), data, test, **rest)
+    asked = DataOptions(data=data, test=test, cache=Path("cache"))
+    first, second = build_sources(load_catalogue(), asked, workers=1)
     return first.chosen.label, second.chosen.label if second else None
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agfer_bench.cli.app import main
-from agfer_bench.record_files import load_speed
-from agfer_bench.report.speed import to_markdown, to_rich
+from agfer_bench.records.files import load_speed
+from agfer_bench.report.speed_table import to_markdown, to_rich
 
 TINY = (
     *("--image-size", "32", "--threads", "1", "--largest-batch", "2"),

@@ -13,9 +13,9 @@ from agfer_bench.comparison.comparable import (
     why_not_ranked,
     why_not_timed,
 )
-from agfer_bench.comparison.line_up import line_up
+from agfer_bench.comparison.entrants import line_up
 from agfer_bench.errors import UserError
-from agfer_bench.records import RunRecord
+from agfer_bench.records.run import RunRecord
 from tests.report.studies import CLASSES, data, diagonal, fold, module, record
 
 

@@ -14,7 +14,7 @@ from scipy import stats
 from agfer_bench.comparison.contrasts import Entrant, contrasts, subject_shares, survivor, why_folds
 from agfer_bench.comparison.paired import subject_difference
 from agfer_bench.errors import UserError
-from agfer_bench.records import FoldRecord, ModuleRecord
+from agfer_bench.records.run import FoldRecord, ModuleRecord
 from tests.report.studies import CLASSES, diagonal, fold, module, record
 
 Rights = NDArray[np.bool_]

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench import AttentionSpec
-from agfer_bench.catalogue import OWN_DISTRIBUTION, load_catalogue
 from agfer_bench.contract import abilities
 from agfer_bench.contract.block import Block, paper_slots
 from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED, Check, outcomes
 from agfer_bench.contract.find import find_blocks
 from agfer_bench.contract.settings import generator_states, settings
+from agfer_bench.plugin.finder import OWN_DISTRIBUTION, load_catalogue
 from tests.contract import broken
 from tests.contract.broken import SLOT, Good, spec
 

@@ -16,7 +16,7 @@ import numpy as np
 from agfer_bench.faces import prepare as module
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.photograph import crop_photograph
-from agfer_bench.specs import FaceImage, FaceTable
+from agfer_bench.plugin.specs import FaceImage, FaceTable
 
 SIZE = 224
 """Side of the crops in pixels."""

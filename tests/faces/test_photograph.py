@@ -18,7 +18,7 @@ from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import cut, find_crop
 from agfer_bench.faces.decode import decode, jpeg_size
 from agfer_bench.faces.photograph import crop_photograph
-from agfer_bench.specs import FaceImage
+from agfer_bench.plugin.specs import FaceImage
 
 LARGE = (2560, 1920)
 

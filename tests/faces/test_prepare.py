@@ -27,7 +27,7 @@ from agfer_bench.faces.decode import decode
 from agfer_bench.faces.mask import default_mask
 from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.faces.prepare import counts, prepare
-from agfer_bench.specs import FaceImage, FaceTable
+from agfer_bench.plugin.specs import FaceImage, FaceTable
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data"
 WHOLE = CropSettings(image_size=8, method="none")

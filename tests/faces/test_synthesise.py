@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agfer_bench import DRAWN_MARKER, DatasetSpec, FaceTable, Place, PluginError, UserError
-from agfer_bench.catalogue import Entry
 from agfer_bench.faces.synthesise import Drawn, choose, offers, synthesise
+from agfer_bench.plugin.catalogue import Entry
 
 
 def read(place: Place) -> FaceTable:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agfer_bench import DatasetSpec, FaceImage, FaceTable, Place
-from agfer_bench.catalogue import Chosen, Entry
 from agfer_bench.errors import PluginError, UserError
 from agfer_bench.faces.table import read_table
+from agfer_bench.plugin.catalogue import Chosen, Entry
 
 
 def _chosen(read: Callable[..., Any], *, needs_folder: bool = True) -> Chosen[DatasetSpec]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agfer_bench.accuracy import mean_recall
+from agfer_bench.metrics import mean_recall
 from agfer_bench.protocol import Protocol, load_preset
 
 PAYLOADS = (

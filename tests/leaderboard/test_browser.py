@@ -18,8 +18,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from agfer_bench.leaderboard.grouping import pages_of
-from agfer_bench.leaderboard.reading import read_folder
 from agfer_bench.leaderboard.site import build_site
+from agfer_bench.submissions.read import read_folder
 from tests.leaderboard.generated import make_records
 
 MOST_BYTES = 6_000_000

@@ -11,9 +11,10 @@ import pytest
 
 from agfer_bench.comparison.comparable import ground_of, why_not_ranked
 from agfer_bench.leaderboard.grouping import pages_of
-from agfer_bench.leaderboard.model import Page, Reading, Submission
-from agfer_bench.leaderboard.reading import read_folder
-from agfer_bench.records import RunRecord
+from agfer_bench.leaderboard.model import Page
+from agfer_bench.records.run import RunRecord
+from agfer_bench.submissions.model import Reading, Submission
+from agfer_bench.submissions.read import read_folder
 from tests.leaderboard.generated import make_records
 
 

@@ -16,20 +16,21 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy import stats
 
-from agfer_bench.cli.options import build_protocol
 from agfer_bench.comparison.contrasts import subject_shares
 from agfer_bench.leaderboard import comparing, describing
-from agfer_bench.leaderboard.command import recipe
 from agfer_bench.leaderboard.grouping import pages_of
 from agfer_bench.leaderboard.interval import interval_of
-from agfer_bench.leaderboard.listing import Listing
 from agfer_bench.leaderboard.model import Page
 from agfer_bench.leaderboard.naming import module_of, names_of
 from agfer_bench.leaderboard.pareto import front
-from agfer_bench.leaderboard.reading import read_folder
+from agfer_bench.leaderboard.reproduce import recipe
+from agfer_bench.leaderboard.sanitize import for_chart, for_markdown, link_of
 from agfer_bench.leaderboard.site import build_site
-from agfer_bench.leaderboard.text import for_chart, for_markdown, link_of
-from agfer_bench.records import FoldRecord, RunRecord
+from agfer_bench.leaderboard.site_data import Listing
+from agfer_bench.records.run import FoldRecord, RunRecord
+from agfer_bench.run.request import TrainingOptions
+from agfer_bench.run.resolve import build_protocol
+from agfer_bench.submissions.read import read_folder
 from tests.leaderboard.generated import PAYLOADS, make_records
 
 points = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=25)
@@ -67,7 +68,11 @@ def test_the_command_of_a_record_gives_its_protocol(plain: Path) -> None:
         pairs = list(_flags(words[2:]))
         values = dict(pairs)
         settings = [value for flag, value in pairs if flag == "--set"]
-        made = build_protocol(values["--preset"], None, settings, {"seed": int(values["--seed"])})
+        made = build_protocol(
+            TrainingOptions(
+                preset=values["--preset"], settings=settings, seed=int(values["--seed"])
+            )
+        )
         # Weights and masks are files that the reader gives.
         given_as_files = {"pretrained": record.protocol.pretrained, "mask": record.protocol.mask}
         assert made.model_copy(update=given_as_files).fingerprint == record.protocol.fingerprint

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from agfer_bench.errors import UserError
-from agfer_bench.leaderboard.bounded import read_json
-from agfer_bench.leaderboard.limits import Limits, one_line
-from agfer_bench.leaderboard.model import Reading
-from agfer_bench.leaderboard.reading import read_folder, read_paths
+from agfer_bench.submissions.bounded_json import read_json
+from agfer_bench.submissions.limits import Limits, one_line
+from agfer_bench.submissions.model import Reading
+from agfer_bench.submissions.read import read_folder, read_paths
 from tests.leaderboard.generated import make_records, sha
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
@@ -343,7 +343,7 @@ def test_whatever_is_raised_rejects_one_record(
             raise error
         return read_json(file, limits)
 
-    monkeypatch.setattr("agfer_bench.leaderboard.reading.read_json", read)
+    monkeypatch.setattr("agfer_bench.submissions.read.read_json", read)
     reading = read_folder(root)
     assert _reasons(reading) == {GOOD[1]: reason}
     assert _accepted(reading) == [GOOD[0], *GOOD[2:]]

@@ -14,9 +14,9 @@ from agfer_bench.errors import UserError
 from agfer_bench.leaderboard.grouping import pages_of
 from agfer_bench.leaderboard.model import Page
 from agfer_bench.leaderboard.pages import Drawn, draw
-from agfer_bench.leaderboard.reading import read_folder
 from agfer_bench.leaderboard.site import build_site
-from agfer_bench.record_files import load_run
+from agfer_bench.records.files import load_run
+from agfer_bench.submissions.read import read_folder
 from tests.leaderboard.generated import make_records
 
 MOST_SECONDS = 60.0

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import torch
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.measure.camera import crop_frames, infer_frames
 from agfer_bench.measure.modes import eager_fp32
+from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.protocol import load_preset
 from agfer_bench.run.timing.networks import SharedHost
 

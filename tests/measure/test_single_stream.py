@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.marginal import ratio
+from agfer_bench.comparison.marginal import ratio
 from agfer_bench.measure.clock import HostClock
 from agfer_bench.measure.single_stream import Contender, Streams, time_streams
 from agfer_bench.protocol import SpeedProtocol
-from agfer_bench.timings import ModeRecord, StreamRepeat
+from agfer_bench.records.timing import ModeRecord, StreamRepeat
 
 
 def _measure(

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agfer_bench.catalogue import Chosen, Entry
 from agfer_bench.measure import tune as module
 from agfer_bench.measure.clock import HostClock
 from agfer_bench.measure.execution import bind, executions, forward_of
@@ -19,10 +18,11 @@ from agfer_bench.measure.modes import Recast, Way, eager_fp32
 from agfer_bench.measure.peak import measure_peak
 from agfer_bench.measure.tune import Tuner, ladder
 from agfer_bench.network.build import Network
+from agfer_bench.plugin.catalogue import Chosen, Entry
+from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.protocol import load_preset
-from agfer_bench.record import MemoryFormat
+from agfer_bench.records.base import MemoryFormat
 from agfer_bench.run.timing.networks import SharedHost
-from agfer_bench.specs import AttentionSpec
 
 CPU = torch.device("cpu")
 PROTOCOL = load_preset("quick").with_settings({"image_size": 32})

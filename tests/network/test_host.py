@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.measure.size import layers, measure_size
 from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.guidance import Guidance
 from agfer_bench.network.initialise import initialise
 from agfer_bench.network.vgg16 import Vgg16, Vgg16Shape
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.protocol import load_preset
-from agfer_bench.specs import Slot
 
 CATALOGUE = load_catalogue()
 
@@ -121,7 +121,7 @@ def test_modules_of_a_fold_start_from_identical_host_weights() -> None:
 
 def test_the_harness_does_not_reinitialise_a_block() -> None:
     from agfer_bench import AttentionSpec
-    from agfer_bench.catalogue import Chosen, Entry
+    from agfer_bench.plugin.catalogue import Chosen, Entry
 
     def build(slot: Slot) -> nn.Module:
         layer = nn.Conv2d(slot.channels, slot.channels, 1)

@@ -8,11 +8,11 @@ from importlib.metadata import EntryPoint
 import pytest
 import torch
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.measure.size import compute_nodes
 from agfer_bench.network.build import build_block
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import seeded
-from agfer_bench.specs import Slot
 from tests.run.support import own
 
 SLOT = Slot(channels=32, height=8, width=8, classes=7, stage=2)

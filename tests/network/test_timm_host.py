@@ -12,14 +12,14 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.errors import UserError
 from agfer_bench.measure.size import measure_size, parameters
 from agfer_bench.network.build import Network, build_network, slots_of
 from agfer_bench.network.timm_host import TimmHost
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.specs import Slot
 from agfer_bench.protocol import Protocol, load_preset
-from agfer_bench.run.weights import host_weights_sha256
-from agfer_bench.specs import Slot
+from agfer_bench.run.jobs.weights import host_weights_sha256
 
 CATALOGUE = load_catalogue()
 SIDE = 48

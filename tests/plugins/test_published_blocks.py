@@ -16,7 +16,7 @@ from timm.layers.cbam import CbamModule
 from torch import Tensor, nn
 
 from agfer_bench import Slot, UserError
-from agfer_bench.formula import evaluate
+from agfer_bench.contract.formula import evaluate
 from agfer_bench.measure.size import compute_nodes, parameters
 from tests.plugins import papers
 

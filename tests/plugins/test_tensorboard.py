@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from agfer_bench import EpochEvent, hookimpl
 from agfer_bench.cli.app import main
 from agfer_bench.errors import UserError
-from agfer_bench.records import RunRecord
+from agfer_bench.records.run import RunRecord
 from tests.run.support import Runs, own
 
 Curve = list[tuple[int, float]]

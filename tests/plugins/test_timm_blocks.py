@@ -21,10 +21,10 @@ from timm.layers.split_attn import SplitAttn
 from torch import Tensor, nn
 
 from agfer_bench import Slot, UserError
-from agfer_bench.catalogue import load_catalogue
-from agfer_bench.formula import evaluate
+from agfer_bench.contract.formula import evaluate
 from agfer_bench.measure.size import parameters
-from agfer_bench.options import RESIDUAL
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.options import RESIDUAL
 
 SPECS = {spec.name: spec for spec in attention_modules()}
 

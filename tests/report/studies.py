@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import (
+from agfer_bench.records.run import (
     DataRecord,
     EnvironmentRecord,
     EpochRecord,
@@ -18,8 +18,8 @@ from agfer_bench.records import (
     RunRecord,
     SizeRecord,
 )
+from agfer_bench.records.timing import ModeRecord, SpeedRecord, StreamRepeat
 from agfer_bench.report.paper.study import Example, Study, StudyRun
-from agfer_bench.timings import ModeRecord, SpeedRecord, StreamRepeat
 
 CLASSES = ("anger", "neutral", "surprise")
 Matrix = tuple[tuple[int, ...], ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from agfer_bench.records import ModuleRecord
+from agfer_bench.records.run import ModuleRecord
 from agfer_bench.report.paper.document import Plate, Section, Table
 from agfer_bench.report.paper.efficiency import efficiency_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section

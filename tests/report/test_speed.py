@@ -9,12 +9,9 @@ import pytest
 from rich.console import Console
 
 from agfer_bench.protocol import load_preset
-from agfer_bench.records import EnvironmentRecord, SizeRecord
-from agfer_bench.report.speed import to_markdown, to_rich
-from agfer_bench.report.speed_notes import notes
-from agfer_bench.report.speed_rows import rows_of
-from agfer_bench.speed_run import CameraRecord, CameraTimes, PeakRecord, SpeedRow, SpeedRun
-from agfer_bench.timings import (
+from agfer_bench.records.run import EnvironmentRecord, SizeRecord
+from agfer_bench.records.speed import CameraRecord, CameraTimes, PeakRecord, SpeedRow, SpeedRun
+from agfer_bench.records.timing import (
     ConditionsRecord,
     DeviceState,
     ModeRecord,
@@ -22,6 +19,9 @@ from agfer_bench.timings import (
     SpeedRecord,
     StreamRepeat,
 )
+from agfer_bench.report.speed_notes import notes
+from agfer_bench.report.speed_rows import rows_of
+from agfer_bench.report.speed_table import to_markdown, to_rich
 
 
 def _mode(ms: float, **changes: Any) -> ModeRecord:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from agfer_bench.records import RunRecord
+from agfer_bench.records.run import RunRecord
 from agfer_bench.report.paper.write import write_report
 from agfer_bench.report.rows import DRAWN_NOTICE
 from tests.report.studies import diagonal, example, fold, module, record, study, usual

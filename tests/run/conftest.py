@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.run import outcome
-from agfer_bench.run.classify import run_classifier
-from agfer_bench.run.job import run_job
+from agfer_bench.run.jobs import guarded as outcome
+from agfer_bench.run.jobs.classifier import run_classifier
+from agfer_bench.run.jobs.network import run_job
 from tests.run.support import Runs
 
 

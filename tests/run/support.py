@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from agfer_bench.catalogue import Catalogue, load_catalogue
+from agfer_bench.faces.data import Source
 from agfer_bench.faces.mask import default_mask
-from agfer_bench.options import parse_choice
+from agfer_bench.plugin.catalogue import Catalogue
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.options import parse_choice
+from agfer_bench.progress import Silent
 from agfer_bench.protocol import load_preset
-from agfer_bench.records import RunRecord
-from agfer_bench.run.data import Source
-from agfer_bench.run.reporter import Silent
+from agfer_bench.records.run import RunRecord
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings, Timing
 

@@ -24,8 +24,8 @@ import cv2
 import pyarrow.parquet
 import torch
 
-from agfer_bench.run import outcome
-from agfer_bench.run.job import run_job
+from agfer_bench.run.jobs import guarded as outcome
+from agfer_bench.run.jobs.network import run_job
 from agfer_bench.run.runner import run as run_all
 from agfer_bench.training.checkpoint import Keeper
 from tests.run.support import Runs, own

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from agfer_bench.errors import UserError
-from agfer_bench.report.ablation import Ablation, notes_of, rows_of, to_markdown
+from agfer_bench.progress import Silent
+from agfer_bench.report.ablation_table import Ablation, notes_of, rows_of, to_markdown
 from agfer_bench.run.ablation import AXES, ablate, choose_axis, write
-from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
 from tests.run.support import HEAD, Runs, own
 from tests.run.test_runner import Make
@@ -183,7 +183,7 @@ def test_a_kept_run_is_not_timed_again(runs: Runs, monkeypatch: pytest.MonkeyPat
     first, folder = runs("base,se", timing="keep")
     text = (folder / "record.json").read_bytes()
     monkeypatch.setattr(
-        "agfer_bench.run.cost.measure_speed", lambda *_, **__: pytest.fail("timed again")
+        "agfer_bench.run.costs.measure_speed", lambda *_, **__: pytest.fail("timed again")
     )
     again, _ = runs("base,se", timing="keep")
     assert again == first

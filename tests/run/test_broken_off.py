@@ -16,16 +16,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.errors import UserError
 from agfer_bench.files import draft_of
 from agfer_bench.network.build import build_network
-from agfer_bench.records import RunRecord
-from agfer_bench.run.outcome import AnyJob
-from agfer_bench.run.pool import Pool
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.records.run import RunRecord
+from agfer_bench.run.jobs.guarded import AnyJob
+from agfer_bench.run.jobs.weights import weights_sha256
+from agfer_bench.run.pool.pool import Pool
 from agfer_bench.run.runner import run
-from agfer_bench.run.store import Store
-from agfer_bench.run.weights import weights_sha256
+from agfer_bench.run.store.store import Store
 from tests.run.support import HEAD, Runs, own, without_times
 from tests.run.test_pool import Told
 from tests.run.test_runner import Make
@@ -389,7 +389,7 @@ def test_weights_that_do_not_fit_on_the_disk(
     settings = replace(runs.settings("base"), save_weights=True)
     told = Told()
     with monkeypatch.context() as patch:
-        patch.setattr("agfer_bench.run.weights.save_file", full)
+        patch.setattr("agfer_bench.run.jobs.weights.save_file", full)
         with pytest.raises(UserError, match="weights of base, fold 1 could not be written"):
             run(settings, own(), told)
     assert "No space left" in told.notes[0]

@@ -19,16 +19,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.utils.class_weight import compute_sample_weight
 
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.errors import UserError
-from agfer_bench.record_files import load_run
-from agfer_bench.records import RunRecord
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.progress import Silent
+from agfer_bench.records.files import load_run
+from agfer_bench.records.run import RunRecord
 from agfer_bench.report.rows import notes, rows_of
 from agfer_bench.report.table import to_markdown
 from agfer_bench.run.ablation import AXES, ablate
-from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
-from agfer_bench.run.store import PREDICTIONS
+from agfer_bench.run.store.store import PREDICTIONS
 from agfer_bench.seeds import derive_seed
 from tests.run.support import Runs, own, without_times
 
@@ -163,7 +163,7 @@ def test_another_library_is_another_job(
     runs: Runs, count_jobs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs("hog-knn")
-    monkeypatch.setattr("agfer_bench.run.address.version", lambda name: "99")
+    monkeypatch.setattr("agfer_bench.run.store.address.version", lambda name: "99")
     runs("hog-knn")
     assert count_jobs == ["hog-knn"] * 4
 

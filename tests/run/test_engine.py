@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from agfer_bench.errors import UserError
+from agfer_bench.progress import Silent
 from agfer_bench.report.rows import notes
-from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
 from tests.run.support import HEAD, Runs, own
 

@@ -11,8 +11,8 @@ import torch
 from agfer_bench.faces.folds import Fold
 from agfer_bench.faces.mask import default_mask
 from agfer_bench.protocol import load_preset
-from agfer_bench.records import FoldRecord
-from agfer_bench.run.job import Job, run_job
+from agfer_bench.records.run import FoldRecord
+from agfer_bench.run.jobs.network import Job, run_job
 from tests.run.support import TINY, own
 
 TRAIN, VALIDATION = np.arange(0, 16), np.arange(16, 24)

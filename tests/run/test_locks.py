@@ -18,9 +18,9 @@ import filelock
 import pytest
 
 from agfer_bench.errors import UserError
-from agfer_bench.run.locks import Locks
 from agfer_bench.run.runner import run
-from agfer_bench.run.store import Store
+from agfer_bench.run.store.locks import Locks
+from agfer_bench.run.store.store import Store
 from tests.cli.test_speed import SHARED, TINY
 from tests.cli.test_speed import _run as run_speed
 from tests.run.support import Runs, own, without_times
@@ -29,7 +29,7 @@ from tests.run.test_pool import Told
 HOLD = """
 import sys
 from pathlib import Path
-from agfer_bench.run.locks import Locks
+from agfer_bench.run.store.locks import Locks
 locks = Locks(Path(sys.argv[1]), print)
 assert all(locks.take(name) for name in sys.argv[2:])
 print("held", flush=True)
@@ -136,7 +136,7 @@ def test_fresh_does_again_what_another_process_has_just_done(
 def test_a_row_that_fails_still_waits_for_its_earlier_folds(
     runs: Runs, hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from agfer_bench.run import job
+    from agfer_bench.run.jobs import network as job
 
     key = _run_job_of(runs, "se", 0, "elsewhere")
     out, real = runs.folder / "out", job._attempt

@@ -12,8 +12,8 @@ import torch
 from agfer_bench.faces.folds import Fold
 from agfer_bench.faces.mask import default_mask
 from agfer_bench.protocol import load_preset
-from agfer_bench.run.job import Job
-from agfer_bench.run.parcel import pack, unpack
+from agfer_bench.run.jobs.network import Job
+from agfer_bench.run.pool.pickling import pack, unpack
 from tests.run.support import own
 
 SHAPE = (500, 32, 32, 3)

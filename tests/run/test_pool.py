@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 import torch
 
-from agfer_bench.catalogue import load_catalogue
-from agfer_bench.records import RunRecord
-from agfer_bench.run import job
-from agfer_bench.run.address import package_sha256
-from agfer_bench.run.handle import Handle
-from agfer_bench.run.reporter import Silent
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.progress import Silent
+from agfer_bench.records.run import RunRecord
+from agfer_bench.run.jobs import network as job
+from agfer_bench.run.pool.worker_handle import Handle
 from agfer_bench.run.runner import run
-from agfer_bench.run.store import PREDICTIONS
+from agfer_bench.run.store.address import package_sha256
+from agfer_bench.run.store.store import PREDICTIONS
 from tests.run.support import HEAD, Runs, install, without_times
 from tests.run.test_runner import Make
 
@@ -186,8 +186,8 @@ def test_blocks_that_other_processes_cannot_have(runs: Runs, site: Path, plugin:
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from agfer_bench.run.pool import Pool\n"
-        "from agfer_bench.run.worker import Terms\n"
+        "from agfer_bench.run.pool.pool import Pool\n"
+        "from agfer_bench.run.pool.worker import Terms\n"
         "Pool(1, Terms(threads=1, gpu=None), print, print).run(iter(['a job']))\n"
     )
     done = subprocess.run(

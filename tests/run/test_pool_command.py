@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.cli.options import cores
+from agfer_bench.run.resolve import cores
 from tests.run.support import HEAD, install
 
 SETTINGS = ("crop=none", "image_size=32", "folds=2", "epochs=1", "batch_size=8", "speed.rounds=2")

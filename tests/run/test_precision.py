@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agfer_bench.faces.data import Source
 from agfer_bench.faces.mask import default_mask
-from agfer_bench.options import parse_choice
+from agfer_bench.plugin.options import parse_choice
+from agfer_bench.progress import Silent
 from agfer_bench.protocol import load_preset
-from agfer_bench.run.data import Source
-from agfer_bench.run.reporter import Silent
 from agfer_bench.run.runner import run
 from tests.run.support import Runs, own
 

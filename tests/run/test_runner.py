@@ -12,7 +12,7 @@ import pytest
 
 from agfer_bench.errors import UserError
 from agfer_bench.faces.mask import default_mask
-from agfer_bench.record_files import load_run
+from agfer_bench.records.files import load_run
 from agfer_bench.report.rows import notes, rows_of
 from agfer_bench.report.table import to_markdown
 from tests.run.support import HEAD, Runs, own, without_times
@@ -121,7 +121,7 @@ def test_another_version_of_a_plugin_is_another_job(
     runs("mine", catalogue=own(point))
     runs("mine", catalogue=own(point))
     assert len(count_jobs) == 2
-    monkeypatch.setattr("agfer_bench.run.address._hash_sources", lambda name: "other source")
+    monkeypatch.setattr("agfer_bench.run.store.address._hash_sources", lambda name: "other source")
     runs("mine", catalogue=own(point))
     assert len(count_jobs) == 4
 
@@ -189,7 +189,7 @@ def test_another_mask_is_another_job(
 
 
 def test_a_helper_beside_a_block_is_part_of_it(runs: Runs, plugin: Make) -> None:
-    from agfer_bench.run import address
+    from agfer_bench.run.store import address
 
     source = "from plugin_helper import GAIN\n" + HEAD.format(
         forward="return x * GAIN", build="return Block()", name="mine"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agfer_bench.records import RunRecord
+from agfer_bench.records.run import RunRecord
 from tests.run.support import without_times
 from tests.run.test_survival import drafts, forks, survive
 

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from agfer_bench.record_files import load_run
-from agfer_bench.run.store import PREDICTIONS
+from agfer_bench.records.files import load_run
+from agfer_bench.run.store.store import PREDICTIONS
 from tests.run.support import without_times
 
 KILLS = 20

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from agfer_bench.measure.clock import DeviceLost
+from agfer_bench.progress import Silent
 from agfer_bench.protocol import load_preset
-from agfer_bench.run.reporter import Silent
-from agfer_bench.run.timing import process, repeats
+from agfer_bench.records.timing import ModeRecord, OfflinePoint, SpeedRecord, StreamRepeat
+from agfer_bench.run.timing import process
+from agfer_bench.run.timing import schedule as repeats
 from agfer_bench.run.timing.child import choose
-from agfer_bench.run.timing.job import Failure, RepeatJob, RepeatResult, TimedModule, Wanted
+from agfer_bench.run.timing.messages import Failure, RepeatJob, RepeatResult, TimedModule, Wanted
 from agfer_bench.run.timing.process import ProcessDied, run_in_process
-from agfer_bench.run.timing.repeats import Measured, measure_speed
-from agfer_bench.timings import ModeRecord, OfflinePoint, SpeedRecord, StreamRepeat
+from agfer_bench.run.timing.schedule import Measured, measure_speed
 from tests.run.support import Runs, own
 
 Start = Callable[[RepeatJob, Any], RepeatResult]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench.protocol import Protocol
-from agfer_bench.records import EpochRecord
+from agfer_bench.records.run import EpochRecord
 from agfer_bench.seeds import seeded
 from agfer_bench.training.checkpoint import Keeper, Place, Split, Unusable
 from agfer_bench.training.loop import Fit, fit

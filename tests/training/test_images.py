@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agfer_bench.records import Residence
+from agfer_bench.records.run import Residence
 from agfer_bench.seeds import generator
 from agfer_bench.training.batches import BatchOrder, Normaliser
 from agfer_bench.training.images import Images, ahead

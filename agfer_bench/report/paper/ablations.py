@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agfer_bench.report.ablation import Ablation, frame_of, notes_of, text_cells
+from agfer_bench.report.ablation_table import Ablation, frame_of, notes_of, text_cells
 from agfer_bench.report.paper.document import Section, Table
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.rows import DRAWN_NOTICE

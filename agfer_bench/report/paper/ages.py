@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agfer_bench.records import ALL_AGES, FoldRecord, ModuleRecord
+from agfer_bench.records.run import ALL_AGES, FoldRecord, ModuleRecord
 from agfer_bench.report.numbers import count
 from agfer_bench.report.paper.document import Section, Table
 from agfer_bench.report.paper.measured import (

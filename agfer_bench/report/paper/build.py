@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agfer_bench.records import DataRecord
+from agfer_bench.records.run import DataRecord
 from agfer_bench.report.paper.ablations import ablation_section
 from agfer_bench.report.paper.ages import age_section
 from agfer_bench.report.paper.classes import class_section

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from agfer_bench.records import ModuleRecord, RunRecord
+from agfer_bench.records.run import ModuleRecord, RunRecord
 from agfer_bench.report.paper.document import Section, Table
 from agfer_bench.report.paper.measured import (
     COMPARED,

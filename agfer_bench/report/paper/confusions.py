@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agfer_bench.records import Confusion, FoldRecord
+from agfer_bench.records.run import Confusion, FoldRecord
 from agfer_bench.report.paper.document import Picture, Plate, Section, slug
 from agfer_bench.report.paper.draw_confusion import draw_confusion
 from agfer_bench.report.paper.measured import complete_folds, summed

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from agfer_bench.protocol import load_preset
-from agfer_bench.records import ModuleRecord, RunRecord
+from agfer_bench.records.run import ModuleRecord, RunRecord
 from agfer_bench.report.numbers import count, number, quantity
 from agfer_bench.report.paper.comparisons import paired
 from agfer_bench.report.paper.document import Section, Table

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from agfer_bench.records import ModuleRecord, RunRecord
+from agfer_bench.records.run import ModuleRecord, RunRecord
 from agfer_bench.report.paper.document import Picture, Plate, Section, Table
 from agfer_bench.report.paper.draw_bars import Bar, draw_bars
 from agfer_bench.report.paper.measured import COMPARED, Comparison, complete_folds, spread

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from agfer_bench.records import OVERFIT_POINTS, FoldRecord, RunRecord
+from agfer_bench.records.run import OVERFIT_POINTS, FoldRecord, RunRecord
 from agfer_bench.report.paper.document import Picture, Plate, Section, Table
 from agfer_bench.report.paper.draw_curves import Curve, draw_curves
 from agfer_bench.report.paper.measured import NONE, Spread, complete_folds, spread

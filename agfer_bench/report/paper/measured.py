@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agfer_bench.records import FoldRecord, ModuleRecord, RunRecord
+from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.report.paper.published import Value
 
 NONE = "–"

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agfer_bench.records import RunRecord
-from agfer_bench.report.ablation import Ablation
+from agfer_bench.records.run import RunRecord
+from agfer_bench.report.ablation_table import Ablation
 
 Box = tuple[int, int, int, int]
 """x and y of the upper left corner, width and height, in pixels of the photograph."""

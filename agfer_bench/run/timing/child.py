@@ -11,10 +11,11 @@ import os
 import sys
 from typing import TextIO
 
-from agfer_bench.catalogue import Catalogue, Chosen, load_catalogue
 from agfer_bench.errors import UserError
-from agfer_bench.run.timing.job import RepeatJob, TimedModule
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.plugin.catalogue import Catalogue, Chosen
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.specs import AttentionSpec
+from agfer_bench.run.timing.messages import RepeatJob, TimedModule
 
 LOST = 70
 """Exit code where the device was lost."""

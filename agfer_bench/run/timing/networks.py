@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from agfer_bench.catalogue import Chosen
 from agfer_bench.network.build import Network, add_blocks, build_host, timm_name, vgg16_shape
 from agfer_bench.network.guidance import Guidance
 from agfer_bench.network.host import Host
 from agfer_bench.network.vgg16 import Vgg16
+from agfer_bench.plugin.catalogue import Chosen
+from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.protocol import Protocol
-from agfer_bench.record import MemoryFormat
-from agfer_bench.specs import AttentionSpec
+from agfer_bench.records.base import MemoryFormat
 
 
 class SharedHost:

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-from agfer_bench.run.timing.job import RepeatJob, RepeatResult
+from agfer_bench.run.timing.messages import RepeatJob, RepeatResult
 from agfer_bench.run.timing.repeat import Heard
 
 PATIENCE = 600.0

@@ -10,7 +10,6 @@ from typing import Literal
 
 import torch
 
-from agfer_bench.catalogue import Chosen
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.measure.camera import Frames, crop_frames, infer_frames
@@ -24,12 +23,13 @@ from agfer_bench.measure.peak import measure_peak
 from agfer_bench.measure.single_stream import Contender, time_streams
 from agfer_bench.measure.tune import Tuner
 from agfer_bench.network.build import Network
-from agfer_bench.run.timing.assemble import Key, speed_records
-from agfer_bench.run.timing.job import Failure, RepeatJob, RepeatResult, TimedModule
+from agfer_bench.plugin.catalogue import Chosen
+from agfer_bench.plugin.specs import AttentionSpec
+from agfer_bench.records.speed import CameraRecord, CameraTimes, PeakRecord
+from agfer_bench.records.timing import EAGER, ConditionsRecord, DeviceState, ModeName, StreamRepeat
+from agfer_bench.run.timing.merge import Key, speed_records
+from agfer_bench.run.timing.messages import Failure, RepeatJob, RepeatResult, TimedModule
 from agfer_bench.run.timing.networks import SharedHost
-from agfer_bench.specs import AttentionSpec
-from agfer_bench.speed_run import CameraRecord, CameraTimes, PeakRecord
-from agfer_bench.timings import EAGER, ConditionsRecord, DeviceState, ModeName, StreamRepeat
 
 Heard = Callable[[str, str | None, float], None]
 """Told what is being done, for which module, and the share of it that is done, 0..1."""

@@ -12,8 +12,8 @@ from agfer_bench_databases.oulu_casia import ranges, read_oulu_casia
 from agfer_bench_databases.oulu_folders import setting_of
 
 from agfer_bench import FaceTable, Place, UserError
-from agfer_bench.catalogue import load_catalogue
-from agfer_bench.options import parse_choice
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.options import parse_choice
 
 Grow = Callable[..., Path]
 PlaceOf = Callable[[Path | None], Place]

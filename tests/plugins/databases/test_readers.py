@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agfer_bench import Place
-from agfer_bench.catalogue import load_catalogue
 from agfer_bench.faces.table import read_table
-from agfer_bench.options import parse_choice
+from agfer_bench.plugin.finder import load_catalogue
+from agfer_bench.plugin.options import parse_choice
 
 READERS = {
     "ck-plus",

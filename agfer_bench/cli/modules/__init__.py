@@ -1,0 +1,1 @@
+"""`agfer-bench modules`: list, show, check, compare and create attention blocks."""

@@ -1,0 +1,131 @@
+"""The cross-database test: a second data set that has no part in training.
+
+Arabian et al. (2023), doi:10.3390/app131810179, sections 2.4 and 3.2: networks trained on
+OULU-CASIA are tested on all of FACES, an age group at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agfer_bench.errors import UserError
+from agfer_bench.faces.crop_cache import CropSet
+from agfer_bench.faces.data import FaceData, Source, excluded_of, load_data
+from agfer_bench.progress import Reporter
+from agfer_bench.protocol import Protocol
+from agfer_bench.records.run import ALL_AGES, UNKNOWN_AGE, DataRecord
+
+_AGE_GROUPS = ("young", "middle", "old")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestSet:
+    """A second data set, numbered by the classes of the first: networks are tested on it."""
+
+    __test__ = False  # no test case, whatever pytest makes of its name
+
+    pixels_NHWC: NDArray[np.uint8]
+    """(N, H, W, 3) crops."""
+    labels_N: NDArray[np.int64]
+    """(N,) class by the numbers of training; -1 for one that training does not know."""
+    indices: NDArray[np.int64]
+    """The images to test on: all whose class training knows."""
+    groups: tuple[str, ...]
+    """(N,) age group; `all` where the set knows none."""
+    names: tuple[str, ...]
+    """(N,) names of the images."""
+    subjects: tuple[str | None, ...]
+    """(N,) who is shown."""
+    record: DataRecord
+    """What a run keeps of the data."""
+
+
+def load_test_set(
+    source: Source, protocol: Protocol, training: FaceData, reporter: Reporter
+) -> TestSet:
+    """Read and crop the data set of the cross-database test, and map its classes.
+
+    Images of a class that training does not know are left out, and counted in the notes.
+
+    Raises:
+        UserError: As `load_data`; or no class is shared, or images are in both sets.
+    """
+    data = load_data(source, protocol, reporter)
+    shared = set(training.crops.table["sha256"]) & set(data.crops.table["sha256"])
+    if shared:
+        raise UserError(
+            f"{len(shared)} images of --test {data.record.name} are also in --data "
+            f"{training.record.name}: a network cannot be tested on what it was trained on; "
+            "name another set"
+        )
+    known = {name: number for number, name in enumerate(training.record.classes)}
+    names = data.crops.table["emotion"].tolist()
+    labels = np.asarray([known.get(name, -1) for name in names], dtype=np.int64)
+    indices = np.flatnonzero(labels >= 0)
+    if len(indices) == 0:
+        raise UserError(
+            f"--test {data.record.name} shows {', '.join(data.record.classes)}, and --data "
+            f"{training.record.name} none of these"
+        )
+    groups = _groups(data.crops)
+    found = Counter(groups[index] for index in indices)
+    foreign = Counter(name for name in names if name not in known)
+    classes = tuple(name for name in data.record.classes if name in known)
+    absent = [name for name in training.record.classes if name not in classes]
+    record = data.record.model_copy(
+        update={
+            "classes": classes,
+            "images_read": {name: data.record.images_read[name] for name in classes},
+            "images_kept": {name: data.record.images_kept[name] for name in classes},
+            "excluded": excluded_of(data.crops, classes),
+            "groups": {name: found[name] for name in _order(found) if name != ALL_AGES},
+            "notes": (
+                *data.record.notes,
+                *_same_people(training, data),
+                *(
+                    f"{count} images of {name} are not tested: training does not know the class."
+                    for name, count in foreign.items()
+                ),
+                *(f"No image shows {name}: predictions of it count as wrong." for name in absent),
+            ),
+        }
+    )
+    return TestSet(
+        pixels_NHWC=data.crops.pixels,
+        labels_N=labels,
+        indices=indices,
+        groups=groups,
+        names=data.names,
+        subjects=data.subjects,
+        record=record,
+    )
+
+
+def _same_people(training: FaceData, data: FaceData) -> list[str]:
+    """Warn where both sets are of one kind and name the same subjects."""
+    both = {s for s in data.subjects if s is not None} & set(training.subjects)
+    if training.record.name != data.record.name or not both:
+        return []
+    return [
+        f"{len(both)} subjects are named in --data as well: if they are the same people, this is "
+        "no test on others."
+    ]
+
+
+def _groups(crops: CropSet) -> tuple[str, ...]:
+    groups = [group if isinstance(group, str) else None for group in crops.table["age_group"]]
+    if not any(groups):
+        return (ALL_AGES,) * len(groups)
+    # A set may not call a group what stands for all of them.
+    return tuple(UNKNOWN_AGE if group in (None, ALL_AGES) else group for group in groups)
+
+
+def _order(groups: Iterable[str]) -> list[str]:
+    """Sort age groups: by age, then what else there is by name."""
+    known = {name: place for place, name in enumerate(_AGE_GROUPS)}
+    return sorted(groups, key=lambda name: (known.get(name, len(known)), name))

@@ -1,0 +1,268 @@
+"""What a plugin hands to the harness: attention blocks, classifiers and face data sets, described.
+
+Nothing here imports torch, NumPy or pandas: a listing or `--help` must not pay for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agfer_bench.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+EMOTIONS = (
+    "anger",
+    "contempt",
+    "disgust",
+    "fear",
+    "happiness",
+    "neutral",
+    "sadness",
+    "surprise",
+)
+"""The emotion names that data sets may use, in the order in which classes are numbered."""
+
+DRAWN_MARKER = "DRAWN.txt"
+"""A file of this name says that the images beside and below it are drawn, no photographs.
+
+Whatever reader they are read with, results on them then carry a notice. Its text is for people.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """The place in the host network that a block is built for."""
+
+    channels: int
+    """Channels C of the feature map, before and after the block."""
+    height: int
+    """Rows of the feature map at the protocol's image size, in pixels."""
+    width: int
+    """Columns of the feature map at the protocol's image size, in pixels."""
+    classes: int
+    """Classes m that the network tells apart."""
+    stage: int
+    """The convolution stage that the block closes, counted from 1 (VGG16: 2, 3 and 4)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionSpec:
+    """An attention block on offer.
+
+    ``build(slot, **options)`` returns a fresh ``nn.Module`` that maps a float tensor of shape
+    (B, slot.channels, slot.height, slot.width) to one of the same shape. Its keyword arguments
+    after ``slot`` are the block's options: each needs a type and a default, and both are shown to
+    users, who set them as ``NAME:option=value``.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    build: Callable[..., nn.Module]
+    """Builds one block for one slot. The harness never re-initialises what it returns."""
+    source: str
+    """Where the block is published: a DOI, an arXiv number or a URL."""
+    summary: str
+    """One line for listings."""
+    formula: str = ""
+    """Learnable parameters of one block, as an expression in Python: of C, H and W (the map), M
+    (classes), the block's options by name, and `max`, `min`, `ceil`, `log2`, say
+    ``2 * C * max(1, C // reduction)``. Shown to users and held against the count; may be empty."""
+
+
+class FaceClassifier(Protocol):
+    """A classifier of its own, without the host: what `ClassifierSpec.build` returns.
+
+    It is fitted once and then asked, always on the CPU. Crops are 8 bit RGB, as the protocol cuts
+    them; there is no guidance mask. N images, H x W pixels, C = 3 channels, M classes.
+    """
+
+    def fit(
+        self,
+        pixels_NHWC: NDArray[np.uint8],
+        labels_N: NDArray[np.int64],
+        weights_N: NDArray[np.float64] | None,
+    ) -> None:
+        """Learn from a training fold.
+
+        Args:
+            pixels_NHWC: (N, H, W, 3) crops of the training fold; a copy of its own.
+            labels_N: (N,) classes 0..M-1, each of which occurs.
+            weights_N: (N,) weight of each image: its class's by equation 2 of Arabian et al.
+                (2023); None where the protocol's `class_weights` is off.
+        """
+
+    def predict(self, pixels_NHWC: NDArray[np.uint8]) -> NDArray[Any]:
+        """Judge images, which may come in several parts.
+
+        Returns:
+            (N, M) probabilities, each row summing to 1, or decisions: 1 for the class, else 0.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSpec:
+    """A whole classifier on offer, to stand in the table beside the networks.
+
+    ``build(seed, **options)`` returns a fresh `FaceClassifier`, untrained; ``seed`` is a whole
+    number, 0 <= seed < 2**32, that depends on the protocol's seed and the fold. Keyword arguments
+    after it are the classifier's options, as those of a block are. Names are shared with attention
+    blocks.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    build: Callable[..., FaceClassifier]
+    """Builds one classifier for one fold."""
+    source: str
+    """Where the method is published: a DOI, an arXiv number or a URL."""
+    summary: str
+    """One line for listings."""
+
+
+ModuleSpec = AttentionSpec | ClassifierSpec
+"""What may be a row of the comparison."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceImage:
+    """One labelled photograph."""
+
+    path: Path
+    """The image file."""
+    emotion: str
+    """One of `EMOTIONS`."""
+    subject: str | None = None
+    """Who is shown, unique within the data set; None where it is not known."""
+    sequence: str | None = None
+    """The recording that a frame belongs to, unique within the data set."""
+    frame: int | None = None
+    """Place in the sequence, counted from 0."""
+    age_group: str | None = None
+    """`young`, `middle` or `old`, where the data set tells."""
+    sex: str | None = None
+    """`female` or `male`, where the data set tells."""
+    take: str | None = None
+    """Which of several portraits of one person with one emotion, where the data set tells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceTable:
+    """The photographs of one data set."""
+
+    root: Path
+    """The folder that the images' names are relative to."""
+    images: tuple[FaceImage, ...]
+    """All labelled images, in an order that does not depend on the machine."""
+    notes: tuple[str, ...] = ()
+    """What the reader left out or found odd, with counts: shown to the user and recorded."""
+
+    def name(self, image: FaceImage) -> str:
+        """Name of an image in records: its path relative to `root`, with forward slashes."""
+        return image.path.relative_to(self.root).as_posix()
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+def _alone(name: str, folder: Path, **options: object) -> FaceTable:
+    """Refuse to read for another plugin: a place made by hand knows no catalogue."""
+    raise UserError(f"this place cannot read {folder} with the reader of {name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a data set is read from, and what its reader may use."""
+
+    folder: Path | None
+    """The folder that the user named; None where none was."""
+    cache: Path
+    """A folder that the reader may fill with derived files; kept between runs."""
+    workers: int = 1
+    """Processes or threads that the reader may use."""
+    progress: Callable[[str, int, int], None] = field(default=_silent, compare=False)
+    """Called with (what is being done, how many are done, of how many)."""
+    read: Callable[..., FaceTable] = field(default=_alone, compare=False)
+    """``read(name, folder, **options)`` reads a folder with the reader of another data set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """A set of labelled face photographs on offer.
+
+    ``read(place, **options)`` returns a `FaceTable`. Keyword arguments after ``place`` are the
+    data set's options, set by users as ``NAME:option=value=FOLDER``. What the user can mend (a
+    missing folder, another layout) is raised as `UserError`.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    read: Callable[..., FaceTable]
+    """Reads the table; opens no image."""
+    summary: str
+    """One line for listings: what it is, and the layout that is expected."""
+    source: str = ""
+    """Where the data set is described or to be had."""
+    needs_folder: bool = True
+    """Whether the user must name a folder."""
+    drawn: bool = False
+    """True for synthetic faces: everything that shows a result on them says so."""
+    layout: str = ""
+    """For drawn faces: the data set in whose layout `draw` writes them."""
+    draw: Callable[..., None] | None = None
+    """For drawn faces: ``draw(place, **options)`` writes them into the empty folder
+    ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files.
+    The harness adds the file `DRAWN_MARKER`, which the readers of the layout must not mind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEvent:
+    """One pass over a training fold has ended."""
+
+    module: str
+    """The module's name in tables, with the options that differ from their defaults."""
+    fold: int
+    """Number of the fold, counted from 0."""
+    seed: int
+    """Which of the protocol's seeds the network is trained with, counted from 0."""
+    epoch: int
+    """Number of the epoch, counted from 0. One comes again where a training starts again, say with
+    smaller parts of a batch because memory ran out."""
+    epochs: int
+    """Epochs of the whole training."""
+    loss: float
+    """Mean training loss over the epoch's images, as optimised."""
+    validation_accuracy: float | None
+    """Mean per-class recall on the validation fold, 0..1; None where the protocol's `curve_every`
+    passes the epoch over."""
+    seconds: float
+    """Wall-clock time of the epoch's training, in seconds; judging it is not in it."""
+    job: str
+    """SHA-256 that names the training by all that its numbers depend on; `FoldRecord.job`."""
+    protocol: str
+    """SHA-256 of every setting that moves a number; `RunRecord.protocol_fingerprint`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerSpec:
+    """A tracker on offer, which follows a run when the user asks for it: `--track NAME=FOLDER`.
+
+    ``start(folder, **options)`` is called once, before any work, and returns an object with methods
+    that are marked with ``hookimpl``: `epoch_finished`, `run_finished`, or both. ``folder`` is the
+    ``Path`` that the user named, or None. Keyword arguments after it are the tracker's options, set
+    as ``NAME:option=value=FOLDER``. What the user can mend is raised as `UserError`.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    start: Callable[..., object]
+    """Starts to follow; writes nothing before something happens."""
+    summary: str
+    """One line for listings."""

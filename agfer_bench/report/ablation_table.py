@@ -1,0 +1,230 @@
+"""An ablation as data and as a table: modules and one setting's values, differences paired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agfer_bench.comparison.paired import CONFIDENCE, fold_differences, subject_difference
+from agfer_bench.records.run import ModuleRecord, RunRecord
+from agfer_bench.report.numbers import number, percent, signed
+from agfer_bench.report.rows import DRAWN_NOTICE, mean_and_sd, over_folds, remarks_of, title
+from agfer_bench.report.table import markdown_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """One setting and the values that it is given."""
+
+    name: str
+    """Name on the command line."""
+    setting: str
+    """Name of the protocol's field, or of the blocks' option."""
+    values: tuple[str, ...]
+    """Values as text; the first is the one that the others are compared with."""
+    what: str
+    """One line on what is compared."""
+    of_block: bool = False
+    """Whether it is an option of the blocks, not a field of the protocol."""
+    moves_cost: bool = False
+    """Whether it changes size or speed, which then are measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One module with one value of the setting."""
+
+    name: str
+    """The module as the user chose it."""
+    value: str
+    """Value of the setting."""
+    module: ModuleRecord
+    """What the run recorded of it."""
+    predictions: pd.DataFrame
+    """Its predictions of validation images, each image once; empty where it failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """A grid of modules and values."""
+
+    axis: Axis
+    """The setting."""
+    runs: tuple[tuple[RunRecord, str], ...]
+    """Records of the runs with the names of their folders, in the order of the values."""
+    cells: tuple[Cell, ...]
+    """Module by module, the values in order."""
+    notes: tuple[str, ...]
+    """What a reader should know."""
+
+    @property
+    def shares_folds(self) -> bool:
+        """Whether all values were trained on the same folds."""
+        divisions = {
+            tuple(fold.split_sha256 for fold in cell.module.folds)
+            for cell in self.cells
+            if cell.module.error is None and cell.module.folds
+        }
+        return len(divisions) == 1
+
+
+def by_module(ablation: Ablation) -> dict[str, Sequence[Cell]]:
+    """Return the cells of each module, in the order of the values."""
+    names = dict.fromkeys(cell.name for cell in ablation.cells)
+    return {name: [cell for cell in ablation.cells if cell.name == name] for name in names}
+
+
+def rows_of(ablation: Ablation) -> list[dict[str, Any]]:
+    """Return a row for each module and value; accuracies and differences are 0..1."""
+    rows = []
+    for cells in by_module(ablation).values():
+        reference = cells[0]
+        rows += [_row(ablation, cell, reference) for cell in cells]
+    return rows
+
+
+def _row(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, Any]:
+    module = cell.module
+    trained = module.error is None and bool(module.folds)
+    tested = over_folds(module, lambda fold: fold.test_accuracy)
+    row: dict[str, Any] = {
+        "module": cell.name,
+        ablation.axis.name: cell.value,
+        "drawn_faces": ablation.runs[0][0].drawn,
+        "error": module.error or "",
+    }
+    row |= mean_and_sd("accuracy", module.accuracies if trained else ())
+    row |= mean_and_sd("test_accuracy", tested if trained else ())
+    row["block_parameters"] = module.size.block_parameters if module.size else None
+    row["hz"] = module.speed.hz if module.speed else None
+    return row | _differences(ablation, cell, reference)
+
+
+def _differences(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(
+        (
+            "difference_folds_mean",
+            "difference_folds_sd",
+            "difference_subjects",
+            "difference_subjects_low",
+            "difference_subjects_high",
+            "subjects",
+        )
+    )
+    one, other = cell.module, reference.module
+    complete = one.error is None and other.error is None and one.folds and other.folds
+    if cell is reference or not complete:
+        return row
+    if ablation.shares_folds:
+        mean, deviation = fold_differences(one.accuracies, other.accuracies)
+        row |= {"difference_folds_mean": mean, "difference_folds_sd": deviation}
+    found = subject_difference(cell.predictions, reference.predictions)
+    if found is not None:
+        row |= {
+            "difference_subjects": found.estimate,
+            "difference_subjects_low": found.low,
+            "difference_subjects_high": found.high,
+            "subjects": found.subjects,
+        }
+    return row
+
+
+def frame_of(ablation: Ablation) -> pd.DataFrame:
+    """Return the rows as a frame, for CSV."""
+    return pd.DataFrame(rows_of(ablation))
+
+
+def notes_of(ablation: Ablation) -> list[str]:
+    """Say what the numbers are."""
+    record = ablation.runs[0][0]
+    reference = ablation.axis.values[0]
+    lines = [DRAWN_NOTICE] if record.drawn else []
+    lines.append(ablation.axis.what)
+    lines.append(
+        f"Accuracy: mean per-class recall; ± is the sample standard deviation over "
+        f"{record.protocol.folds} folds. Chance: {100 / len(record.data.classes):.1f} %."
+    )
+    if ablation.shares_folds:
+        lines.append(
+            f"Δ folds: points over {reference}, fold by fold on the same divisions, mean ± sample "
+            "standard deviation."
+        )
+    else:
+        lines.append("The values divide the images differently: no fold has a partner.")
+    lines.append(
+        f"Δ subjects: points over {reference} of the recall of all images together, with Student's "
+        f"{100 * CONFIDENCE:.0f} % interval over subjects. It covers other people, not other seeds."
+    )
+    lines += ablation.notes
+    named = [f"{ablation.axis.name} {value}" for value in ablation.axis.values]
+    records = [record for record, _ in ablation.runs]
+    return lines + remarks_of(list(zip(named, records, strict=False)))
+
+
+def title_of(ablation: Ablation) -> str:
+    """Say what was run."""
+    record = ablation.runs[0][0]
+    varied = {} if ablation.axis.of_block else {ablation.axis.setting}
+    return f"Ablation of {ablation.axis.name} · {title(record, without=varied)}"
+
+
+def text_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
+    """Return the table's columns and its cells as text."""
+    rows = rows_of(ablation)
+    columns = ["Module", ablation.axis.name, "Accuracy %"]
+    tested = any(row["test_accuracy_mean"] is not None for row in rows)
+    costs = ablation.axis.moves_cost
+    columns += ["Cross-db %"] if tested else []
+    columns += ["Δ folds"] if ablation.shares_folds else []
+    columns += ["Δ subjects [95 %]", "Subjects"]
+    columns += ["Block params", "Hz"] if costs else []
+    lines = []
+    for row in rows:
+        line = [row["module"], row[ablation.axis.name]]
+        line.append(percent(row["accuracy_mean"], row["accuracy_sd"]))
+        if tested:
+            line.append(percent(row["test_accuracy_mean"], row["test_accuracy_sd"]))
+        if ablation.shares_folds:
+            line.append(signed(row["difference_folds_mean"], row["difference_folds_sd"]))
+        line += [_interval(row), number(row["subjects"], 0)]
+        if costs:
+            line += [number(row["block_parameters"], 0), number(row["hz"], 0)]
+        lines.append(line)
+    return columns, lines
+
+
+def _interval(row: dict[str, Any]) -> str:
+    low, high = row["difference_subjects_low"], row["difference_subjects_high"]
+    if low is None:
+        return signed(row["difference_subjects"])
+    return f"{signed(row['difference_subjects'])} [{signed(low)} to {signed(high)}]"
+
+
+def to_rich(ablation: Ablation) -> RenderableType:
+    """Return the table and its notes for a terminal."""
+    columns, lines = text_cells(ablation)
+    table = Table()
+    for position, name in enumerate(columns):
+        table.add_column(Text(name), justify="right" if position > 1 else "left", no_wrap=True)
+    previous = lines[0][0]
+    for line in lines:
+        if line[0] != previous:
+            table.add_section()
+        previous = line[0]
+        table.add_row(*map(Text, line))
+    remarks = [Text(line, style="dim") for line in notes_of(ablation)]
+    return Group(Text(title_of(ablation), style="bold"), table, *remarks)
+
+
+def to_markdown(ablation: Ablation) -> str:
+    """Return title, table and notes as Markdown."""
+    columns, lines = text_cells(ablation)
+    frame = pd.DataFrame(lines, columns=columns)
+    remarks = "\n".join(f"- {line}" for line in notes_of(ablation))
+    return f"# {title_of(ablation)}\n\n{markdown_table(frame, texts=2)}\n\n{remarks}\n"

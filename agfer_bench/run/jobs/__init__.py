@@ -1,0 +1,1 @@
+"""One training: a network or a classifier on one fold, judged and written down."""

@@ -1,0 +1,1 @@
+"""Jobs in this process or in several: the queue, the workers, what travels between them."""

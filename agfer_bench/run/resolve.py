@@ -1,0 +1,274 @@
+"""Names and values as users give them, resolved into what a run needs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agfer_bench.errors import UserError
+from agfer_bench.files import cache_folder
+from agfer_bench.run.request import (
+    MODULES,
+    DataOptions,
+    DeviceName,
+    MachineOptions,
+    NetworkOptions,
+    OutputOptions,
+    ProtocolOptions,
+    SourceOptions,
+    TrainingOptions,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from agfer_bench.faces.data import Source
+    from agfer_bench.plugin.catalogue import Catalogue, Chosen
+    from agfer_bench.plugin.specs import AttentionSpec, ModuleSpec
+    from agfer_bench.protocol import Protocol
+    from agfer_bench.run.settings import RunSettings
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+DEFAULT_DATA, DEFAULT_TEST = "synthetic", "synthetic-faces"
+"""What is trained and tested on where the user names nothing."""
+
+
+def build_sources(
+    catalogue: Catalogue, asked: DataOptions, workers: int | None
+) -> tuple[Source, Source | None]:
+    """Resolve `data` and `test`; the drawn test set goes with the default data alone.
+
+    Raises:
+        UserError: A data set or an option is unknown, or both are the same.
+    """
+    test = asked.test
+    if test is None and asked.data is None:
+        test = DEFAULT_TEST
+    first = build_source(catalogue, asked, workers)
+    if test is None or test == "none":
+        return first, None
+    second = build_source(catalogue, replace(asked, data=test), workers, flag="--test")
+    where = [one.folder.resolve() if one.folder else None for one in (first, second)]
+    if first.chosen.label == second.chosen.label and where[0] == where[1]:
+        raise UserError(
+            "--test is the same as --data: a network cannot be tested on what it was trained on; "
+            "name another set, or --test none"
+        )
+    return first, second
+
+
+def build_source(
+    catalogue: Catalogue, asked: SourceOptions, workers: int | None, *, flag: str = "--data"
+) -> Source:
+    """Resolve a data set and what goes with it; drawn faces where none is named.
+
+    Args:
+        catalogue: What plugins offer.
+        asked: The data set.
+        workers: Threads that read images; None for all cores.
+        flag: The flag that named it, for messages.
+
+    Raises:
+        UserError: The data set or an option of it is unknown.
+    """
+    from agfer_bench.faces.data import Source
+    from agfer_bench.plugin.options import parse_choice
+
+    data = asked.data or DEFAULT_DATA
+    choice = parse_choice(data, folder=True)
+    chosen = catalogue.choose_dataset(choice)
+    if choice.folder == "":
+        raise UserError(f"{flag} {data} names no folder after the =")
+    return Source(
+        chosen=chosen,
+        folder=Path(choice.folder).expanduser() if choice.folder else None,
+        readers=catalogue.datasets,
+        cascades=asked.cascades,
+        cache=cache_folder(asked.cache),
+        workers=workers or cores(),
+    )
+
+
+def build_settings(
+    catalogue: Catalogue,
+    modules: str = MODULES,
+    data: DataOptions | None = None,
+    protocol: TrainingOptions | None = None,
+    machine: MachineOptions | None = None,
+    output: OutputOptions | None = None,
+    *,
+    save_weights: bool = False,
+) -> RunSettings:
+    """Resolve all that a run needs, and start trackers; `base` is added to the modules, first.
+
+    What is left out has the defaults of the command line.
+
+    Raises:
+        UserError: Something is unknown, missing or contradicts something else.
+    """
+    data, protocol = data or DataOptions(), protocol or NetworkOptions()
+    machine, output = machine or MachineOptions(), output or OutputOptions()
+    resolved = build_protocol(protocol)
+    chosen = choose_rows(catalogue, modules)
+    source, second = build_sources(catalogue, data, machine.workers)
+    check_out(output.out)
+
+    from agfer_bench.network.build import find_pretrained
+    from agfer_bench.run.settings import RunSettings
+
+    resolved, weights = find_pretrained(
+        resolved,
+        protocol.pretrained if isinstance(protocol, NetworkOptions) else None,
+        cache_folder(data.cache),
+        own_input=not any(text.startswith("normalisation=") for text in protocol.settings or ()),
+    )
+    where = prepare_device(machine.device, machine.threads)
+    if machine.threads is None and machine.jobs > 1 and where.type == "cpu":
+        prepare_device(machine.device, max(1, cores() // machine.jobs))
+    if machine.execution == "graph" and where.type != "cuda":
+        raise UserError("--execution graph: CUDA graphs need a CUDA GPU; use --execution auto")
+    resolved, pixels = guidance_mask(resolved, protocol.mask)
+    for text in output.track or ():
+        catalogue.track(text)
+    return RunSettings(
+        modules=chosen,
+        source=source,
+        test=second,
+        protocol=resolved,
+        mask=pixels,
+        device=where,
+        execution=machine.execution,
+        micro_batch=machine.micro_batch,
+        out=output.out,
+        fresh=output.fresh,
+        checkpoint_seconds=60 * machine.checkpoint_minutes or None,
+        save_weights=save_weights,
+        jobs=machine.jobs,
+        pretrained=weights,
+    )
+
+
+def choose_rows(catalogue: Catalogue, text: str) -> tuple[Chosen[ModuleSpec], ...]:
+    """Resolve `--modules` where classifiers may stand as well; `base` comes first.
+
+    Raises:
+        UserError: Something is unknown or malformed.
+    """
+    chosen = catalogue.choose_rows(text)
+    if all(one.label != "base" for one in chosen):
+        chosen = [*catalogue.choose_modules("base"), *chosen]
+    return tuple(sorted(chosen, key=lambda one: one.label != "base"))
+
+
+def choose_modules(catalogue: Catalogue, text: str) -> tuple[Chosen[AttentionSpec], ...]:
+    """Resolve `--modules` where all must be networks; `base` is added and comes first.
+
+    Raises:
+        UserError: Something is unknown or malformed, or a classifier of its own.
+    """
+    chosen = catalogue.choose_modules(text)
+    if all(one.label != "base" for one in chosen):
+        chosen = [*catalogue.choose_modules("base"), *chosen]
+    return tuple(sorted(chosen, key=lambda one: one.label != "base"))
+
+
+def check_out(out: Path) -> None:
+    """Find out before any work whether `--out` is a folder.
+
+    Raises:
+        UserError: It is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
+
+
+def prepare_device(device: DeviceName, threads: int | None) -> torch.device:
+    """Choose the device and set the number of threads.
+
+    Raises:
+        UserError: CUDA is asked for and not there.
+    """
+    import torch
+
+    from agfer_bench.measure.environment import choose_device
+
+    where = choose_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return where
+
+
+_RESOLVED_APART = {"preset", "mask", "pretrained"}
+"""Options that bear the name of a setting and are no value of it: names and files."""
+
+
+def build_protocol(asked: ProtocolOptions, **more: Any) -> Protocol:
+    """Put a protocol together: preset or file, then `settings`, then the options that are given.
+
+    Args:
+        asked: The preset or file, and what is changed.
+        more: Further changes by the setting's name, as `speed__repeats`; None for those not given.
+
+    Raises:
+        UserError: Something is unknown or not allowed.
+    """
+    from agfer_bench.protocol import Protocol, load_preset, load_protocol
+
+    preset, file = asked.preset, asked.protocol_file
+    if preset is not None and file is not None:
+        raise UserError("give --preset or --protocol, not both; the file may name a preset itself")
+    protocol = load_protocol(file) if file is not None else load_preset(preset or "quick")
+    changes: dict[str, Any] = {}
+    for text in asked.settings or []:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise UserError(f"--set {text!r}: expected NAME=VALUE")
+        if name.strip() == "preset":
+            raise UserError("--set preset=... would only rename the protocol; use --preset")
+        changes[name.strip()] = value.strip()
+    given = {field.name: getattr(asked, field.name) for field in fields(asked)}
+    flags = {
+        name: given[name] for name in given.keys() & Protocol.model_fields.keys() - _RESOLVED_APART
+    }
+    flags |= {name.replace("__", "."): value for name, value in more.items()}
+    changes |= {name: value for name, value in flags.items() if value is not None}
+    speed = {
+        name.removeprefix("speed."): changes.pop(name)
+        for name in list(changes)
+        if name.startswith("speed.")
+    }
+    if speed:
+        changes["speed"] = {**protocol.speed.model_dump(), **speed}
+    return protocol.with_settings(changes) if changes else protocol
+
+
+def guidance_mask(protocol: Protocol, file: Path | None) -> tuple[Protocol, NDArray[np.bool_]]:
+    """Return the mask, and the protocol that names it.
+
+    Raises:
+        UserError: The file is no mask of the right size, or the protocol names another.
+    """
+    from agfer_bench.faces.mask import default_mask, mask_digest, read_mask
+
+    if file is None:
+        if protocol.mask != "default":
+            raise UserError(
+                f"the protocol's mask is the file with {protocol.mask[:19]}…; give it with --mask"
+            )
+        return protocol, default_mask(protocol.image_size)
+    mask = read_mask(file, protocol.image_size)
+    digest = mask_digest(mask)
+    if protocol.mask not in ("default", digest):
+        raise UserError(f"--mask {file} is not the mask that the protocol names")
+    return protocol.with_settings({"mask": digest}), mask

@@ -1,0 +1,190 @@
+"""The address of a job: all that its numbers depend on.
+
+A job that has the address of one that is done would end in the same numbers, so it is not run
+again. Speed has no address: `run` measures it anew every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+import agfer_bench
+from agfer_bench.faces.folds import Fold, names_sha256
+from agfer_bench.faces.mask import mask_digest
+from agfer_bench.measure.environment import device_name
+from agfer_bench.plugin.catalogue import Chosen, Entry
+from agfer_bench.plugin.sources import files, sources_of
+from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
+from agfer_bench.protocol import Protocol, fingerprint
+from agfer_bench.records.run import DataRecord, MemoryFormat
+from agfer_bench.training.execution import Choice
+
+_HARNESS = (
+    "faces/folds.py",
+    "metrics.py",
+    "measure/device_memory.py",
+    "measure/memory.py",
+    "measure/precision.py",
+    "measure/size.py",
+    "faces/cross_database.py",
+    "faces/data.py",
+    "network",
+    "run/jobs/base.py",
+    "run/jobs/classifier.py",
+    "run/jobs/evaluation.py",
+    "run/jobs/network.py",
+    "run/jobs/weights.py",
+    "seeds.py",
+    "training",
+)
+"""Code of the harness that moves the numbers of a trained network or classifier."""
+
+_MEASURE = ("measure", "run/costs.py", "run/timing")
+"""Code of the harness that measures sizes and times."""
+
+_LIBRARIES = ("numpy", "scipy", "scikit-image", "scikit-learn")
+"""Distributions that a classifier's numbers may depend on."""
+
+Address = dict[str, JsonValue]
+
+
+def job_address(
+    chosen: Chosen[AttentionSpec],
+    protocol: Protocol,
+    *,
+    data: DataRecord,
+    names: Sequence[str],
+    mask: NDArray[np.bool_],
+    fold: Fold,
+    test: DataRecord | None,
+    device: torch.device,
+    memory_format: MemoryFormat,
+    execution: Choice,
+    micro_batch: int | None,
+) -> Address:
+    """Return the address of one network trained on one fold."""
+    return {
+        **_shared(chosen, data=data, names=names, fold=fold, test=test),
+        "protocol": protocol.fingerprint,
+        "curve": protocol.curve_every,
+        "mask": mask_digest(mask) if protocol.guidance else None,
+        "device": device_name(device),
+        "torch": str(torch.__version__),
+        "timm": str(timm.__version__),
+        "memory_format": memory_format,
+        "execution": execution,
+        "micro_batch": micro_batch,
+        "threads": torch.get_num_threads() if device.type == "cpu" else 0,
+    }
+
+
+def classifier_address(
+    chosen: Chosen[ClassifierSpec],
+    settings: Address,
+    *,
+    data: DataRecord,
+    names: Sequence[str],
+    fold: Fold,
+    test: DataRecord | None,
+) -> Address:
+    """Return the address of one classifier trained on one fold.
+
+    Args:
+        chosen: The classifier and its options.
+        settings: What the protocol sets for it. The rest of the protocol is about networks, so
+            that a run with another host or more epochs trains no classifier again.
+        data: The data set.
+        names: Names of its images.
+        fold: Training and validation images.
+        test: The second data set.
+    """
+    return {
+        **_shared(chosen, data=data, names=names, fold=fold, test=test),
+        "kind": "classifier",
+        "settings": settings,
+        "device": device_name(torch.device("cpu")),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _shared(
+    chosen: Chosen[ModuleSpec],
+    *,
+    data: DataRecord,
+    names: Sequence[str],
+    fold: Fold,
+    test: DataRecord | None,
+) -> Address:
+    """Return what every job's numbers depend on."""
+    entry = chosen.entry
+    return {
+        "data": data.fingerprint,
+        "pixels": data.pixels_sha256,
+        "classes": list(data.classes),
+        "test": [test.fingerprint, test.pixels_sha256] if test else None,
+        "module": entry.spec.name,
+        "options": dict(chosen.values),
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "package": package_sha256(entry),
+        "harness": harness_sha256(),
+        "fold": fold.number,
+        # The division itself, since scikit-learn's way of drawing it may change.
+        "train": names_sha256(names, fold.train),
+        "validation": names_sha256(names, fold.validation),
+    }
+
+
+def job_key(address: Address) -> str:
+    """SHA-256 (hex) of an address: the name of the job's folder."""
+    return fingerprint(address)
+
+
+def package_sha256(entry: Entry[ModuleSpec]) -> str:
+    """Hash the files of the package that an entry point names, and those it imports beside it.
+
+    Packages elsewhere, and all that lies in site-packages beside it, are covered by the
+    distribution's version alone.
+    """
+    return _hash_sources(entry.module)
+
+
+@cache
+def _hash_sources(module: str) -> str:
+    sources = sources_of(module)
+    if not sources:
+        return "unknown"
+    return _hash_files({file for path in sources for file in files(path)}, sources[0].parent)
+
+
+@cache
+def harness_sha256() -> str:
+    """Hash the harness's code that moves numbers."""
+    root = Path(agfer_bench.__file__).parent
+    return _hash_files([file for part in _HARNESS for file in files(root / part)], root)
+
+
+@cache
+def measure_sha256() -> str:
+    """Hash the harness's code that measures sizes and times."""
+    root = Path(agfer_bench.__file__).parent
+    parts = [file for part in _MEASURE for file in files(root / part)]
+    return _hash_files(parts, root)
+
+
+def _hash_files(found: Iterable[Path], root: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(found):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

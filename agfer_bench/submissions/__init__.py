@@ -1,0 +1,1 @@
+"""Records of other people coming in: found, read within limits, checked."""
