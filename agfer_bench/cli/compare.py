@@ -141,7 +141,7 @@ def _rows(gate: Gate, chosen: list[Entrant], entrants: list[Entrant]) -> list[di
 
 
 def _title(record: RunRecord) -> str:
-    from agfer_bench.report.rows import title
+    from agfer_bench.report.notes import title
 
     return f"Paired comparison · {title(record)}"
 

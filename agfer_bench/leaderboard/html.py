@@ -18,8 +18,8 @@ from agfer_bench.leaderboard.columns import COLUMNS
 from agfer_bench.leaderboard.pages import Drawn
 from agfer_bench.leaderboard.sanitize import LABEL, link_of, shorten
 from agfer_bench.leaderboard.site_data import Listing
+from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.numbers import count, number, percent, quantity, signed
-from agfer_bench.report.rows import DRAWN_NOTICE
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _REJECTED = 500

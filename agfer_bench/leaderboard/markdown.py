@@ -6,8 +6,8 @@ import pandas as pd
 
 from agfer_bench.leaderboard.sanitize import TEXT, for_markdown
 from agfer_bench.leaderboard.site_data import Listing, PageListing, Row
+from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.numbers import count, number, percent, quantity
-from agfer_bench.report.rows import DRAWN_NOTICE
 from agfer_bench.report.table import markdown_table
 
 MOST_ROWS = 50

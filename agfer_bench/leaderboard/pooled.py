@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.records.run import EpochRecord, ModuleRecord
+from agfer_bench.report.summary import over_folds, recall_of
 
 Line = tuple[list[int], list[float]]
 """Epochs, counted from 1, and a value for each."""
@@ -27,13 +28,9 @@ def recalls_of(module: ModuleRecord, classes: int) -> list[float | None]:
     """Return the recall of each class, 0..1, mean over folds; None for one without images."""
     found = []
     for number in range(classes):
-        values = [v for v in module.over_folds(_recall(number)) if math.isfinite(v)]
+        values = over_folds(module, recall_of(number))
         found.append(float(np.mean(values)) if values else None)
     return found
-
-
-def _recall(number: int) -> Callable[..., float]:
-    return lambda fold: fold.recalls[number]
 
 
 def accuracy_curve(module: ModuleRecord) -> Line:

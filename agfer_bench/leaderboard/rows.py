@@ -14,6 +14,7 @@ from agfer_bench.leaderboard.model import Entry
 from agfer_bench.leaderboard.sanitize import LABEL, clean, shorten
 from agfer_bench.leaderboard.site_data import Row
 from agfer_bench.records.run import FoldRecord, RunRecord
+from agfer_bench.report.summary import mean_and_sd, over_folds
 
 
 def row_of(
@@ -120,18 +121,10 @@ def _mean_and_sd(
     entry: Entry, read: Callable[[FoldRecord], float | None]
 ) -> tuple[float | None, float | None]:
     """Return mean and sample standard deviation over folds, seeds averaged first."""
-
-    def known(fold: FoldRecord) -> float:
-        value = read(fold)
-        return math.nan if value is None else value
-
     if not entry.module.complete(entry.submission.record.protocol):
         return None, None
-    values = [v for v in entry.module.over_folds(known) if math.isfinite(v)]
-    if not values:
-        return None, None
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return rounded(statistics.mean(values)), _rounded(deviation)
+    found = mean_and_sd("it", over_folds(entry.module, read))
+    return _rounded(found["it_mean"]), _rounded(found["it_sd"])
 
 
 def _train_seconds(entry: Entry) -> float | None:

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from agfer_bench.comparison.paired import CONFIDENCE, fold_differences, subject_difference
 from agfer_bench.records.run import ModuleRecord, RunRecord
+from agfer_bench.report.notes import DRAWN_NOTICE, remarks_of, title
 from agfer_bench.report.numbers import number, percent, signed
-from agfer_bench.report.rows import DRAWN_NOTICE, mean_and_sd, over_folds, remarks_of, title
+from agfer_bench.report.summary import mean_and_sd, over_folds
 from agfer_bench.report.table import markdown_table
 
 

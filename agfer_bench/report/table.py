@@ -15,8 +15,9 @@ from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
 from agfer_bench.records.run import RunRecord
+from agfer_bench.report.notes import notes, title
 from agfer_bench.report.numbers import count, number, percent, quantity
-from agfer_bench.report.rows import notes, rows_of, title
+from agfer_bench.report.rows import rows_of
 from agfer_bench.report.verdicts import Judged, entrants_of, judge, notes_on, to_rows
 
 ACCURACY = "Accuracy %"
@@ -60,7 +61,7 @@ def _class_cells(row: dict[str, Any], classes: Sequence[str]) -> list[str]:
     return [row["module"], *cells]
 
 
-def _test_columns(record: RunRecord) -> list[str]:
+def _cross_columns(record: RunRecord) -> list[str]:
     """Name the columns of the cross-database test."""
     test = record.test
     if test is None:
@@ -77,7 +78,7 @@ def _test_cells(row: dict[str, Any], record: RunRecord) -> list[str]:
         percent(row[f"test_age_{group}_mean"], row[f"test_age_{group}_sd"]) for group in groups
     ]
     cells.append(percent(row["test_absent_share"]))
-    return cells[: len(_test_columns(record))]
+    return cells[: len(_cross_columns(record))]
 
 
 def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
@@ -106,7 +107,7 @@ def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
     parts = [*tables, recalls]
     if record.test is not None:
         cross = Table(title=f"Cross-database test on {record.test.name}", title_justify="left")
-        _fill(cross, _test_columns(record), [_test_cells(row, record) for row in rows], rows)
+        _fill(cross, _cross_columns(record), [_test_cells(row, record) for row in rows], rows)
         parts.append(cross)
     remarks = [Text(line, style="dim") for line in _notes(record, judged)]
     return Group(Text(title(record), style="bold"), *parts, *remarks)
@@ -169,7 +170,7 @@ def _test_markdown(record: RunRecord, rows: list[dict[str, Any]]) -> list[str]:
     if record.test is None:
         return []
     cells = [_test_cells(row, record) for row in rows]
-    frame = pd.DataFrame(cells, columns=_test_columns(record))
+    frame = pd.DataFrame(cells, columns=_cross_columns(record))
     return [f"Cross-database test on {record.test.name}:", markdown_table(frame)]
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from agfer_bench.records.run import RunRecord
+from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.paper.write import write_report
-from agfer_bench.report.rows import DRAWN_NOTICE
 from tests.report.studies import diagonal, example, fold, module, record, study, usual
 
 EVIL = "<script>alert(1)</script>|$x^$\n"

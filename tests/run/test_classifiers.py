@@ -24,7 +24,8 @@ from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.progress import Silent
 from agfer_bench.records.files import load_run
 from agfer_bench.records.run import RunRecord
-from agfer_bench.report.rows import notes, rows_of
+from agfer_bench.report.notes import notes
+from agfer_bench.report.rows import rows_of
 from agfer_bench.report.table import to_markdown
 from agfer_bench.run.ablation import AXES, ablate
 from agfer_bench.run.runner import run

@@ -12,7 +12,7 @@ import pytest
 
 from agfer_bench.errors import UserError
 from agfer_bench.progress import Silent
-from agfer_bench.report.rows import notes
+from agfer_bench.report.notes import notes
 from agfer_bench.run.runner import run
 from tests.run.support import HEAD, Runs, own
 

@@ -11,7 +11,7 @@ import torch
 
 from agfer_bench.network.build import find_pretrained
 from agfer_bench.progress import Silent
-from agfer_bench.report.rows import title
+from agfer_bench.report.notes import title
 from agfer_bench.run.runner import run
 from tests.run.support import Runs, own, without_times
 

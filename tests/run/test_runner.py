@@ -13,7 +13,8 @@ import pytest
 from agfer_bench.errors import UserError
 from agfer_bench.faces.mask import default_mask
 from agfer_bench.records.files import load_run
-from agfer_bench.report.rows import notes, rows_of
+from agfer_bench.report.notes import notes
+from agfer_bench.report.rows import rows_of
 from agfer_bench.report.table import to_markdown
 from tests.run.support import HEAD, Runs, own, without_times
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agfer_bench.report.ablation_table import Ablation, frame_of, notes_of, text_cells
+from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.paper.document import Section, Table
 from agfer_bench.report.paper.study import Study
-from agfer_bench.report.rows import DRAWN_NOTICE
 
 _NOT_RUN = (
     "Leakage between frames of one person (split), guidance, initial weights and the reduction "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agfer_bench.records.run import DataRecord
+from agfer_bench.report.notes import DRAWN_NOTICE, remarks_of
 from agfer_bench.report.paper.ablations import ablation_section
 from agfer_bench.report.paper.ages import age_section
 from agfer_bench.report.paper.classes import class_section
@@ -15,7 +16,6 @@ from agfer_bench.report.paper.emotions import emotion_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
-from agfer_bench.report.rows import DRAWN_NOTICE, remarks_of
 
 _SHORT_NOTICE = "Drawn faces: tells nothing about people."
 

@@ -15,19 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agfer_bench.errors import PluginError, UserError, describe
-from agfer_bench.faces.folds import names_sha256
 from agfer_bench.network.build import CPU, LEAVE
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.containment import contained, told
 from agfer_bench.plugin.specs import ClassifierSpec, FaceClassifier
 from agfer_bench.records.run import FoldRecord
-from agfer_bench.run.jobs.base import (
-    FoldJob,
-    confusion_of,
-    group_confusions,
-    recognised_of,
-    table_of,
-)
+from agfer_bench.run.jobs.base import FoldJob
+from agfer_bench.run.jobs.evaluation import record_of
 from agfer_bench.seeds import derive_seed, seeded
 from agfer_bench.training.loss import class_weights
 
@@ -114,17 +108,14 @@ def run_classifier(job: ClassifierJob) -> tuple[FoldRecord, pd.DataFrame]:
         del pixels_NHWC
         validation = _judge(job, classifier, job.pixels_NHWC, fold.validation)
         train = _judge(job, classifier, job.pixels_NHWC, fold.train)
-        found, confusions = None, None
+        found = None
         if job.test is not None:
             found = _judge(job, classifier, job.test.pixels_NHWC, job.test.indices)
-            confusions = group_confusions(job.test, found, len(job.classes))
-    record = FoldRecord(
-        fold=fold.number,
-        job=job.key,
-        train_images=len(fold.train),
-        validation_images=len(fold.validation),
-        confusion=confusion_of(job, fold.validation, validation),
-        train_confusion=confusion_of(job, fold.train, train),
+    return record_of(
+        job,
+        validation=validation,
+        train=train,
+        test=found,
         masked_confusion=None,
         class_weights=weights,
         channel_mean=None,
@@ -135,12 +126,8 @@ def run_classifier(job: ClassifierJob) -> tuple[FoldRecord, pd.DataFrame]:
         peak_memory_method=None,
         host_weights_sha256=None,
         batch_order_sha256=None,
-        split_sha256=names_sha256(job.names, fold.validation),
-        recognised=recognised_of(job, validation),
         execution=None,
-        test_confusions=confusions,
     )
-    return record, table_of(job, validation, found)
 
 
 def _judge(

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError, describe
-from agfer_bench.faces.folds import Fold, names_sha256
+from agfer_bench.faces.folds import Fold
 from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release_memory
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.metrics import mean_recall
@@ -23,13 +23,11 @@ from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import EpochRecord, FoldRecord, MemoryFormat
 from agfer_bench.records.timing import Execution
-from agfer_bench.run.jobs.base import (
-    FoldJob,
+from agfer_bench.run.jobs.base import FoldJob
+from agfer_bench.run.jobs.evaluation import (
     confusion_of,
-    group_confusions,
     matrix_of,
-    recognised_of,
-    table_of,
+    record_of,
 )
 from agfer_bench.run.jobs.weights import host_weights_sha256, save_weights, weights_sha256
 from agfer_bench.seeds import derive_seed, generator, seeded
@@ -183,7 +181,7 @@ def _attempt(
             network.guidance.always = True
             masked = judge(fold.validation)
             network.guidance.always = False
-        found, test_confusions = None, None
+        found = None
         if job.test is not None:
             test_images = Images.on(
                 job.device,
@@ -192,14 +190,11 @@ def _attempt(
                 normalise=normalise,
             )
             found = judge(job.test.indices, test_images)
-            test_confusions = group_confusions(job.test, found, len(job.classes))
-    record = FoldRecord(
-        fold=fold.number,
-        job=job.key,
-        train_images=len(fold.train),
-        validation_images=len(fold.validation),
-        confusion=confusion_of(job, fold.validation, probabilities),
-        train_confusion=confusion_of(job, fold.train, train),
+    record, table = record_of(
+        job,
+        validation=probabilities,
+        train=train,
+        test=found,
         masked_confusion=None if masked is None else confusion_of(job, fold.validation, masked),
         class_weights=weights,
         channel_mean=normalise.mean,
@@ -209,23 +204,20 @@ def _attempt(
         peak_memory_method="cuda-allocator" if job.device.type == "cuda" else "tensor-tracker",
         host_weights_sha256=start_weights,
         batch_order_sha256=order.sha256,
-        split_sha256=names_sha256(job.names, fold.validation),
         final_weights_sha256=weights_sha256(network),
-        recognised=recognised_of(job, probabilities),
         micro_batch=micro_batch,
         micro_batch_reason=split.reason,
         preparation_seconds=done.preparation_seconds,
         execution=done.prepared.execution,
         execution_fallback=done.prepared.fallback,
         residence=images.residence,
-        test_confusions=test_confusions,
     )
     if job.weights is not None:
         try:
             save_weights(network, job.weights, {"module": job.chosen.label, "job": job.key})
         except UserError as error:  # the caller finds no file, and the numbers are not lost
             on_note(str(error))
-    return record, table_of(job, probabilities, found)
+    return record, table
 
 
 def _normaliser(job: Job) -> Normaliser:

@@ -1,0 +1,168 @@
+"""What must be said beside a table: what its numbers mean, and what is odd about a run."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from agfer_bench.records.run import OVERFIT_POINTS, DataRecord, ModuleRecord, RunRecord
+
+DRAWN_NOTICE = (
+    "Measured on drawn (synthetic) faces: shows that everything works, tells nothing about people."
+)
+
+
+def notes(record: RunRecord, differences: Sequence[str] = ()) -> list[str]:
+    """Say what the table's numbers mean, and what a reader should be warned of.
+
+    Args:
+        record: The run.
+        differences: What may be said of differences (`verdicts.notes_on`).
+    """
+    data, protocol = record.data, record.protocol
+    chance = 100 / len(data.classes)
+    lines = [DRAWN_NOTICE] if record.drawn else []
+    images, lost = _left_out(data)
+    who = f" of {data.subjects} subjects" if data.subjects else ""
+    lines.append(f"{images}{who}{lost}, {len(data.classes)} classes, chance {chance:.1f} %.")
+    lines.append(
+        f"Accuracy: mean per-class recall after the last epoch; ± is the sample standard deviation "
+        f"(SD) over {protocol.folds} folds{_averaged(protocol.seeds)}, not an interval, and no "
+        "test of differences."
+    )
+    lines += differences
+    lines.append(
+        f"Gap: training less validation accuracy in points; ! marks {OVERFIT_POINTS:.0f} or more "
+        f"(the paper's over-fit criterion). Latency: one image, fp32{_passes(record)}. "
+        "Train s: mean per fold, when it was trained."
+    )
+    return lines + _classifier_notes(record) + remarks(record)
+
+
+def _averaged(seeds: int) -> str:
+    return f", each averaged over {seeds} seeds" if seeds > 1 else ""
+
+
+def _classifier_notes(record: RunRecord) -> list[str]:
+    """Say why classifiers of their own have neither size nor speed."""
+    names = [module.label for module in record.modules if module.kind == "classifier"]
+    if not names:
+        return []
+    what, their = ("a classifier of its own", "its")
+    if len(names) > 1:
+        what, their = ("classifiers of their own", "their")
+    return [
+        f"{', '.join(names)}: {what}, without the host: neither {their} size nor {their} speed is "
+        "measured beside networks'. Train s: features and fit, on the CPU."
+    ]
+
+
+def _passes(record: RunRecord) -> str:
+    """Say over how many passes latencies are medians, and how far repeats differ."""
+    modes = [one for m in record.modules if m.speed and (one := m.speed.eager) is not None]
+    if not modes:
+        return ""
+    rounds = [times for repeat in modes[0].stream for times in repeat.rounds_ms]
+    text = f", median of {sum(map(len, rounds))} passes in {len(rounds)} interleaved rounds"
+    spreads = [value for mode in modes if (value := mode.repeatability) is not None]
+    if not spreads:
+        return text
+    where = "fresh processes" if record.protocol.speed.fresh else "repeats"
+    return (
+        f"{text} of {len(modes[0].stream)} {where}, whose medians lie within "
+        f"{100 * max(spreads):.1f} % of each other"
+    )
+
+
+def remarks(record: RunRecord) -> list[str]:
+    """Say what is odd about a run: its data, its modules, the plugins around it."""
+    absent = sorted(
+        {
+            (fold.fold + 1, name)
+            for module in record.modules
+            for fold in module.trainings
+            for name, row in zip(record.data.classes, fold.confusion, strict=True)
+            if not any(row)
+        }
+    )
+    lines = [
+        f"Fold {fold} has no validation image of {name}: its accuracy is over the other classes."
+        for fold, name in absent
+    ]
+    lines += record.data.notes
+    lines += _test_notes(record.test) if record.test else []
+    for module in record.modules:
+        stuck = module.single_class_folds
+        if stuck:
+            lines.append(
+                f"{module.label} predicts a single class in fold {', '.join(map(str, stuck))}."
+            )
+        lines += _execution_notes(module)
+        if module.memory_format == "contiguous":
+            lines.append(
+                f"{module.label} runs on contiguous maps, slower than channels last, "
+                "with which it fails."
+            )
+        if module.error:
+            lines.append(f"{module.label} failed: {module.error}")
+    return lines + list(record.problems)
+
+
+def _execution_notes(module: ModuleRecord) -> list[str]:
+    """Say where training was not executed as the others' was."""
+    folds = module.trainings
+    split = {(f.micro_batch, f.micro_batch_reason) for f in folds if f.micro_batch_reason}
+    lines = [
+        f"{module.label} was trained in parts of at most {size} images a pass ({reason}); their "
+        "gradients add up to the batch's, but for a batch normalisation and what dropout drops."
+        for size, reason in sorted(split, key=str)
+    ]
+    fallbacks = sorted({f.execution_fallback for f in folds if f.execution_fallback})
+    return lines + [f"{module.label} was trained eagerly: {reason}" for reason in fallbacks]
+
+
+def remarks_of(runs: Sequence[tuple[str, RunRecord]]) -> list[str]:
+    """Say what is odd about several runs: first of all of them, then of each by its name."""
+    found = [(name, remarks(record)) for name, record in runs]
+    everywhere = [line for line in found[0][1] if all(line in lines for _, lines in found)]
+    own = [f"{name}: {line}" for name, lines in found for line in lines if line not in everywhere]
+    return everywhere + own
+
+
+def _left_out(data: DataRecord) -> tuple[str, str]:
+    """Return `kept of read images`, and what was left out in brackets."""
+    kept, read = sum(data.images_kept.values()), sum(data.images_read.values())
+    lost = "; ".join(f"{reason} {n}" for reason, n in data.excluded.items())
+    return f"{kept} of {read} images", f" (left out: {lost})" if lost else ""
+
+
+def _test_notes(test: DataRecord) -> list[str]:
+    """Say what the cross-database test was made on."""
+    images, lost = _left_out(test)
+    chance = 100 / len(test.classes)
+    return [
+        f"Cross-database test: {images} of {test.name}{lost}, {len(test.classes)} classes "
+        f"(an even guess among them {chance:.1f} %), "
+        "all judged by the network of every fold. "
+        "Over all: per fold the mean of the age groups.",
+        *(f"{test.name}: {note}" for note in test.notes),
+    ]
+
+
+def title(record: RunRecord, without: Container[str] = ()) -> str:
+    """Say what a table is about: preset and what was changed in it, split, data, device.
+
+    Args:
+        record: What was run.
+        without: Settings that the table itself tells.
+    """
+    changes = record.protocol.told_changes(without)
+    changed = f" with {changes}" if changes else ""
+    data = record.data.name + (f", tested on {record.test.name}" if record.test else "")
+    drawn = " (drawn faces)" if record.drawn else ""
+    environment = record.environment
+    threads = f", {environment.threads} threads" if environment.device == "cpu" else ""
+    split = "" if "split" in without else f"{record.protocol.split} "
+    return (
+        f"Preset {record.protocol.preset}{changed} · {record.protocol.folds} {split}folds · "
+        f"{data}{drawn} · {environment.device_name}{threads}"
+    )
