@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from agfer_bench.comparison.contrasts import Contrast, Entrant
-    from agfer_bench.comparison.gates import Gate, Outcome
+    from agfer_bench.comparison.gates import Gate, GateResult
     from agfer_bench.records.run import RunRecord
 
 
@@ -146,7 +146,7 @@ def _title(record: RunRecord) -> str:
     return f"Paired comparison · {title(record)}"
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def _plain(outcome: GateResult) -> dict[str, Any]:
     return {
         "gate": outcome.gate.text,
         "module": outcome.module,
@@ -156,7 +156,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
 
 
 def _show(
-    title: str, found: tuple[Contrast, ...], notes: list[str], outcomes: list[Outcome]
+    title: str, found: tuple[Contrast, ...], notes: list[str], outcomes: list[GateResult]
 ) -> None:
     from rich.text import Text
 

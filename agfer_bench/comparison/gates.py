@@ -69,7 +69,7 @@ class Gate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class GateResult:
     """One module held against one gate."""
 
     gate: Gate
@@ -112,7 +112,7 @@ def parse_gate(text: str) -> Gate:
     return Gate(text=text, metric=metric, sign=sign, fails=fails, limit=limit, names=names)
 
 
-def hold(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+def hold(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> list[GateResult]:
     """Hold every module against a gate, but for those that the gate names.
 
     A module without the metric fails: what was not measured is not good enough.
@@ -145,14 +145,14 @@ def hold(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
     return [_outcome(gate, label, values[label], limit) for label in judged]
 
 
-def _outcome(gate: Gate, label: str, value: float | None, limit: float) -> Outcome:
+def _outcome(gate: Gate, label: str, value: float | None, limit: float) -> GateResult:
     if value is None:
         text = f"{label} has no {gate.metric}: fails {gate.text!r}"
-        return Outcome(gate=gate, module=label, passed=False, text=text)
+        return GateResult(gate=gate, module=label, passed=False, text=text)
     failed = gate.fails(value, limit)
     verdict = "fails" if failed else "passes"
     text = f"{label}: {gate.metric} {value:.6g}, limit {limit:.6g}: {verdict} {gate.text!r}"
-    return Outcome(gate=gate, module=label, passed=not failed, text=text)
+    return GateResult(gate=gate, module=label, passed=not failed, text=text)
 
 
 def _names(node: ast.expr, text: str) -> list[str]:

@@ -49,7 +49,7 @@ class Check:
         if outcome.verdict == "failed":
             raise AssertionError(f"{block.label}: {outcome.detail}")
 
-    def outcome(self, block: Block) -> Outcome:
+    def outcome(self, block: Block) -> CheckResult:
         """Look at a block in its slots, up to the first where it fails."""
         details: list[str] = []
         for slot in block.slots if self.everywhere else block.slots[-1:]:
@@ -57,17 +57,17 @@ class Check:
                 with seeded(CPU, 0, strict=False), settings_kept():
                     details.append(self.look(block, slot))
             except Skipped as reason:
-                return Outcome(check=self, verdict="skipped", detail=str(reason))
+                return CheckResult(check=self, verdict="skipped", detail=str(reason))
             # What a check does not guard itself is a stranger's fault too: a tensor of another
             # kind, a weight that cannot be compared.
             except (Exception, SystemExit) as error:
                 text = str(error) if isinstance(error, Broken) else describe(error)
-                return Outcome(check=self, verdict="failed", detail=f"{_where(slot)}: {text}")
-        return Outcome(check=self, verdict="passed", detail=_joined(details))
+                return CheckResult(check=self, verdict="failed", detail=f"{_where(slot)}: {text}")
+        return CheckResult(check=self, verdict="passed", detail=_joined(details))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CheckResult:
     """What a check found."""
 
     check: Check
@@ -127,13 +127,13 @@ COMPILE = next(check for check in INFORMATIONAL if check.look is compilers.compi
 """The slowest check."""
 
 
-def outcomes(block: Block, checks: tuple[Check, ...]) -> Iterator[Outcome]:
+def outcomes(block: Block, checks: tuple[Check, ...]) -> Iterator[CheckResult]:
     """Make checks one by one; what cannot be built is looked at no further."""
     built = BUILDS.outcome(block)
     for check in checks:
         if check is BUILDS:
             yield built
         elif built.verdict == "failed":
-            yield Outcome(check=check, verdict="skipped", detail="it cannot be built")
+            yield CheckResult(check=check, verdict="skipped", detail="it cannot be built")
         else:
             yield check.outcome(block)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
 from agfer_bench.faces.crop_cache import CropSet
-from agfer_bench.faces.data import FaceData, Source, excluded_of, load_data
+from agfer_bench.faces.data import DataSource, FaceData, excluded_of, load_data
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import ALL_AGES, UNKNOWN_AGE, DataRecord
@@ -46,7 +46,7 @@ class TestSet:
 
 
 def load_test_set(
-    source: Source, protocol: Protocol, training: FaceData, reporter: Reporter
+    source: DataSource, protocol: Protocol, training: FaceData, reporter: Reporter
 ) -> TestSet:
     """Read and crop the data set of the cross-database test, and map its classes.
 

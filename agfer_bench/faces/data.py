@@ -22,7 +22,7 @@ from agfer_bench.records.run import DataRecord
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class DataSource:
     """Where the photographs of a run come from."""
 
     chosen: Chosen[DatasetSpec]
@@ -64,7 +64,7 @@ def excluded_of(crops: CropSet, classes: Collection[str]) -> dict[str, int]:
     return {str(reason): int(number) for reason, number in sorted(reasons.items())}
 
 
-def load_data(source: Source, protocol: Protocol, reporter: Reporter) -> FaceData:
+def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> FaceData:
     """Read and crop a data set, or take the crops from the cache.
 
     Raises:

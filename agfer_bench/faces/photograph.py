@@ -17,7 +17,7 @@ _REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CropResult:
     """What became of one photograph."""
 
     image: FaceImage
@@ -34,7 +34,9 @@ class Outcome:
     """One line on that."""
 
 
-def crop_photograph(image: FaceImage, settings: CropSettings, cascades: Cascades | None) -> Outcome:
+def crop_photograph(
+    image: FaceImage, settings: CropSettings, cascades: Cascades | None
+) -> CropResult:
     """Read and crop one photograph.
 
     A large JPEG is decoded at a fraction of its size, which is several times faster: the search
@@ -49,7 +51,7 @@ def crop_photograph(image: FaceImage, settings: CropSettings, cascades: Cascades
         data = image.path.read_bytes()
     except OSError as error:
         detail = error.strerror or type(error).__name__
-        return Outcome(image=image, reason="unreadable", detail=detail)
+        return CropResult(image=image, reason="unreadable", detail=detail)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         reduce = _reduction(data, settings.longest_side if cascades else settings.image_size)
@@ -57,8 +59,8 @@ def crop_photograph(image: FaceImage, settings: CropSettings, cascades: Cascades
         boxes = _boxes(rgb, settings, cascades)
         pixels = _cut(data, rgb, boxes["crop"], reduce, settings.image_size)
     except (Unreadable, NoCrop) as error:
-        return Outcome(image=image, sha256=sha256, reason=error.reason, detail=error.detail)
-    return Outcome(
+        return CropResult(image=image, sha256=sha256, reason=error.reason, detail=error.detail)
+    return CropResult(
         image=image,
         sha256=sha256,
         pixels=pixels,

@@ -32,7 +32,7 @@ from agfer_bench.faces.crop_cache import (
 )
 from agfer_bench.faces.crops import Box
 from agfer_bench.faces.decode import opencv
-from agfer_bench.faces.photograph import Outcome, crop_photograph
+from agfer_bench.faces.photograph import CropResult, crop_photograph
 from agfer_bench.plugin.specs import FaceImage, FaceTable
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _state(path: Path) -> tuple[int, int, bool] | None:
 
 def _in_order(
     table: FaceTable, settings: CropSettings, cascades: Cascades | None, workers: int
-) -> Generator[Outcome, None, None]:
+) -> Generator[CropResult, None, None]:
     """Outcomes in the order of the table, a few ahead of the reader.
 
     OpenCV gives up Python's lock while it works, so threads use all cores.
@@ -149,7 +149,7 @@ def _in_order(
     images = iter(table.images)
     pool = ThreadPoolExecutor(workers)
     try:
-        waiting: deque[Future[Outcome]] = deque()
+        waiting: deque[Future[CropResult]] = deque()
         while True:
             for image in islice(images, 2 * workers - len(waiting)):
                 waiting.append(pool.submit(crop_photograph, image, settings, cascades))
@@ -177,7 +177,7 @@ def _write(
     table: FaceTable,
     settings: CropSettings,
     cascades: Cascades | None,
-    outcomes: Iterator[Outcome],
+    outcomes: Iterator[CropResult],
     progress: Callable[[str, int, int], None],
 ) -> None:
     """Fill an entry; `meta.json` comes last."""

@@ -16,11 +16,11 @@ from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.chart_style import COLOURS, DASHES, LINES, SHOWN, SYMBOLS, layout, pick
 from agfer_bench.leaderboard.pareto import front
 from agfer_bench.leaderboard.sanitize import for_chart
-from agfer_bench.leaderboard.site_data import PageListing, Row
+from agfer_bench.leaderboard.site_data import PageListing, SiteRow
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ChartChoice:
     """One of several things that a chart can show."""
 
     label: str
@@ -43,7 +43,7 @@ class Chart:
     """What it shows and how to read it, in words."""
     layout: Any
     """Axes and the like."""
-    choices: tuple[Choice, ...]
+    choices: tuple[ChartChoice, ...]
     """What it shows; the reader picks one where there are several."""
     choose: str = ""
     """What the reader picks: `Device`."""
@@ -71,7 +71,7 @@ def against_latency(page: PageListing) -> Chart | None:
         ]
         if rows:
             traces = _scatter(rows, [row.latency_ms or 0.0 for row in rows], "ms")
-            choices.append(Choice(label=device, traces=traces))
+            choices.append(ChartChoice(label=device, traces=traces))
     if not choices:
         return None
     choices.sort(key=lambda one: -len(one.traces[0].x))
@@ -98,7 +98,7 @@ def against_parameters(page: PageListing) -> Chart | None:
         says="Learnable parameters of the whole network. The line joins what no other module beats "
         "in both. Bars: 95 % interval.",
         layout=layout("Parameters", "Accuracy, %"),
-        choices=(Choice(label="all", traces=traces),),
+        choices=(ChartChoice(label="all", traces=traces),),
     )
 
 
@@ -132,7 +132,7 @@ def recalls(
         title="Recall per class",
         says=f"Mean over folds and seeds. {_legend(page)}",
         layout=layout("", "Recall, %", y_range=[0, 100]).update(barmode="group"),
-        choices=(Choice(label="all", traces=traces),),
+        choices=(ChartChoice(label="all", traces=traces),),
     )
 
 
@@ -161,7 +161,7 @@ def curves(page: PageListing, series: Sequence[tuple[str, str, Sequence[Any]]]) 
         )
         if traces:
             own = go.Layout(yaxis={"title": {"text": axis}})
-            choices.append(Choice(label=name, traces=traces, layout=own))
+            choices.append(ChartChoice(label=name, traces=traces, layout=own))
     if not choices:
         return None
     return Chart(
@@ -181,7 +181,7 @@ def _legend(page: PageListing) -> str:
     return f"A click on a name hides or shows it, a double click shows it alone.{few}{hidden}"
 
 
-def _scatter(rows: Sequence[Row], x: Sequence[float], unit: str) -> tuple[Any, ...]:
+def _scatter(rows: Sequence[SiteRow], x: Sequence[float], unit: str) -> tuple[Any, ...]:
     """Points with their intervals, and the line that joins the front."""
     y = [round(100 * (row.accuracy or 0.0), 3) for row in rows]
     best = front(x, y)
@@ -221,7 +221,7 @@ def _scatter(rows: Sequence[Row], x: Sequence[float], unit: str) -> tuple[Any, .
     return (points, line)
 
 
-def _reach(row: Row, end: int) -> float | None:
+def _reach(row: SiteRow, end: int) -> float | None:
     """How far an interval reaches from the accuracy, in points."""
     if row.interval is None or row.accuracy is None:
         return None

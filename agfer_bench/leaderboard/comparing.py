@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agfer_bench.comparison.contrasts import Contrast, Entrant, contrasts, subject_shares, survivor
 from agfer_bench.comparison.significance import Verdict
-from agfer_bench.leaderboard.model import Entry
+from agfer_bench.leaderboard.model import PageEntry
 from agfer_bench.leaderboard.rows import rounded
 from agfer_bench.leaderboard.site_data import Difference
 
@@ -33,7 +33,7 @@ class Compared:
     """How and which, in words."""
 
 
-def compare(entries: Sequence[Entry], names: Sequence[str]) -> Compared:
+def compare(entries: Sequence[PageEntry], names: Sequence[str]) -> Compared:
     """Compare the entries of a page in pairs: each module once, the most accurate ones.
 
     Args:
@@ -63,7 +63,7 @@ def compare(entries: Sequence[Entry], names: Sequence[str]) -> Compared:
     )
 
 
-def _newest(entries: Sequence[Entry], names: Sequence[str]) -> list[int]:
+def _newest(entries: Sequence[PageEntry], names: Sequence[str]) -> list[int]:
     """Return the newest entry of each module that is complete, whatever its device."""
     newest: dict[str, int] = {}
     for number, (entry, same) in enumerate(zip(entries, names, strict=True)):
@@ -74,7 +74,7 @@ def _newest(entries: Sequence[Entry], names: Sequence[str]) -> list[int]:
     return sorted(newest.values())
 
 
-def _age(entry: Entry) -> tuple[datetime.datetime, str]:
+def _age(entry: PageEntry) -> tuple[datetime.datetime, str]:
     submission = entry.submission
     when = datetime.datetime.fromisoformat(submission.record.finished)
     return when.astimezone(datetime.UTC), submission.path

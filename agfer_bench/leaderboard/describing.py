@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agfer_bench.leaderboard.model import Entry
+from agfer_bench.leaderboard.model import PageEntry
 from agfer_bench.leaderboard.reproduce import recipe
 from agfer_bench.leaderboard.rows import day, device_name
 from agfer_bench.leaderboard.sanitize import clean
-from agfer_bench.leaderboard.site_data import Source
+from agfer_bench.leaderboard.site_data import RecordSource
 from agfer_bench.protocol import PRESETS, Protocol
 from agfer_bench.records.run import DataRecord, RunRecord
 from agfer_bench.submissions.model import Submission
@@ -94,18 +94,18 @@ def _folds(record: RunRecord) -> str:
     return f"{record.protocol.folds}, dividing {what}; the same for all rows; seed {seed}"
 
 
-def sources_of(entries: Sequence[Entry], files: Mapping[str, str]) -> tuple[Source, ...]:
+def sources_of(entries: Sequence[PageEntry], files: Mapping[str, str]) -> tuple[RecordSource, ...]:
     """Return the records from which rows are, newest first."""
     found = {entry.submission.path: entry.submission for entry in entries}
     newest = sorted(found.values(), key=lambda one: (one.record.finished, one.path), reverse=True)
     return tuple(_source(one, files[one.path]) for one in newest)
 
 
-def _source(submission: Submission, file: str) -> Source:
+def _source(submission: Submission, file: str) -> RecordSource:
     record, path = submission.record, submission.path
     made = recipe(record)
     problems = [f"{one}" for one in record.problems[:_PROBLEMS]]
-    return Source(
+    return RecordSource(
         file=file,
         path=clean(path),
         date=day(record),

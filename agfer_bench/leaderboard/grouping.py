@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from agfer_bench.comparison.comparable import Ground, ground_of
 from agfer_bench.comparison.entrants import unique
-from agfer_bench.leaderboard.model import Entry, Page
+from agfer_bench.leaderboard.model import Page, PageEntry
 from agfer_bench.leaderboard.naming import MODULE_DETAILS, Detail, told_apart
 from agfer_bench.records.run import ModuleRecord
 from agfer_bench.submissions.model import Reading, Submission
@@ -85,10 +85,10 @@ def _identity(module: ModuleRecord, submission: Submission) -> Identity:
     )
 
 
-def _entry(rows: Sequence[_Row]) -> Entry:
+def _entry(rows: Sequence[_Row]) -> PageEntry:
     """The newest stands for all; one that lacks folds does not stand before one that has all."""
     newest, *older = sorted(rows, key=_standing, reverse=True)
-    return Entry(
+    return PageEntry(
         label=newest.module.label,
         module=newest.module,
         submission=newest.submission,
@@ -105,7 +105,7 @@ def _age(submission: Submission) -> tuple[datetime.datetime, str]:
     return datetime.datetime.fromisoformat(submission.record.finished), submission.path
 
 
-def _labelled(entries: Sequence[Entry]) -> list[Entry]:
+def _labelled(entries: Sequence[PageEntry]) -> list[PageEntry]:
     """Tell entries of one label apart, by as little as does it; the same whatever their order."""
     ordered = sorted(entries, key=lambda one: (one.label, one.submission.path))
     told = told_apart(ordered, _DETAILS)
@@ -117,7 +117,7 @@ def _labelled(entries: Sequence[Entry]) -> list[Entry]:
     return [replace(one, label=label) for one, label in zip(ordered, unique(labels), strict=True)]
 
 
-def _options(entry: Entry) -> str:
+def _options(entry: PageEntry) -> str:
     return ",".join(f"{name}={value}" for name, value in sorted(entry.module.options.items()))
 
 
@@ -129,7 +129,7 @@ _DETAILS: tuple[Detail, ...] = (
 """What tells rows of one label apart, in this order."""
 
 
-def _place(entry: Entry) -> tuple[float, str]:
+def _place(entry: PageEntry) -> tuple[float, str]:
     """Sort rows: best accuracy first; those without one, or with a part of the folds, last."""
     whole = entry.module.complete(entry.submission.record.protocol)
     mean = statistics.mean(entry.module.accuracies) if whole else math.nan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from agfer_bench.leaderboard.sanitize import TEXT, for_markdown
-from agfer_bench.leaderboard.site_data import Listing, PageListing, Row
+from agfer_bench.leaderboard.site_data import Listing, PageListing, SiteRow
 from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.numbers import count, number, percent, quantity
 from agfer_bench.report.table import markdown_table
@@ -53,7 +53,7 @@ def _page(page: PageListing) -> list[str]:
     return parts
 
 
-def _cells(row: Row, page: PageListing) -> dict[str, str]:
+def _cells(row: SiteRow, page: PageListing) -> dict[str, str]:
     accuracy = percent(row.accuracy, row.accuracy_sd)
     interval = "–" if row.interval is None else " to ".join(map(percent, row.interval))
     return {

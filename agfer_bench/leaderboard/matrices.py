@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.chart_style import DIVERGING, SEQUENTIAL, layout
-from agfer_bench.leaderboard.charts import Chart, Choice
+from agfer_bench.leaderboard.charts import Chart, ChartChoice
 from agfer_bench.leaderboard.sanitize import for_chart
 from agfer_bench.leaderboard.site_data import Difference, PageListing
 
@@ -35,7 +35,7 @@ def confusions(
         return None
     names = unique([for_chart(name, 16) for name in classes])
     choices = [
-        Choice(label=row.name, traces=(_confusion(names, own),))
+        ChartChoice(label=row.name, traces=(_confusion(names, own),))
         for row, own in zip(rows, counts, strict=True)
     ]
     return Chart(
@@ -105,7 +105,7 @@ def significance(page: PageListing) -> Chart | None:
         says="Accuracy of the row's module less that of the column's, in points. An asterisk marks "
         "what is distinguishable; all others may be chance. The sentences below say the same.",
         layout=_square("", "", max(420, 200 + 24 * size)),
-        choices=(Choice(label="all", traces=(trace,)),),
+        choices=(ChartChoice(label="all", traces=(trace,)),),
     )
 
 

@@ -10,7 +10,7 @@ from agfer_bench.submissions.model import Submission
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class PageEntry:
     """A row: one module of one record. The newest whole record of a module stands for all."""
 
     label: str
@@ -30,7 +30,7 @@ class Page:
 
     ground: Ground
     """What they share."""
-    entries: tuple[Entry, ...]
+    entries: tuple[PageEntry, ...]
     """The rows, best accuracy first; rows without one last."""
 
     @property

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from agfer_bench.comparison.entrants import unique
-from agfer_bench.leaderboard.model import Entry
+from agfer_bench.leaderboard.model import PageEntry
 from agfer_bench.leaderboard.sanitize import LABEL, clean, shorten
 
 Module = tuple[str, ...]
 """What makes two rows the same module, whatever they ran on."""
 
-Detail = Callable[[Entry], str]
+Detail = Callable[[PageEntry], str]
 """Something that may tell entries of one label apart."""
 
 MODULE_DETAILS: Final[tuple[Detail, ...]] = (
@@ -24,7 +24,7 @@ MODULE_DETAILS: Final[tuple[Detail, ...]] = (
 """What tells modules of one label apart, in this order."""
 
 
-def told_apart(entries: Sequence[Entry], details: Sequence[Detail]) -> list[list[str]]:
+def told_apart(entries: Sequence[PageEntry], details: Sequence[Detail]) -> list[list[str]]:
     """Return for each entry what tells it apart from others of its label: as little as does it."""
     told: list[list[str]] = [[] for _ in entries]
     for tell in details:
@@ -38,20 +38,20 @@ def told_apart(entries: Sequence[Entry], details: Sequence[Detail]) -> list[list
     return told
 
 
-def module_of(entry: Entry) -> Module:
+def module_of(entry: PageEntry) -> Module:
     """Return what tells an entry's module from others: not its device."""
     one = entry.module
     options = repr(sorted(one.options.items()))
     return (one.kind, one.label, options, one.distribution, one.version, one.package_sha256)
 
 
-def names_of(entries: Sequence[Entry]) -> list[str]:
+def names_of(entries: Sequence[PageEntry]) -> list[str]:
     """Name each entry's module: entries of one module have one name, others have others.
 
     The label alone where it does; else with the distribution, the version, or the source's hash,
     whichever tells them apart first.
     """
-    firsts: dict[Module, Entry] = {}
+    firsts: dict[Module, PageEntry] = {}
     for entry in entries:
         firsts.setdefault(module_of(entry), entry)
     told = told_apart(list(firsts.values()), MODULE_DETAILS)
@@ -60,6 +60,6 @@ def names_of(entries: Sequence[Entry]) -> list[str]:
     return [by_module[module_of(entry)] for entry in entries]
 
 
-def _name(entry: Entry, details: Sequence[str]) -> str:
+def _name(entry: PageEntry, details: Sequence[str]) -> str:
     told = f" ({', '.join(clean(one, 24) for one in details)})" if details else ""
     return shorten(entry.module.label, max(12, LABEL - len(told))) + told

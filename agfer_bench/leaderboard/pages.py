@@ -10,7 +10,7 @@ from agfer_bench.leaderboard import charts, matrices, pooled
 from agfer_bench.leaderboard.charts import Chart
 from agfer_bench.leaderboard.comparing import compare
 from agfer_bench.leaderboard.describing import changes_of, facts_of, preset_of, sources_of, title_of
-from agfer_bench.leaderboard.model import Entry, Page
+from agfer_bench.leaderboard.model import Page, PageEntry
 from agfer_bench.leaderboard.naming import names_of
 from agfer_bench.leaderboard.rows import devices_of, row_of
 from agfer_bench.leaderboard.sanitize import clean, slug
@@ -93,7 +93,9 @@ def _settings(settings: Mapping[str, object]) -> dict[str, object]:
     return {k: clean(v) if isinstance(v, str) else v for k, v in settings.items()}
 
 
-def _charts(page: PageListing, chosen: Sequence[Entry], classes: list[str]) -> tuple[Chart, ...]:
+def _charts(
+    page: PageListing, chosen: Sequence[PageEntry], classes: list[str]
+) -> tuple[Chart, ...]:
     modules = [entry.module for entry in chosen]
     series = (
         ("Validation accuracy", "Accuracy, %", [pooled.accuracy_curve(m) for m in modules]),

@@ -10,22 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from agfer_bench.comparison.comparable import why_not_timed
 from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.interval import interval_of
-from agfer_bench.leaderboard.model import Entry
+from agfer_bench.leaderboard.model import PageEntry
 from agfer_bench.leaderboard.sanitize import LABEL, clean, shorten
-from agfer_bench.leaderboard.site_data import Row
+from agfer_bench.leaderboard.site_data import SiteRow
 from agfer_bench.records.run import FoldRecord, RunRecord
 from agfer_bench.report.summary import mean_and_sd, over_folds
 
 
 def row_of(
-    entry: Entry,
+    entry: PageEntry,
     *,
     name: str,
     best: bool,
     compared: bool,
     device: int,
     files: Mapping[str, str],
-) -> Row:
+) -> SiteRow:
     """Return the row of an entry.
 
     Args:
@@ -43,7 +43,7 @@ def row_of(
     cross, cross_deviation = _mean_and_sd(entry, lambda fold: fold.test_accuracy)
     train, _ = _mean_and_sd(entry, lambda fold: fold.train_accuracy)
     size, speed = module.size, module.speed
-    return Row(
+    return SiteRow(
         name=name,
         label=clean(entry.label),
         kind=module.kind,
@@ -75,7 +75,7 @@ def row_of(
     )
 
 
-def devices_of(entries: Sequence[Entry]) -> tuple[list[int], tuple[str, ...]]:
+def devices_of(entries: Sequence[PageEntry]) -> tuple[list[int], tuple[str, ...]]:
     """Number the devices of a page so that times compare within each.
 
     Returns:
@@ -118,7 +118,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _mean_and_sd(
-    entry: Entry, read: Callable[[FoldRecord], float | None]
+    entry: PageEntry, read: Callable[[FoldRecord], float | None]
 ) -> tuple[float | None, float | None]:
     """Return mean and sample standard deviation over folds, seeds averaged first."""
     if not entry.module.complete(entry.submission.record.protocol):
@@ -127,6 +127,6 @@ def _mean_and_sd(
     return _rounded(found["it_mean"]), _rounded(found["it_sd"])
 
 
-def _train_seconds(entry: Entry) -> float | None:
+def _train_seconds(entry: PageEntry) -> float | None:
     seconds = [fold.training_seconds for fold in entry.module.trainings]
     return _rounded(statistics.mean(seconds)) if seconds else None

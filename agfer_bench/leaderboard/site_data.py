@@ -15,7 +15,7 @@ LAYOUT: Final = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class SiteRow:
     """One module of one record."""
 
     name: str
@@ -99,7 +99,7 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class RecordSource:
     """A record from which rows of a page are."""
 
     file: str
@@ -146,7 +146,7 @@ class PageListing:
     """Names of the devices on which times were taken."""
     records: int
     """Records that belong to the page, others of the same module and device included."""
-    rows: tuple[Row, ...]
+    rows: tuple[SiteRow, ...]
     """Best accuracy first, those without one last."""
     best: str | None
     """Name of the module that is distinguishably ahead of all that it was compared with."""
@@ -156,7 +156,7 @@ class PageListing:
     """The pairs."""
     caveats: tuple[str, ...]
     """What the compared records do not share that may move accuracies by itself."""
-    sources: tuple[Source, ...]
+    sources: tuple[RecordSource, ...]
     """The records of the rows, newest first."""
 
     @property

@@ -16,7 +16,7 @@ from torch import Tensor
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crops import NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, decode, opencv
-from agfer_bench.measure.modes import Ready
+from agfer_bench.measure.modes import PreparedMode
 
 _MEAN, _STD = 127.5, 64.0
 """Of the usual order; times do not depend on the values."""
@@ -80,7 +80,9 @@ def _crop(data: bytes, cascades: Cascades | None, image_size: int, found: Frames
     found.crops.append(crop)
 
 
-def infer_frames(ready: Ready, crops: Sequence[Pixels], warmup: int = 3) -> tuple[float, ...]:
+def infer_frames(
+    ready: PreparedMode, crops: Sequence[Pixels], warmup: int = 3
+) -> tuple[float, ...]:
     """Time a network from crop to label on the host, in milliseconds a frame.
 
     Normalising, the copy to the device and the way back are in it.

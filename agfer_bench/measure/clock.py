@@ -23,10 +23,10 @@ class Clock(Protocol):
         """Time calls handed over one after another, without waiting in between."""
 
     def survive(self, error: BaseException) -> None:
-        """Go on after an error, or raise `DeviceLost` where the device no longer answers."""
+        """Go on after an error, or raise `TimingDeviceLost` where the device no longer answers."""
 
 
-class DeviceLost(BaseException):
+class TimingDeviceLost(BaseException):
     """An error has taken the device from the whole process: nothing else can be measured in it.
 
     No `Exception`, so that nothing that goes on after a network's fault takes it for one.
@@ -101,4 +101,4 @@ class CudaClock:
         try:
             torch.cuda.synchronize(self._device)
         except Exception as lost:
-            raise DeviceLost(str(lost)) from error
+            raise TimingDeviceLost(str(lost)) from error

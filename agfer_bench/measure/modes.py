@@ -40,7 +40,7 @@ class Way:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class PreparedMode:
     """A network that can be run in one way."""
 
     way: Way
@@ -77,11 +77,13 @@ def random_batch(batch_size: int, image_size: int, way: Way, like: Tensor) -> Te
     )
 
 
-def eager_fp32(network: Network, device: torch.device) -> Ready:
+def eager_fp32(network: Network, device: torch.device) -> PreparedMode:
     """Return a network as it was built: 32 bits, no TF32, no compiler."""
     way = Way(precision="fp32", memory_format=network.memory_format, execution="eager")
     network.eval()
-    return Ready(way=way, network=network, forward=network, settings=lambda: exact_fp32(device))
+    return PreparedMode(
+        way=way, network=network, forward=network, settings=lambda: exact_fp32(device)
+    )
 
 
 class Recast:

@@ -18,7 +18,7 @@ from agfer_bench.errors import describe
 from agfer_bench.measure.clock import Clock
 from agfer_bench.measure.device_memory import release_memory
 from agfer_bench.measure.execution import Bound, executions, forward_of, is_compiled
-from agfer_bench.measure.modes import Ready, Recast, Way, eager_fp32, random_batch
+from agfer_bench.measure.modes import PreparedMode, Recast, Way, eager_fp32, random_batch
 from agfer_bench.measure.precision import native_bf16, supports_tf32, tuned_settings
 from agfer_bench.network.build import Network
 from agfer_bench.records.base import MemoryFormat
@@ -48,7 +48,7 @@ class Tuner:
     recast: Recast = field(default_factory=Recast)
     """Makes the copies in other types and layouts."""
 
-    def tune(self, network: Network) -> Ready:
+    def tune(self, network: Network) -> PreparedMode:
         """Find the fastest way to run a network.
 
         Raises:
@@ -57,7 +57,7 @@ class Tuner:
         ways, reason = ladder(network, self.device)
         faults = [reason] if reason else []
         trials: list[Trial] = []
-        found: list[tuple[float, Ready]] = []
+        found: list[tuple[float, PreparedMode]] = []
         error: BaseException | None = None
         for way in ways:
             for execution in executions(self.device, compiled=self.compiled):
@@ -83,7 +83,9 @@ class Tuner:
         _, best = min(found, key=lambda one: one[0])
         return replace(best, trials=tuple(trials), fallback="; ".join(faults) or None)
 
-    def make(self, network: Network, way: Way, like: list[Ready] | None = None) -> Ready:
+    def make(
+        self, network: Network, way: Way, like: list[PreparedMode] | None = None
+    ) -> PreparedMode:
         """Make a network ready to be run in one way, and compare its outputs with eager fp32.
 
         Args:
@@ -97,7 +99,7 @@ class Tuner:
         copied = like[0].network if like else self._in_type(network, way)
         compiled = is_compiled(way.execution)
         known = [one.forward for one in like or [] if is_compiled(one.way.execution) == compiled]
-        ready = Ready(
+        ready = PreparedMode(
             way=way,
             network=copied,
             forward=known[0] if known else forward_of(copied, way.execution),
@@ -111,7 +113,7 @@ class Tuner:
             return network
         return self.recast(network, way)
 
-    def _difference(self, network: Network, ready: Ready) -> float:
+    def _difference(self, network: Network, ready: PreparedMode) -> float:
         """Largest absolute difference of class probabilities to eager fp32."""
         exact = eager_fp32(network, self.device)
         like = next(network.parameters())
@@ -122,7 +124,7 @@ class Tuner:
                                   strict=True)
         )  # fmt: skip
 
-    def _median(self, ready: Ready) -> float:
+    def _median(self, ready: PreparedMode) -> float:
         """Latency of one image over a few passes, in milliseconds."""
         with torch.inference_mode(), ready.settings():
             call = ready.bind(ready.input(1, self.image_size))
@@ -130,7 +132,7 @@ class Tuner:
             return statistics.median(self.clock.single(call, _TRIED_PASSES))
 
 
-def _probabilities(ready: Ready, images_BCHW: Tensor) -> list[Tensor]:
+def _probabilities(ready: PreparedMode, images_BCHW: Tensor) -> list[Tensor]:
     """Class probabilities of each image, each of shape (1, M), run one by one."""
     with torch.inference_mode(), ready.settings():
         x_1CHW = ready.input(1, images_BCHW.shape[-1])

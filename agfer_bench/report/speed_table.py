@@ -19,8 +19,8 @@ from agfer_bench.report.speed_rows import frame_of as frame_of
 from agfer_bench.report.speed_rows import rows_of
 from agfer_bench.report.table import FULL_WIDTH, markdown_table
 
-Row = dict[str, Any]
-Write = Callable[[Row], str]
+TableRow = dict[str, Any]
+Write = Callable[[TableRow], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class _Part:
     """How each column is written, after module and mode."""
     narrow: tuple[tuple[str, ...], ...]
     """The columns of the tables that stand for it where it is too wide."""
-    shown: Callable[[Row], bool] = lambda _: True
+    shown: Callable[[TableRow], bool] = lambda _: True
     """Which rows are in it."""
 
 
@@ -53,7 +53,7 @@ def to_rich(record: SpeedRun, width: int = FULL_WIDTH) -> RenderableType:
     return Group(Text(title(record), style="bold"), *tables, *lines)
 
 
-def _table(title: str | None, columns: dict[str, Write], rows: Sequence[Row]) -> Table:
+def _table(title: str | None, columns: dict[str, Write], rows: Sequence[TableRow]) -> Table:
     table = Table(title=title, title_justify="left")
     for position, name in enumerate(("Module", "Mode", *columns)):
         table.add_column(Text(name), justify="left" if position < 2 else "right", no_wrap=True)
@@ -94,7 +94,7 @@ def to_json(record: SpeedRun) -> dict[str, Any]:
     }
 
 
-def _parts(record: SpeedRun) -> list[tuple[_Part, Sequence[Row]]]:
+def _parts(record: SpeedRun) -> list[tuple[_Part, Sequence[TableRow]]]:
     """Return the tables that have rows."""
     rows = rows_of(record)
     chosen = [(part, [row for row in rows if part.shown(row)]) for part in _PARTS]
@@ -109,7 +109,7 @@ def _rate(name: str) -> Write:
     return lambda row: number(row[name], 0 if (row[name] or 0) >= 100 else 1)
 
 
-def _way(row: Row) -> str:
+def _way(row: TableRow) -> str:
     """Say how the network is run; * marks what fell back."""
     if row["precision"] is None:
         return "–"
@@ -120,7 +120,7 @@ def _way(row: Row) -> str:
 
 
 def _less(name: str, digits: int = 3) -> Write:
-    def write(row: Row) -> str:
+    def write(row: TableRow) -> str:
         value = row[name]
         return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
 
@@ -128,7 +128,7 @@ def _less(name: str, digits: int = 3) -> Write:
 
 
 def _interval(low: str, high: str) -> Write:
-    def write(row: Row) -> str:
+    def write(row: TableRow) -> str:
         if row[low] is None or row[high] is None:
             return "–"
         return f"{_less(low)(row)} … {_less(high)(row)}"
@@ -137,7 +137,7 @@ def _interval(low: str, high: str) -> Write:
 
 
 def _more(name: str, unit: str = "") -> Write:
-    def write(row: Row) -> str:
+    def write(row: TableRow) -> str:
         value = row[name]
         if value is None:
             return "–"

@@ -15,14 +15,14 @@ from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import RunRecord
-from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.timing.messages import RepeatJob, TimedModule, Wanted
 from agfer_bench.run.timing.networks import SharedHost
 from agfer_bench.run.timing.schedule import Measured, measure_speed
 
 
 def measure_costs(
-    rows: Sequence[Row],
+    rows: Sequence[RecordBuilder],
     protocol: Protocol,
     *,
     classes: int,
@@ -74,13 +74,13 @@ def measure_costs(
     return measured
 
 
-def _alive(rows: Sequence[Row]) -> list[tuple[Row, Chosen[AttentionSpec]]]:
+def _alive(rows: Sequence[RecordBuilder]) -> list[tuple[RecordBuilder, Chosen[AttentionSpec]]]:
     """Return the rows of networks that have not failed, each with its block."""
     chosen = [(row, row.chosen) for row in rows if row.error is None]
     return [(row, block) for row, block in chosen if is_block(block)]
 
 
-def _timed(row: Row) -> TimedModule:
+def _timed(row: RecordBuilder) -> TimedModule:
     entry = row.chosen.entry
     return TimedModule(
         label=row.chosen.label,
@@ -95,7 +95,7 @@ def _kind(device: torch.device) -> Literal["cpu", "cuda"]:
     return "cuda" if device.type == "cuda" else "cpu"
 
 
-def keep_costs(rows: Sequence[Row], before: RunRecord) -> None:
+def keep_costs(rows: Sequence[RecordBuilder], before: RunRecord) -> None:
     """Fill in size and speed of the rows whose folds are those of a finished run."""
     known = {module.label: module for module in before.modules}
     for row in rows:

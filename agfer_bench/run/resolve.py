@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from agfer_bench.faces.data import Source
+    from agfer_bench.faces.data import DataSource
     from agfer_bench.plugin.catalogue import Catalogue, Chosen
     from agfer_bench.plugin.specs import AttentionSpec, ModuleSpec
     from agfer_bench.protocol import Protocol
@@ -46,7 +46,7 @@ DEFAULT_DATA, DEFAULT_TEST = "synthetic", "synthetic-faces"
 
 def build_sources(
     catalogue: Catalogue, asked: DataOptions, workers: int | None
-) -> tuple[Source, Source | None]:
+) -> tuple[DataSource, DataSource | None]:
     """Resolve `data` and `test`; the drawn test set goes with the default data alone.
 
     Raises:
@@ -70,7 +70,7 @@ def build_sources(
 
 def build_source(
     catalogue: Catalogue, asked: SourceOptions, workers: int | None, *, flag: str = "--data"
-) -> Source:
+) -> DataSource:
     """Resolve a data set and what goes with it; drawn faces where none is named.
 
     Args:
@@ -82,7 +82,7 @@ def build_source(
     Raises:
         UserError: The data set or an option of it is unknown.
     """
-    from agfer_bench.faces.data import Source
+    from agfer_bench.faces.data import DataSource
     from agfer_bench.plugin.options import parse_choice
 
     data = asked.data or DEFAULT_DATA
@@ -90,7 +90,7 @@ def build_source(
     chosen = catalogue.choose_dataset(choice)
     if choice.folder == "":
         raise UserError(f"{flag} {data} names no folder after the =")
-    return Source(
+    return DataSource(
         chosen=chosen,
         folder=Path(choice.folder).expanduser() if choice.folder else None,
         readers=catalogue.datasets,

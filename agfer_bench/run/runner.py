@@ -25,7 +25,7 @@ from agfer_bench.report.table import to_markdown
 from agfer_bench.run.costs import keep_costs, measure_costs, same_run
 from agfer_bench.run.jobs.classifier import try_classifier
 from agfer_bench.run.jobs.network import batch_order
-from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.pool.epoch_events import announcer
 from agfer_bench.run.pool.scheduler import train_all
 from agfer_bench.run.settings import RunSettings, Timing
@@ -58,7 +58,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     check_precision(protocol.precision, settings.device)
     store = Store(settings.out)
     store.probe()
-    rows = [Row(chosen=chosen) for chosen in settings.modules]
+    rows = [RecordBuilder(chosen=chosen) for chosen in settings.modules]
     _try_modules(rows, protocol)
     data = load_data(settings.source, protocol, reporter)
     test = None
@@ -132,7 +132,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     return result, folder
 
 
-def _lacks_costs(rows: list[Row], timing: Timing) -> bool:
+def _lacks_costs(rows: list[RecordBuilder], timing: Timing) -> bool:
     """Tell whether sizes or times must be measured; times are so side by side, for all rows."""
     alive = [row for row in rows if row.error is None and is_block(row.chosen)]
     if timing == "keep":
@@ -140,7 +140,7 @@ def _lacks_costs(rows: list[Row], timing: Timing) -> bool:
     return timing == "measure" or any(row.size is None for row in alive)
 
 
-def _try_modules(rows: list[Row], protocol: Protocol) -> None:
+def _try_modules(rows: list[RecordBuilder], protocol: Protocol) -> None:
     """Try every module before any data are read; an option that is out of range ends the run."""
     slots = slots_of(protocol, _TRIAL_CLASSES)
     for row in rows:
@@ -154,7 +154,7 @@ def _try_modules(rows: list[Row], protocol: Protocol) -> None:
             row.fail("", error)
 
 
-def _write(record: RunRecord, rows: list[Row], folder: Path) -> None:
+def _write(record: RunRecord, rows: list[RecordBuilder], folder: Path) -> None:
     """Write the files of a run together, so that none is of another run than the rest.
 
     Raises:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agfer_bench.faces.data import Source
+from agfer_bench.faces.data import DataSource
 from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.protocol import Protocol
-from agfer_bench.training.execution import Choice
+from agfer_bench.training.execution import ExecutionName
 
 Timing = Literal["measure", "keep", "skip"]
 """What to do about inference times."""
@@ -27,9 +27,9 @@ class RunSettings:
 
     modules: tuple[Chosen[ModuleSpec], ...]
     """The rows, base first."""
-    source: Source
+    source: DataSource
     """The photographs."""
-    test: Source | None = None
+    test: DataSource | None = None
     """The second data set, which every trained network is tested on."""
     protocol: Protocol
     """Every setting."""
@@ -39,7 +39,7 @@ class RunSettings:
     """Where to train and to time."""
     out: Path
     """Where jobs and runs are kept."""
-    execution: Choice = "auto"
+    execution: ExecutionName = "auto"
     """How the passes of training are executed; `auto` takes what pays on the device."""
     micro_batch: int | None = None
     """Most images of one pass of training; None for whole batches, or as many as memory takes."""

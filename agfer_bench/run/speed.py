@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from agfer_bench.errors import PluginError
-from agfer_bench.faces.data import Source
+from agfer_bench.faces.data import DataSource
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.table import read_table
 from agfer_bench.files import replacing_all
@@ -25,7 +25,7 @@ from agfer_bench.records.speed import SpeedRow, SpeedRun
 from agfer_bench.records.timing import EAGER, TUNED
 from agfer_bench.report.speed_table import frame_of, to_markdown
 from agfer_bench.run.costs import measure_costs
-from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.store.address import measure_sha256, package_sha256
 from agfer_bench.run.store.locks import Locks
 from agfer_bench.run.store.store import Store
@@ -51,7 +51,7 @@ class SpeedSettings:
     """Where to measure."""
     compiled: bool
     """Whether `torch.compile` is tried for the tuned mode."""
-    camera: Source | None
+    camera: DataSource | None
     """Images that stand for a camera's frames; None leaves the way from frame to label out."""
     out: Path
     """Where the record is kept."""
@@ -72,7 +72,7 @@ def measure(
     """
     store = Store(settings.out)
     store.probe()
-    rows = [Row(chosen=chosen) for chosen in settings.modules]
+    rows = [RecordBuilder(chosen=chosen) for chosen in settings.modules]
     for row, block in zip(rows, settings.modules, strict=True):
         _try_block(row, block, settings)
     frames = _frames(settings.camera, reporter) if settings.camera else None
@@ -86,7 +86,7 @@ def _measure(
     settings: SpeedSettings,
     catalogue: Catalogue,
     reporter: Reporter,
-    rows: list[Row],
+    rows: list[RecordBuilder],
     frames: CameraFrames | None,
 ) -> tuple[SpeedRun, Path]:
     measured = measure_costs(
@@ -128,7 +128,7 @@ def _measure(
     return record, folder
 
 
-def _try_block(row: Row, block: Chosen[AttentionSpec], settings: SpeedSettings) -> None:
+def _try_block(row: RecordBuilder, block: Chosen[AttentionSpec], settings: SpeedSettings) -> None:
     slots = slots_of(settings.protocol, settings.classes)
     try:
         row.memory_format = try_block(block, slots)
@@ -136,7 +136,7 @@ def _try_block(row: Row, block: Chosen[AttentionSpec], settings: SpeedSettings) 
         row.fail("", error)
 
 
-def _row(row: Row) -> SpeedRow:
+def _row(row: RecordBuilder) -> SpeedRow:
     entry = row.chosen.entry
     return SpeedRow(
         label=row.chosen.label,
@@ -152,7 +152,7 @@ def _row(row: Row) -> SpeedRow:
     )
 
 
-def _frames(source: Source, reporter: Reporter) -> CameraFrames:
+def _frames(source: DataSource, reporter: Reporter) -> CameraFrames:
     """Choose images that stand for a camera's frames, evenly over the set."""
     spec = source.chosen.entry.spec
     place = Place(

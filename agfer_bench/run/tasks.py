@@ -12,16 +12,16 @@ from agfer_bench.plugin.catalogue import Chosen, is_block, is_classifier
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec
 from agfer_bench.run.jobs.classifier import SETTINGS, ClassifierJob
 from agfer_bench.run.jobs.network import Job
-from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.pool.job_queue import Task
 from agfer_bench.run.settings import RunSettings
 from agfer_bench.run.store.address import Address, classifier_address, job_address, job_key
 from agfer_bench.run.store.store import Store
-from agfer_bench.training.checkpoint import Place
+from agfer_bench.training.checkpoint import CheckpointPlace
 
 
 def make_tasks(
-    rows: list[Row],
+    rows: list[RecordBuilder],
     folds: list[Fold],
     data: FaceData,
     test: TestSet | None,
@@ -43,7 +43,7 @@ def make_tasks(
 
 def _network_job(
     chosen: Chosen[AttentionSpec],
-    row: Row,
+    row: RecordBuilder,
     fold: Fold,
     data: FaceData,
     test: TestSet | None,
@@ -65,7 +65,7 @@ def _network_job(
     key, store = job_key(address), Store(settings.out)
     place = None
     if settings.checkpoint_seconds is not None:
-        place = Place(path=store.checkpoint(key), seconds=settings.checkpoint_seconds)
+        place = CheckpointPlace(path=store.checkpoint(key), seconds=settings.checkpoint_seconds)
     job = Job(
         chosen=chosen,
         protocol=settings.protocol,

@@ -40,7 +40,7 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class CheckpointPlace:
     """Where a job keeps its checkpoint, and how often it is written."""
 
     path: Path
@@ -50,7 +50,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split:
+class BatchParts:
     """How batches are split into passes, and why."""
 
     micro_batch: int | None
@@ -80,19 +80,23 @@ class Keeper:
     """
 
     def __init__(
-        self, place: Place | None, key: str, device: torch.device, note: Callable[[str], None]
+        self,
+        place: CheckpointPlace | None,
+        key: str,
+        device: torch.device,
+        note: Callable[[str], None],
     ) -> None:
         self._place = place
         self._key = key
         self._device = device
         self._note = note
         self._found: dict[str, Any] | None = None
-        self._split = Split(micro_batch=None, reason=None)
+        self._split = BatchParts(micro_batch=None, reason=None)
         self._last = time.monotonic()
         self.resumed = False
         """Whether the training goes on from what an earlier process left."""
 
-    def find(self) -> Split | None:
+    def find(self) -> BatchParts | None:
         """Read what an earlier process left; None where there is nothing that can be used."""
         if self._place is None or not self._place.path.is_file():
             return None
@@ -101,7 +105,7 @@ class Keeper:
         except Exception as error:  # a damaged file makes torch raise almost anything
             self.refuse(error)
             return None
-        return Split(micro_batch=self._found["micro_batch"], reason=self._found["reason"])
+        return BatchParts(micro_batch=self._found["micro_batch"], reason=self._found["reason"])
 
     def refuse(self, error: Exception) -> None:
         """Remove a checkpoint that cannot be used, and say so."""
@@ -111,7 +115,7 @@ class Keeper:
             f"{self._place.path} cannot be used ({describe(error)}): removed, training starts anew"
         )
 
-    def begin(self, split: Split) -> None:
+    def begin(self, split: BatchParts) -> None:
         """Take notice of how batches are split in what follows."""
         self._split = split
         self._last = time.monotonic()

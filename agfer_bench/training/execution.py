@@ -18,7 +18,7 @@ from agfer_bench.measure.device_memory import release_memory
 from agfer_bench.records.timing import Execution, Precision
 from agfer_bench.training.arithmetic import autocast
 
-Choice = Literal["auto", "eager", "compile", "graph"]
+ExecutionName = Literal["auto", "eager", "compile", "graph"]
 """What the user may ask for; `auto` is what pays."""
 
 _SMALL_STEP = 1e12
@@ -42,7 +42,7 @@ class Prepared:
     """Why it does not run as was wanted; None where it does."""
 
 
-def choose(wanted: Choice, device: torch.device, macs: int, batch_size: int) -> Execution:
+def choose(wanted: ExecutionName, device: torch.device, macs: int, batch_size: int) -> Execution:
     """Turn `auto` into what pays on a device.
 
     Args:

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from agfer_bench.measure.clock import CudaClock, DeviceLost, HostClock, clock_for
+from agfer_bench.measure.clock import CudaClock, HostClock, TimingDeviceLost, clock_for
 
 
 def test_the_host_clock_times_each_call() -> None:
@@ -87,7 +87,7 @@ def test_a_lost_device_is_no_ordinary_error(monkeypatch: pytest.MonkeyPatch) -> 
     clock = CudaClock(torch.device("cuda"))
     clock.survive(ValueError("a network's own"))
     device.lost = True
-    with pytest.raises(DeviceLost, match="illegal memory access"):
+    with pytest.raises(TimingDeviceLost, match="illegal memory access"):
         clock.survive(ValueError("the first to hear of it"))
-    assert not issubclass(DeviceLost, Exception)
+    assert not issubclass(TimingDeviceLost, Exception)
     HostClock().survive(ValueError("nothing is lost on a CPU"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from agfer_bench.faces.data import Source
+from agfer_bench.faces.data import DataSource
 from agfer_bench.faces.mask import default_mask
 from agfer_bench.plugin.catalogue import Catalogue
 from agfer_bench.plugin.finder import load_catalogue
@@ -78,8 +78,8 @@ class Runs:
         catalogue = catalogue or own()
         protocol = load_preset("quick").with_settings(TINY | changes)
 
-        def source(folder: Path) -> Source:
-            return Source(
+        def source(folder: Path) -> DataSource:
+            return DataSource(
                 readers={},
                 chosen=catalogue.choose_dataset(parse_choice("image-folder")),
                 folder=folder,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agfer_bench.faces.data import Source
+from agfer_bench.faces.data import DataSource
 from agfer_bench.faces.mask import default_mask
 from agfer_bench.plugin.options import parse_choice
 from agfer_bench.progress import Silent
@@ -25,7 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_accuracies_agree_within_a_standard_deviation(runs: Runs, cache: Path) -> None:
     catalogue = own()
     drawn = catalogue.choose_dataset(parse_choice("synthetic:subjects=30"))
-    source = Source(
+    source = DataSource(
         chosen=drawn, folder=None, readers=catalogue.datasets, cascades=None, cache=cache, workers=2
     )
     protocol = load_preset("quick").with_settings({"epochs": 24, "curve_every": 0})

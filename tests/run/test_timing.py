@@ -9,14 +9,20 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.measure.clock import DeviceLost
+from agfer_bench.measure.clock import TimingDeviceLost
 from agfer_bench.progress import Silent
 from agfer_bench.protocol import load_preset
 from agfer_bench.records.timing import ModeRecord, OfflinePoint, SpeedRecord, StreamRepeat
 from agfer_bench.run.timing import process
 from agfer_bench.run.timing import schedule as repeats
 from agfer_bench.run.timing.child import choose
-from agfer_bench.run.timing.messages import Failure, RepeatJob, RepeatResult, TimedModule, Wanted
+from agfer_bench.run.timing.messages import (
+    RepeatJob,
+    RepeatResult,
+    TimedModule,
+    TimingFailure,
+    Wanted,
+)
 from agfer_bench.run.timing.process import ProcessDied, run_in_process
 from agfer_bench.run.timing.schedule import Measured, measure_speed
 from tests.run.support import Runs, own
@@ -66,7 +72,7 @@ class _Processes:
     def __init__(self, dies: Callable[[RepeatJob], ProcessDied | None] = lambda _: None) -> None:
         self.dies = dies
         self.jobs: list[RepeatJob] = []
-        self.fails: dict[tuple[int, str], Failure] = {}
+        self.fails: dict[tuple[int, str], TimingFailure] = {}
 
     def __call__(self, job: RepeatJob, heard: Any) -> RepeatResult:
         self.jobs.append(job)
@@ -156,7 +162,9 @@ def test_where_not_even_base_lives_all_fail(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_fails_in_a_later_repeat_has_no_times(monkeypatch: pytest.MonkeyPatch) -> None:
     processes = _Processes()
-    processes.fails[1, "se"] = Failure(where="timing", text="se-plugin: RuntimeError: worn out")
+    processes.fails[1, "se"] = TimingFailure(
+        where="timing", text="se-plugin: RuntimeError: worn out"
+    )
     found = processes.measure(_job("base", "se"), monkeypatch)
     assert list(found.speeds) == ["base"]
     assert "worn out" in found.failures["se"].text
@@ -218,7 +226,7 @@ def test_a_block_that_only_this_process_knows() -> None:
 def test_a_lost_device_in_this_process_blames_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(job: RepeatJob, *_: Any) -> RepeatResult:
         if "bad" in _Processes.labels(job):
-            raise DeviceLost("CUDA error")
+            raise TimingDeviceLost("CUDA error")
         return RepeatResult(speeds={label: _speed(1.0) for label in _Processes.labels(job)})
 
     monkeypatch.setattr(repeats, "run_repeat", lost)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import EpochRecord
 from agfer_bench.seeds import seeded
-from agfer_bench.training.checkpoint import Keeper, Place, Split, Unusable
+from agfer_bench.training.checkpoint import BatchParts, CheckpointPlace, Keeper, Unusable
 from agfer_bench.training.loop import Fit, fit
 from tests.training.test_loop import CLASSES, CPU, _images, _order, _protocol
 
@@ -56,7 +56,7 @@ def _stop_at(last: int) -> Callable[[int, EpochRecord], None]:
 
 
 def _keeper(path: Path, notes: list[str] | None = None, **changes: Any) -> Keeper:
-    place = Place(path=path, seconds=changes.pop("seconds", 0.0))
+    place = CheckpointPlace(path=path, seconds=changes.pop("seconds", 0.0))
     told = [] if notes is None else notes
     return Keeper(place, changes.pop("key", KEY), CPU, told.append)
 
@@ -106,12 +106,12 @@ def test_a_training_goes_on_as_if_it_had_not_been_stopped(
     for last in stopped:
         keeper = _keeper(path)
         keeper.find()
-        keeper.begin(Split(micro_batch=micro_batch, reason="why"))
+        keeper.begin(BatchParts(micro_batch=micro_batch, reason="why"))
         with pytest.raises(_Stopped):
             _train(protocol, keeper, _stop_at(last), micro_batch)
     notes: list[str] = []
     keeper = _keeper(path, notes)
-    assert keeper.find() == Split(micro_batch=micro_batch, reason="why")
+    assert keeper.find() == BatchParts(micro_batch=micro_batch, reason="why")
     heard: list[int] = []
     done, network = _train(protocol, keeper, lambda epoch, _: heard.append(epoch), micro_batch)
     assert heard == list(range(stopped[-1], 6)), "the epoch that was under way, and what follows"

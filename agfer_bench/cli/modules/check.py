@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from agfer_bench.contract.block import Block
-    from agfer_bench.contract.checks import Check, Outcome
+    from agfer_bench.contract.checks import Check, CheckResult
 
 _SIGNS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "skipped": ("–", "yellow")}
 
@@ -52,7 +52,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _checked(block: Block, checks: tuple[Check, ...], as_json: bool) -> Iterator[Outcome]:
+def _checked(block: Block, checks: tuple[Check, ...], as_json: bool) -> Iterator[CheckResult]:
     """Check a block, and print each line as it is found unless JSON is wanted."""
     from rich.text import Text
 
@@ -76,13 +76,13 @@ def _checked(block: Block, checks: tuple[Check, ...], as_json: bool) -> Iterator
         yield outcome
 
 
-def _next(steps: Iterator[Outcome], check: Check) -> Outcome:
+def _next(steps: Iterator[CheckResult], check: Check) -> CheckResult:
     """Make the next check; a terminal shows which, since some take many seconds."""
     with errors().status(f"{check.says} ...", spinner="line"):
         return next(steps)
 
 
-def _line(outcome: Outcome, width: int) -> Table:
+def _line(outcome: CheckResult, width: int) -> Table:
     """Lay out one line; a long detail goes on below its own beginning."""
     from rich.table import Table
     from rich.text import Text
@@ -102,7 +102,7 @@ def _line(outcome: Outcome, width: int) -> Table:
     return grid
 
 
-def _summary(found: list[Outcome]) -> Text:
+def _summary(found: list[CheckResult]) -> Text:
     from rich.text import Text
 
     required = [outcome for outcome in found if outcome.check.required]
@@ -120,11 +120,11 @@ def _summary(found: list[Outcome]) -> Text:
     return Text.assemble("  ", verdict, counts, "\n")
 
 
-def _kept(outcomes: list[Outcome]) -> bool:
+def _kept(outcomes: list[CheckResult]) -> bool:
     return not any(one.check.required and one.verdict == "failed" for one in outcomes)
 
 
-def _described(block: Block, outcomes: list[Outcome]) -> dict[str, Any]:
+def _described(block: Block, outcomes: list[CheckResult]) -> dict[str, Any]:
     entry = block.chosen.entry
     return {
         "name": block.label,

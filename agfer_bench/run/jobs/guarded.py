@@ -28,7 +28,7 @@ class Done:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class JobFailure:
     """What went wrong, as text: exceptions of strangers may not travel between processes."""
 
     text: str
@@ -41,7 +41,7 @@ class Failure:
     """Whether the GPU does not answer this process any more."""
 
     @classmethod
-    def of(cls, error: BaseException) -> Failure:
+    def of(cls, error: BaseException) -> JobFailure:
         """Put an exception into words."""
         return cls(
             text=describe(error),
@@ -50,15 +50,15 @@ class Failure:
             lost=isinstance(error, DeviceLost),
         )
 
-    def but(self, more: str) -> Failure:
+    def but(self, more: str) -> JobFailure:
         """Add what else went wrong."""
         return replace(self, text=f"{self.text}; {more}")
 
 
-Outcome = Done | Failure
+JobResult = Done | JobFailure
 
 
-def attempt(job: AnyJob, on_epoch: OnEpoch, on_note: OnNote) -> Outcome:
+def attempt(job: AnyJob, on_epoch: OnEpoch, on_note: OnNote) -> JobResult:
     """Run a job; what a stranger's code raises is a failure of this job alone.
 
     So is what it changes of the process: the next job finds everything as this one did.
@@ -71,10 +71,10 @@ def attempt(job: AnyJob, on_epoch: OnEpoch, on_note: OnNote) -> Outcome:
                 fold, predictions = run_job(job, on_epoch, on_note)
             failure = None
         except (Exception, SystemExit) as error:
-            failure = Failure.of(error)
+            failure = JobFailure.of(error)
     if changes:
         text = f"it {told(changes)} while it was trained; put back"
-        failure = failure.but(text) if failure else Failure(text=text, named=False, trace=text)
+        failure = failure.but(text) if failure else JobFailure(text=text, named=False, trace=text)
     if failure is not None:
         return failure
     return Done(fold=fold, predictions=predictions)

@@ -33,8 +33,8 @@ from agfer_bench.run.jobs.weights import host_weights_sha256, save_weights, weig
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.training.arithmetic import arithmetic
 from agfer_bench.training.batches import BatchOrder, Normaliser, channel_statistics
-from agfer_bench.training.checkpoint import Keeper, Place, Split, Unusable
-from agfer_bench.training.execution import Choice, choose
+from agfer_bench.training.checkpoint import BatchParts, CheckpointPlace, Keeper, Unusable
+from agfer_bench.training.execution import ExecutionName, choose
 from agfer_bench.training.images import Images
 from agfer_bench.training.loop import fit, predict
 from agfer_bench.training.loss import as_tensor, class_weights
@@ -62,13 +62,13 @@ class Job(FoldJob):
     """Where to train."""
     memory_format: MemoryFormat
     """How the network's maps lie in memory."""
-    execution: Choice = "auto"
+    execution: ExecutionName = "auto"
     """How passes are to be executed."""
     micro_batch: int | None = None
     """Most images of one pass; None for the whole batch, or as many as memory takes."""
     pretrained: Pretrained | None = None
     """Weights that the host starts from; None for random ones."""
-    checkpoint: Place | None = None
+    checkpoint: CheckpointPlace | None = None
     """Where it keeps a checkpoint while it trains; None for none. No number depends on it."""
     weights: Path | None = None
     """Where the final weights are left, as safetensors; None where nobody asks for them."""
@@ -100,7 +100,7 @@ def run_job(
         UserError: Memory ran out where it had been enough before the training was broken off.
     """
     keeper = Keeper(job.checkpoint, job.key, job.device, on_note)
-    asked = Split(micro_batch=job.micro_batch, reason=None)
+    asked = BatchParts(micro_batch=job.micro_batch, reason=None)
     split = keeper.find() or asked
     while True:
         try:
@@ -123,12 +123,12 @@ def run_job(
             if whole < 2 or not is_out_of_memory(error):
                 raise
             reason = f"out of memory with {whole} images a pass"
-            split = Split(micro_batch=whole // 2, reason=reason)
+            split = BatchParts(micro_batch=whole // 2, reason=reason)
         release_memory()  # not above: there the exception still holds the tensors
 
 
 def _attempt(
-    job: Job, on_epoch: OnEpoch, on_note: OnNote, split: Split, keeper: Keeper
+    job: Job, on_epoch: OnEpoch, on_note: OnNote, split: BatchParts, keeper: Keeper
 ) -> tuple[FoldRecord, pd.DataFrame]:
     protocol, fold, micro_batch = job.protocol, job.fold, split.micro_batch
     seed = protocol.seed

@@ -10,12 +10,12 @@ from agfer_bench.plugin.catalogue import Chosen, is_classifier
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.records.run import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord
 from agfer_bench.records.timing import SpeedRecord
-from agfer_bench.run.jobs.guarded import Failure
+from agfer_bench.run.jobs.guarded import JobFailure
 from agfer_bench.run.store.address import package_sha256
 
 
 @dataclass(kw_only=True)
-class Row:
+class RecordBuilder:
     """One module on its way to a record."""
 
     chosen: Chosen[ModuleSpec]
@@ -43,9 +43,9 @@ class Row:
             self.repeats.append([])
         (self.repeats[seed - 1] if seed else self.folds).append(fold)
 
-    def fail(self, where: str, error: BaseException | Failure) -> None:
+    def fail(self, where: str, error: BaseException | JobFailure) -> None:
         """Keep the first thing that went wrong."""
-        failure = error if isinstance(error, Failure) else Failure.of(error)
+        failure = error if isinstance(error, JobFailure) else JobFailure.of(error)
         owner = self.chosen.entry.distribution
         named = failure.text if failure.named else f"{owner}: {failure.text}"
         self.strike_out(where, named, failure.trace)

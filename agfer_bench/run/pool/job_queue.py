@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from agfer_bench.errors import UserError
 from agfer_bench.progress import Reporter
 from agfer_bench.records.run import EpochRecord, JobRecord
-from agfer_bench.run.jobs.guarded import AnyJob, Done, Failure, Outcome
+from agfer_bench.run.jobs.guarded import AnyJob, Done, JobFailure, JobResult
 from agfer_bench.run.jobs.network import Job
-from agfer_bench.run.jobs.record_builder import Row
+from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.store.address import Address
 from agfer_bench.run.store.locks import Locks
 from agfer_bench.run.store.store import Store
@@ -21,7 +21,7 @@ from agfer_bench.run.store.store import Store
 class Task:
     """A job, and the row that its outcome belongs to."""
 
-    row: Row
+    row: RecordBuilder
     """The module's row."""
     job: AnyJob
     """The training."""
@@ -29,7 +29,7 @@ class Task:
     """Which of the protocol's seeds it is trained with, from 0."""
     address: Address
     """All that its numbers depend on."""
-    outcome: Outcome | None = None
+    outcome: JobResult | None = None
     """What became of it; None before, and where the row failed earlier."""
 
 
@@ -124,7 +124,7 @@ class Work:
         name, holder = self._name(task.job), self._locks.holder(task.job.key)
         self.tell(f"waiting for {name}: another process trains it ({holder})")
 
-    def end(self, job: AnyJob, outcome: Outcome) -> None:
+    def end(self, job: AnyJob, outcome: JobResult) -> None:
         """Keep what became of a job.
 
         Raises:
@@ -158,7 +158,7 @@ class Work:
     def settle(self) -> None:
         """Fill in the rows: folds in order, up to the first that failed."""
         for task in self._tasks.values():
-            if isinstance(task.outcome, Failure):
+            if isinstance(task.outcome, JobFailure):
                 task.row.fail(self._where(task), task.outcome)
             elif task.outcome is not None and task.row.error is None:
                 task.row.keep(task.seed, task.outcome.fold)
@@ -195,10 +195,10 @@ class Work:
     def _name(self, job: AnyJob) -> str:
         return f"{job.chosen.label}, {self._where(self._tasks[job.key])}"
 
-    def _note(self, task: Task, outcome: Outcome) -> None:
+    def _note(self, task: Task, outcome: JobResult) -> None:
         task.outcome = outcome
         label, place = task.row.chosen.label, self._places[task.job.key]
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, JobFailure):
             self._failed[label] = min(place, self._failed.get(label, place))
         self._epochs[task.job.key] = task.job.steps
         self._done.add(task.job.key)

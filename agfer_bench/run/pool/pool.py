@@ -10,8 +10,8 @@ from multiprocessing import connection as connections
 
 from agfer_bench.errors import UserError
 from agfer_bench.records.run import EpochRecord
-from agfer_bench.run.jobs.guarded import AnyJob, Failure, Outcome
-from agfer_bench.run.pool.worker import Epoch, Note, Ready, Terms
+from agfer_bench.run.jobs.guarded import AnyJob, JobFailure, JobResult
+from agfer_bench.run.pool.worker import Epoch, Note, Terms, WorkerReady
 from agfer_bench.run.pool.worker_handle import Handle
 from agfer_bench.run.store.address import harness_sha256
 
@@ -35,7 +35,7 @@ class Pool:
         size: int,
         terms: Terms,
         on_epoch: Callable[[AnyJob, int, EpochRecord], None],
-        on_end: Callable[[AnyJob, Outcome], None],
+        on_end: Callable[[AnyJob, JobResult], None],
         on_note: Callable[[AnyJob, str], None] = lambda job, text: None,
     ) -> None:
         self._size = size
@@ -100,7 +100,7 @@ class Pool:
     def _hear(self, handle: Handle) -> None:
         """Take in what a process has sent."""
         while handle.job is not None and (message := handle.receive()) is not None:
-            if isinstance(message, Ready):
+            if isinstance(message, WorkerReady):
                 _check(message)
                 handle.deaf = not handle.begin()
             elif isinstance(message, Epoch):
@@ -110,10 +110,10 @@ class Pool:
             else:
                 self._end(handle, message)
 
-    def _end(self, handle: Handle, outcome: Outcome) -> None:
+    def _end(self, handle: Handle, outcome: JobResult) -> None:
         job, handle.job = handle.job, None
         assert job is not None
-        if isinstance(outcome, Failure) and self._terms.gpu is not None:
+        if isinstance(outcome, JobFailure) and self._terms.gpu is not None:
             self._retire(handle)  # a fault on the GPU may leave a process useless
         self._on_end(job, outcome)
 
@@ -128,7 +128,7 @@ class Pool:
                 '`if __name__ == "__main__":`'
             )
         text = f"the training process died ({handle.cause()})"
-        self._end(handle, Failure(text=text, named=False, trace=f"{text}\n"))
+        self._end(handle, JobFailure(text=text, named=False, trace=f"{text}\n"))
 
     def _retire(self, handle: Handle) -> None:
         """End a process; another takes its place if there is more to do."""
@@ -138,6 +138,6 @@ class Pool:
             self._handles.remove(handle)
 
 
-def _check(message: Ready) -> None:
+def _check(message: WorkerReady) -> None:
     if message.harness != harness_sha256():
         raise UserError("agfer-bench's own code was changed after the run began: run again")

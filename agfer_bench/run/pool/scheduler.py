@@ -10,7 +10,7 @@ import torch
 
 from agfer_bench.network.build import CPU
 from agfer_bench.progress import Reporter
-from agfer_bench.run.jobs.guarded import Failure, attempt
+from agfer_bench.run.jobs.guarded import JobFailure, attempt
 from agfer_bench.run.jobs.network import Job
 from agfer_bench.run.pool.job_queue import OnEpoch, Task, Work
 from agfer_bench.run.pool.pickling import is_installed
@@ -81,7 +81,9 @@ def _train(tasks: Sequence[Task], jobs: int, work: Work) -> None:
             work.tell(f"{label} is of no installed distribution: trained one job at a time")
         outcome = attempt(job, partial(work.epoch, job), partial(work.note, job))
         work.end(job, outcome)
-        if isinstance(outcome, Failure) and outcome.lost:  # no kernel runs in this process any more
+        if (
+            isinstance(outcome, JobFailure) and outcome.lost
+        ):  # no kernel runs in this process any more
             work.tell(f"{label}: {outcome.text}; processes of their own train what is left")
             _side_by_side(movable, jobs, work)
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from agfer_bench.records.run import EpochRecord
-from agfer_bench.run.jobs.guarded import Failure, Outcome, attempt
+from agfer_bench.run.jobs.guarded import JobFailure, JobResult, attempt
 from agfer_bench.run.pool.pickling import unpack
 from agfer_bench.run.store.address import harness_sha256
 
@@ -33,7 +33,7 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class WorkerReady:
     """The process can be sent jobs."""
 
     harness: str
@@ -58,7 +58,7 @@ class Note:
     """One line."""
 
 
-Message = Ready | Epoch | Note | Outcome
+Message = WorkerReady | Epoch | Note | JobResult
 
 
 def serve(connection: Connection, terms: Terms) -> None:
@@ -68,7 +68,7 @@ def serve(connection: Connection, terms: Terms) -> None:
     torch.set_num_threads(terms.threads)
     if terms.gpu is not None:
         torch.cuda.set_device(terms.gpu)
-    _send(connection, Ready(harness=harness_sha256()))
+    _send(connection, WorkerReady(harness=harness_sha256()))
     while True:
         try:
             parcel = connection.recv_bytes()
@@ -78,11 +78,11 @@ def serve(connection: Connection, terms: Terms) -> None:
         sys.stdout.flush()  # a stranger's prints are not lost if a later job kills the process
 
 
-def _do(parcel: bytes, connection: Connection) -> Outcome:
+def _do(parcel: bytes, connection: Connection) -> JobResult:
     try:
         job = unpack(parcel)
     except (Exception, SystemExit) as error:
-        return Failure.of(error)
+        return JobFailure.of(error)
     return attempt(
         job,
         lambda number, one: _send(connection, Epoch(number=number, record=one)),

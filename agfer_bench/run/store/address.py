@@ -27,7 +27,7 @@ from agfer_bench.plugin.sources import files, sources_of
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
 from agfer_bench.protocol import Protocol, fingerprint
 from agfer_bench.records.run import DataRecord, MemoryFormat
-from agfer_bench.training.execution import Choice
+from agfer_bench.training.execution import ExecutionName
 
 _HARNESS = (
     "faces/folds.py",
@@ -69,7 +69,7 @@ def job_address(
     test: DataRecord | None,
     device: torch.device,
     memory_format: MemoryFormat,
-    execution: Choice,
+    execution: ExecutionName,
     micro_batch: int | None,
 ) -> Address:
     """Return the address of one network trained on one fold."""

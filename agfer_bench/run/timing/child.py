@@ -25,7 +25,7 @@ def main() -> None:
     """Do the job and hand the result over."""
     import torch
 
-    from agfer_bench.measure.clock import DeviceLost
+    from agfer_bench.measure.clock import TimingDeviceLost
     from agfer_bench.run.timing.repeat import run_repeat
 
     job = RepeatJob.model_validate_json(sys.stdin.buffer.read())
@@ -43,7 +43,7 @@ def main() -> None:
     catalogue = load_catalogue(only={module.distribution for module in job.modules})
     try:
         result = run_repeat(job, lambda module: choose(catalogue, module), heard, "own")
-    except DeviceLost as error:
+    except TimingDeviceLost as error:
         sys.stderr.write(f"the device is lost: {error}\n")
         sys.stderr.flush()
         os._exit(LOST)  # a broken CUDA context may keep the interpreter from ending

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agfer_bench.measure.footprint import Footprint
-from agfer_bench.measure.modes import Ready
+from agfer_bench.measure.modes import PreparedMode
 from agfer_bench.measure.offline import Throughput
 from agfer_bench.records.speed import CameraRecord, CameraTimes
 from agfer_bench.records.timing import (
@@ -23,7 +23,7 @@ Key = tuple[str, ModeName]
 
 
 def speed_records(
-    ready: Mapping[Key, Ready],
+    ready: Mapping[Key, PreparedMode],
     streams: Mapping[Key, StreamRepeat],
     footprints: Mapping[Key, Footprint],
     throughputs: Mapping[Key, Throughput],

@@ -97,7 +97,7 @@ class RepeatJob(Record):
         )
 
 
-class Failure(Record):
+class TimingFailure(Record):
     """Why a module could not be measured."""
 
     where: str
@@ -113,7 +113,7 @@ class RepeatResult(Record):
 
     speeds: dict[str, SpeedRecord] = Field(default_factory=dict)
     """By label; each mode with one repeat."""
-    failures: dict[str, Failure] = Field(default_factory=dict)
+    failures: dict[str, TimingFailure] = Field(default_factory=dict)
     """By label."""
     conditions: ConditionsRecord | None = None
     """Clocks and load; None where nothing was left to time."""

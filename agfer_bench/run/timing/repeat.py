@@ -17,7 +17,7 @@ from agfer_bench.measure.clock import clock_for
 from agfer_bench.measure.conditions import device_state
 from agfer_bench.measure.device_memory import free_memory, release_memory
 from agfer_bench.measure.footprint import Footprint, measure_footprint
-from agfer_bench.measure.modes import Ready, Way, eager_fp32
+from agfer_bench.measure.modes import PreparedMode, Way, eager_fp32
 from agfer_bench.measure.offline import Batched, Search, Throughput, batch_sizes
 from agfer_bench.measure.peak import measure_peak
 from agfer_bench.measure.single_stream import Contender, time_streams
@@ -28,7 +28,7 @@ from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.records.speed import CameraRecord, CameraTimes, PeakRecord
 from agfer_bench.records.timing import EAGER, ConditionsRecord, DeviceState, ModeName, StreamRepeat
 from agfer_bench.run.timing.merge import Key, speed_records
-from agfer_bench.run.timing.messages import Failure, RepeatJob, RepeatResult, TimedModule
+from agfer_bench.run.timing.messages import RepeatJob, RepeatResult, TimedModule, TimingFailure
 from agfer_bench.run.timing.networks import SharedHost
 
 Heard = Callable[[str, str | None, float], None]
@@ -51,11 +51,11 @@ class _Repeat:
     choose: Choose
     heard: Heard
     process: Literal["own", "shared"]
-    ready: dict[Key, Ready] = field(default_factory=dict)
+    ready: dict[Key, PreparedMode] = field(default_factory=dict)
     streams: dict[Key, StreamRepeat] = field(default_factory=dict)
     footprints: dict[Key, Footprint] = field(default_factory=dict)
     throughputs: dict[Key, Throughput] = field(default_factory=dict)
-    failures: dict[str, Failure] = field(default_factory=dict)
+    failures: dict[str, TimingFailure] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class _Repeat:
         text = describe(error)
         named = text if isinstance(error, PluginError) else f"{owner}: {text}"
         trace = "".join(traceback.format_exception(error))
-        self.failures.setdefault(label, Failure(where=where, text=named, trace=trace))
+        self.failures.setdefault(label, TimingFailure(where=where, text=named, trace=trace))
         for known in (self.ready, self.streams, self.footprints, self.throughputs):
             for key in [key for key in known if key[0] == label]:
                 del known[key]
@@ -119,7 +119,7 @@ class _Repeat:
                         network, mode, tuner, module.label
                     )
 
-    def _in_mode(self, network: Network, mode: ModeName, tuner: Tuner, label: str) -> Ready:
+    def _in_mode(self, network: Network, mode: ModeName, tuner: Tuner, label: str) -> PreparedMode:
         if mode == EAGER:
             return eager_fp32(network, self.device)
         known = self.job.ways.get(label)
@@ -186,7 +186,7 @@ class _Repeat:
         for key, error in search.failures.items():
             self._fail(key[0], "timing batches", error)
 
-    def _batched(self, key: Key, one: Ready) -> Batched:
+    def _batched(self, key: Key, one: PreparedMode) -> Batched:
         label, mode = key
         footprint = self.footprints.get(key)
         return Batched(

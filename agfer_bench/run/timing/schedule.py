@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agfer_bench.errors import describe
-from agfer_bench.measure.clock import DeviceLost
+from agfer_bench.measure.clock import TimingDeviceLost
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.progress import Reporter
@@ -14,7 +14,7 @@ from agfer_bench.records.run import BASE
 from agfer_bench.records.speed import CameraRecord, PeakRecord
 from agfer_bench.records.timing import ConditionsRecord, SpeedRecord
 from agfer_bench.run.timing.merge import found_sizes, found_ways, merge_cameras, merge_speeds
-from agfer_bench.run.timing.messages import Failure, RepeatJob, RepeatResult, TimedModule
+from agfer_bench.run.timing.messages import RepeatJob, RepeatResult, TimedModule, TimingFailure
 from agfer_bench.run.timing.process import ProcessDied, run_in_process
 from agfer_bench.run.timing.repeat import Heard, run_repeat
 
@@ -27,7 +27,7 @@ class Measured:
 
     speeds: dict[str, SpeedRecord]
     """Of each module that stands, by label."""
-    failures: dict[str, Failure]
+    failures: dict[str, TimingFailure]
     """Of the others."""
     conditions: tuple[ConditionsRecord, ...] = ()
     """Around each repeat."""
@@ -79,7 +79,7 @@ def _in_this_process(blocks: Mapping[str, Chosen[AttentionSpec]]) -> Start:
 
         try:
             return run_repeat(job, choose, told, "shared")
-        except DeviceLost as error:
+        except TimingDeviceLost as error:
             raise ProcessDied(
                 f"the device is lost: {error}", label=last[0], hung=False, log=""
             ) from error
@@ -95,7 +95,7 @@ class _Work:
     total: int
     reporter: Reporter
     results: list[RepeatResult] = field(default_factory=list)
-    failures: dict[str, Failure] = field(default_factory=dict)
+    failures: dict[str, TimingFailure] = field(default_factory=dict)
 
     def repeat(self, job: RepeatJob) -> RepeatJob:
         """Do one repeat; return the job with the modules that stand and what the next one takes."""
@@ -145,11 +145,11 @@ class _Work:
 
         return heard
 
-    def _without(self, job: RepeatJob, failures: Mapping[str, Failure]) -> RepeatJob:
+    def _without(self, job: RepeatJob, failures: Mapping[str, TimingFailure]) -> RepeatJob:
         self.failures |= failures
         return job.of(tuple(m.label for m in job.modules if m.label not in failures))
 
-    def _blame(self, job: RepeatJob, death: ProcessDied) -> dict[str, Failure]:
+    def _blame(self, job: RepeatJob, death: ProcessDied) -> dict[str, TimingFailure]:
         """Find the modules that a process died of.
 
         One that hung tells by itself. Else each module is tried beside base in a process of its
@@ -158,9 +158,9 @@ class _Work:
         """
         owners = {module.label: module.distribution for module in job.modules}
 
-        def failure(label: str, how: ProcessDied) -> Failure:
+        def failure(label: str, how: ProcessDied) -> TimingFailure:
             text = f"{owners[label]}: {describe(how).removeprefix('ProcessDied: ')}"
-            return Failure(where="timing", text=text, trace=how.log)
+            return TimingFailure(where="timing", text=text, trace=how.log)
 
         if death.hung and death.label in owners:
             return {death.label: failure(death.label, death)}
