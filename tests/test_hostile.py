@@ -24,6 +24,8 @@ from agfer_bench.records.files import load_run
 from agfer_bench.records.run import RunRecord
 from tests.run.support import HEAD, Runs, install, own, without_times
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 3600
 """How long the sleepers sleep. A command is given a tenth of it."""
 

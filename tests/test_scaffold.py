@@ -101,6 +101,7 @@ def test_the_contract_is_imported_as_documented(written: Path) -> None:
     ) in text
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(written: Path, site: Path, tmp_path: Path) -> None:
     done = _python(
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", written), cwd=tmp_path, paths=(site,)

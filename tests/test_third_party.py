@@ -13,6 +13,8 @@ import pytest
 
 from tests.run.support import install
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 BLOCK = """

@@ -21,7 +21,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import agfer_bench
 from agfer_bench.errors import UserError
 from agfer_bench.files import write_text
 from agfer_bench.plugin.hookspecs import PROJECT
@@ -150,7 +149,7 @@ def _packages() -> set[Path]:
     """Return the packages of the harness and of the plugins."""
     modules = [point.module for point in entry_points(group=PROJECT)]
     found = {path for module in modules for path in sources_of(module)}
-    return found | {Path(agfer_bench.__file__).parent}
+    return found | {Path(__file__).resolve().parents[1]}
 
 
 def _states(paths: Iterable[Path | str]) -> dict[str, _State]:

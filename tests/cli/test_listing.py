@@ -86,6 +86,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.slow
 def test_listings_are_kept_and_renewed(site: Site) -> None:
     site.install("A block", "0.7")
     made, kept = site("modules", "--json")

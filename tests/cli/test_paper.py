@@ -14,6 +14,8 @@ import pytest
 
 from agfer_bench.cli.app import main
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     *("--preset", "quick", "--set", "crop=none", "--set", "image_size=32", "--set", "folds=2"),
     *("--set", "epochs=2", "--set", "batch_size=8", "--set", "speed.warmup=1"),

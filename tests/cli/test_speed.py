@@ -127,6 +127,7 @@ def _install(site: Path, name: str, fault: str) -> None:
     (info / "entry_points.txt").write_text(f"[agfer_bench]\nblock = {name}\n")
 
 
+@pytest.mark.slow
 def test_strangers_that_crash_and_raise_in_a_fresh_process(tmp_path: Path) -> None:
     """In processes of their own: one kills its process, one raises, one prints; `se` stands."""
     site = tmp_path / "site"

@@ -71,7 +71,13 @@ def _block(what: AttentionSpec) -> Block:
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "said"), FAILING, ids=[f"{name}-{what.name}" for name, what, _ in FAILING]
+    ("name", "what", "said"),
+    [
+        pytest.param(
+            *one, id=f"{one[0]}-{one[1].name}", marks=[pytest.mark.slow] * (one[0] in SLOW)
+        )
+        for one in FAILING
+    ],
 )
 def test_a_block_fails_one_check_and_keeps_the_others(
     name: str, what: AttentionSpec, said: str
@@ -195,6 +201,7 @@ OWN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_first_party_blocks_keep_the_contract(name: str) -> None:
     (block,) = find_blocks(name)

@@ -48,6 +48,7 @@ def test_contract(block, check):
 """
 
 
+@pytest.mark.slow
 def test_a_strangers_project(tmp_path: Path) -> None:
     install(tmp_path, "my-gate", BLOCK)
     (tmp_path / "test_it.py").write_text(TEST.format(names='"my-gate", "my-gate:forget=true"'))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 500, 2000
 CROPS = (MANY - FEW) * 224 * 224 * 3
 """Bytes of the crops that one has and the other has not: 226 MB."""

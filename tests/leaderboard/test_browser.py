@@ -22,6 +22,8 @@ from agfer_bench.leaderboard.site import build_site
 from agfer_bench.submissions.read import read_folder
 from tests.leaderboard.generated import make_records
 
+pytestmark = pytest.mark.slow
+
 MOST_BYTES = 6_000_000
 MOST_SECONDS = 2.0
 

@@ -123,6 +123,7 @@ def test_the_published_records_make_a_site(tmp_path: Path) -> None:
     assert "agfer-bench run" in page
 
 
+@pytest.mark.slow
 def test_a_thousand_records_within_a_minute(tmp_path: Path) -> None:
     """The issue's bar names the time."""
     make_records(tmp_path / "records", runs=1000, modules=10, protocols=3)

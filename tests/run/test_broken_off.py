@@ -30,6 +30,8 @@ from tests.run.support import HEAD, Runs, own, without_times
 from tests.run.test_pool import Told
 from tests.run.test_runner import Make
 
+pytestmark = pytest.mark.slow
+
 FULL = OSError(28, "No space left on device")
 
 

@@ -15,6 +15,8 @@ from agfer_bench.report.notes import title
 from agfer_bench.run.runner import run
 from tests.run.support import Runs, own, without_times
 
+pytestmark = pytest.mark.slow
+
 HOST = "timm:resnet10t"
 
 

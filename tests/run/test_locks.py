@@ -26,6 +26,8 @@ from tests.cli.test_speed import _run as run_speed
 from tests.run.support import Runs, own, without_times
 from tests.run.test_pool import Told
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys
 from pathlib import Path

@@ -26,6 +26,8 @@ from agfer_bench.run.store.store import PREDICTIONS
 from tests.run.support import HEAD, Runs, install, without_times
 from tests.run.test_runner import Make
 
+pytestmark = pytest.mark.slow
+
 # What tells a fold to a block: its seed while it is built.
 WHICH = """
 import os, pathlib, signal, sys, time

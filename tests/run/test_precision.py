@@ -16,6 +16,8 @@ from agfer_bench.protocol import load_preset
 from agfer_bench.run.runner import run
 from tests.run.support import Runs, own
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

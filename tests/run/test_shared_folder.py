@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from agfer_bench.records.run import RunRecord
 from tests.run.support import without_times
 from tests.run.test_survival import drafts, forks, survive
+
+pytestmark = pytest.mark.slow
 
 
 @forks

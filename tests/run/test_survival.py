@@ -17,6 +17,8 @@ from agfer_bench.records.files import load_run
 from agfer_bench.run.store.store import PREDICTIONS
 from tests.run.support import without_times
 
+pytestmark = pytest.mark.slow
+
 KILLS = 20
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 

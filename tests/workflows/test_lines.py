@@ -17,6 +17,8 @@ from tests.run.support import install
 from tests.workflows.steps import ROOT, SCAFFOLD, Runner, Step, all_steps
 from tests.workflows.test_comment import GitHub
 
+pytestmark = pytest.mark.slow
+
 STEPS = all_steps()
 TEST_COMMANDS = {("tests.yml", "bash .ci/run"), (SCAFFOLD, "python -m pytest")}
 TESTED: set[Step] = set()

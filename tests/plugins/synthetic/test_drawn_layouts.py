@@ -42,6 +42,7 @@ def at(places: Places, folder: Path, workers: int = 2) -> Place:
     return replace(places(folder.parent / "cache", workers), folder=folder)
 
 
+@pytest.mark.slow
 def test_oulu_casia_has_80_subjects_with_six_sequences(place: Places, tmp_path: Path) -> None:
     draw_oulu_casia(at(place, tmp_path / "set"), frames=2, neutral_frames=1, width=64, height=48)
     found = [SEQUENCE.fullmatch(name) for name in names_in(tmp_path / "set")]
@@ -58,6 +59,7 @@ def test_oulu_casia_has_80_subjects_with_six_sequences(place: Places, tmp_path: 
     assert read.notes == ()
 
 
+@pytest.mark.slow
 def test_faces_has_171_persons_with_twelve_portraits(place: Places, tmp_path: Path) -> None:
     draw_faces(at(place, tmp_path / "set"), width=40, height=50)
     names = names_in(tmp_path / "set")

@@ -110,6 +110,7 @@ def guesses(crops: Crops) -> NDArray[np.str_]:
     return guessed(crops.pixels[:, default_mask(SIDE)], crops)
 
 
+@pytest.mark.slow
 def test_the_detectors_lose_at_most_a_tenth(
     crops: Crops, portraits: FaceTable, tmp_path: Path
 ) -> None:
