@@ -1,4 +1,4 @@
-"""Sessions of development: `nox` runs lint, type and tests; `nox -s slow` and `nox -s bench` the rest.
+"""Sessions of development: lint, type and tests by default; `nox -s slow`, `nox -s bench`.
 
 `nox --no-venv` uses the environment that nox is installed in.
 """
