@@ -50,7 +50,7 @@ def hostile(
     plugin: Callable[[str, str], EntryPoint], monkeypatch: pytest.MonkeyPatch
 ) -> pytest.MonkeyPatch:
     points = [*entry_points(group="agfer_bench"), plugin("hostile", HOSTILE)]
-    monkeypatch.setattr("agfer_bench.plugin.catalogue.entry_points", lambda group: points)
+    monkeypatch.setattr("agfer_bench.plugin.finder.entry_points", lambda group: points)
     return monkeypatch
 
 

@@ -127,7 +127,7 @@ def test_a_failure_is_tried_again(
     else:
         source = source.replace("return nn", check.format(indent="    ") + "    return nn")
     points = [plugin("flaky", source)]
-    monkeypatch.setattr("agfer_bench.plugin.catalogue.entry_points", lambda group: points)
+    monkeypatch.setattr("agfer_bench.plugin.finder.entry_points", lambda group: points)
     monkeypatch.setenv("AGFER_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("LICENCE", raising=False)
     assert "no licence" in str(modules_listing())

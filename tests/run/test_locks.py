@@ -17,6 +17,7 @@ from typing import Any
 import filelock
 import pytest
 
+from agfer_bench.cli.console import ProgressBars
 from agfer_bench.errors import UserError
 from agfer_bench.run.runner import run
 from agfer_bench.run.store.locks import Locks
@@ -81,7 +82,7 @@ def test_a_lock_is_free_when_its_process_is_killed(tmp_path: Path, hold: Hold) -
         assert locks.holder("job") == f"process {other.process.pid} on {socket.gethostname()}"
         assert locks.take("another")
         locks.free("another")
-        threading.Timer(0.3, other.kill).start()
+        _kill_once_noted(other, notes)
         with locks.holding("job", "the job"):
             assert locks.holder("job") == f"process {os.getpid()} on {socket.gethostname()}"
     assert notes == [f"waiting for the job (process {other.process.pid} on {socket.gethostname()})"]
@@ -97,6 +98,21 @@ def _run_job_of(runs: Runs, label: str, fold: int, out: str) -> str:
     return module.folds[fold].job
 
 
+def _until(notes: list[str]) -> None:
+    """Wait until a wait has been noted, however slow the machine; not for ever."""
+    deadline = time.monotonic() + 120
+    while not notes and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _kill_once_noted(other: Holder, notes: list[str]) -> None:
+    def end() -> None:
+        _until(notes)
+        other.kill()
+
+    threading.Thread(target=end).start()
+
+
 @pytest.mark.parametrize("how", ["it is done", "the other process dies"])
 def test_a_job_that_another_process_trains_is_put_off_and_waited_for(
     runs: Runs, hold: Hold, count_jobs: list[str], how: str
@@ -110,7 +126,7 @@ def test_a_job_that_another_process_trains_is_put_off_and_waited_for(
     def end() -> None:
         while len(count_jobs) < 3:  # the other jobs go first
             time.sleep(0.01)
-        time.sleep(2.0)  # longer than what is passed over in silence
+        _until(told.notes)
         if how == "it is done":
             shutil.copytree(runs.folder / "elsewhere" / "jobs" / key, out / "jobs" / key)
         other.kill()
@@ -231,10 +247,22 @@ def test_a_full_disk_is_no_file_system_without_locks(
 
 
 def test_comparisons_of_speed_wait_for_each_other(
-    tmp_path: Path, hold: Hold, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    hold: Hold,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = hold(tmp_path / "out" / "locks", "speed")
-    threading.Timer(2.0, other.kill).start()
+    notes: list[str] = []
+    say = ProgressBars.note
+
+    def note(bars: ProgressBars, text: str) -> None:
+        say(bars, text)
+        if text.startswith("waiting for another comparison"):
+            notes.append(text)
+
+    monkeypatch.setattr(ProgressBars, "note", note)
+    _kill_once_noted(other, notes)
     words = ("--modules", "base", *TINY, *SHARED, "--out", tmp_path / "out")
     code, _, err = run_speed(capsys, "speed", *words)
     assert code == 0
@@ -245,7 +273,7 @@ def test_comparisons_of_speed_wait_for_each_other(
 def test_two_equal_commands_do_not_measure_at_once(runs: Runs, hold: Hold) -> None:
     record, folder = runs("base", timing="keep")
     other, told = hold(folder.parent / "locks", f"run-{folder.name}"), Told()
-    threading.Timer(1.0, other.kill).start()
+    _kill_once_noted(other, told.notes)
     again, _ = run(replace(runs.settings("base"), timing="keep"), own(), told)
     assert again == record
     (note,) = told.notes
