@@ -51,16 +51,12 @@ def _network_job(
 ) -> tuple[Job, Address]:
     address = job_address(
         chosen,
-        settings.protocol,
+        settings,
         data=data.record,
         names=data.names,
-        mask=settings.mask,
         fold=fold,
         test=test.record if test else None,
-        device=settings.device,
         memory_format=row.memory_format,
-        execution=settings.execution,
-        micro_batch=settings.micro_batch,
     )
     key, store = job_key(address), Store(settings.out)
     place = None

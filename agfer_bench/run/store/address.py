@@ -12,10 +12,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import timm
 import torch
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 import agfer_bench
@@ -25,9 +23,9 @@ from agfer_bench.measure.environment import device_name
 from agfer_bench.plugin.catalogue import Chosen, Entry
 from agfer_bench.plugin.sources import files, sources_of
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
-from agfer_bench.protocol import Protocol, fingerprint
+from agfer_bench.protocol import fingerprint
 from agfer_bench.records.run import DataRecord, MemoryFormat
-from agfer_bench.training.execution import ExecutionName
+from agfer_bench.run.settings import RunSettings
 
 _HARNESS = (
     "faces/folds.py",
@@ -60,30 +58,27 @@ Address = dict[str, JsonValue]
 
 def job_address(
     chosen: Chosen[AttentionSpec],
-    protocol: Protocol,
+    settings: RunSettings,
     *,
     data: DataRecord,
     names: Sequence[str],
-    mask: NDArray[np.bool_],
     fold: Fold,
     test: DataRecord | None,
-    device: torch.device,
     memory_format: MemoryFormat,
-    execution: ExecutionName,
-    micro_batch: int | None,
 ) -> Address:
     """Return the address of one network trained on one fold."""
+    protocol, device = settings.protocol, settings.device
     return {
         **_shared(chosen, data=data, names=names, fold=fold, test=test),
         "protocol": protocol.fingerprint,
         "curve": protocol.curve_every,
-        "mask": mask_digest(mask) if protocol.guidance else None,
+        "mask": mask_digest(settings.mask) if protocol.guidance else None,
         "device": device_name(device),
         "torch": str(torch.__version__),
         "timm": str(timm.__version__),
         "memory_format": memory_format,
-        "execution": execution,
-        "micro_batch": micro_batch,
+        "execution": settings.execution,
+        "micro_batch": settings.micro_batch,
         "threads": torch.get_num_threads() if device.type == "cpu" else 0,
     }
 
