@@ -264,6 +264,7 @@ def epoch_finished(event):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_epoch_finished_is_called_for_each_epoch_of_the_record(
     jobs: int, plugin: Make, runs: Runs

@@ -98,6 +98,7 @@ def test_the_whole_way(blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert to_rich(record, width) is not None
 
 
+@pytest.mark.slow
 def test_without_camera(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--modules", "base", "--no-camera", "--out", tmp_path, "--classes", "5", "--json")
     code, out, err = _run(capsys, "speed", *options, *TINY, *SHARED)

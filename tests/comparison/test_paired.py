@@ -67,6 +67,7 @@ def test_equal_predictions_have_no_interval() -> None:
     assert (found.low, found.estimate, found.high) == (None, 0, None)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_zero_as_often_as_it_says() -> None:
     """Two coins, 40 subjects with images that are alike: 95 % of intervals hold the true 0."""
     random = np.random.default_rng(0)

@@ -158,6 +158,7 @@ def test_the_least_p_value_is_told() -> None:
     assert many.p == pytest.approx(many.least) == pytest.approx(2 / 20_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", [6, 8, 11, 20, 60])
 def test_the_smallest_difference_is_found_as_often_as_is_said(units: int) -> None:
     random = np.random.default_rng(4)

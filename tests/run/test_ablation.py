@@ -18,6 +18,8 @@ from agfer_bench.run.runner import run
 from tests.run.support import HEAD, Runs, own
 from tests.run.test_runner import Make
 
+pytestmark = pytest.mark.slow
+
 
 def _ablate(runs: Runs, axis: str, modules: str = "base,se") -> Ablation:
     return ablate(AXES[axis], runs.settings(modules), own(), Silent())

@@ -169,6 +169,7 @@ def test_another_library_is_another_job(
     assert count_jobs == ["hog-knn"] * 4
 
 
+@pytest.mark.slow
 def test_side_by_side_is_one_by_one(runs: Runs) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

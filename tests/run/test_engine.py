@@ -28,6 +28,7 @@ def _hungry(plugin: Make, most: int) -> EntryPoint:
     return plugin("hungry", code)
 
 
+@pytest.mark.slow
 def test_a_job_that_runs_out_of_memory_goes_on_in_parts(runs: Runs, plugin: Make) -> None:
     catalogue = own(_hungry(plugin, 3))
     record, _ = runs("base,hungry", catalogue=catalogue)

@@ -120,6 +120,7 @@ def test_frames_are_colour_pictures_of_the_size(place: Places, tmp_path: Path) -
         assert picture.shape == (240, 320, 3)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again_and_with_more_workers(
     place: Places, tree: Tree, tmp_path: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_the_same_bytes_again_and_with_more_workers(
         assert not other.items() & drawn[0].items()
 
 
+@pytest.mark.slow
 def test_more_people_leave_the_first_ones_as_they_are(
     place: Places, tree: Tree, tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_the_detectors_lose_at_most_a_tenth(
     assert cropped(portraits, tmp_path).lost <= 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("emotion", FACE_EMOTIONS)
 def test_every_class_can_be_told(guesses: NDArray[np.str_], crops: Crops, emotion: str) -> None:
     there = crops.emotion == emotion
@@ -204,6 +205,7 @@ def small(path: Path) -> NDArray[np.float64]:
     return np.asarray(shrunk[:, :, ::-1], dtype=np.float64)
 
 
+@pytest.mark.slow
 def test_portraits_are_another_domain(sequences: FaceTable, portraits: FaceTable) -> None:
     """A plain backdrop of one colour against rooms; a face that fills the frame."""
     spread, tint = [], []
