@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import ablate, data, leaderboard, paper, report, results, run, speed
+from agfer_bench.cli import ablate, data, leaderboard, paper, report, results, run, speed, stdout
 from agfer_bench.cli import compare as differences
-from agfer_bench.cli import stdout as apart
 from agfer_bench.cli.console import fail
 from agfer_bench.cli.modules import app as modules
 from agfer_bench.errors import UserError
@@ -51,7 +50,7 @@ def _main(
 
 def main() -> None:
     """Run the command line; what the user can mend is one line on standard error, exit code 2."""
-    with apart.command():
+    with stdout.command():
         try:
             app()
         except UserError as error:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.plugin.containment import contained
-from agfer_bench.plugin.hookspecs import _manager
+from agfer_bench.plugin.hookspecs import manager_of
 from agfer_bench.plugin.listeners import Listeners, Problem
 from agfer_bench.plugin.options import (
     Choice,
@@ -152,7 +152,7 @@ class Catalogue:
         folder = Path(choice.folder).expanduser() if choice.folder else None
         with contained() as changes:
             try:
-                manager = _manager(chosen.entry.spec.start(folder, **chosen.values))
+                manager = manager_of(chosen.entry.spec.start(folder, **chosen.values))
             except UserError:
                 raise
             except (Exception, SystemExit) as error:

@@ -17,7 +17,7 @@ import pluggy
 from agfer_bench.errors import UserError, describe
 from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.catalogue import AnySpec, Catalogue, Entry, SpecT
-from agfer_bench.plugin.hookspecs import _manager
+from agfer_bench.plugin.hookspecs import manager_of
 from agfer_bench.plugin.listeners import Problem
 from agfer_bench.plugin.options import RESIDUAL, Option, options_of
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, DatasetSpec, TrackerSpec
@@ -108,7 +108,7 @@ _ASKED = ("attention_modules", "face_classifiers", "face_datasets", "run_tracker
 
 def _load(point: EntryPoint) -> _Offer:
     """Import a plugin and ask it for all that it offers; raise what it raises."""
-    manager = _manager(point.load())
+    manager = manager_of(point.load())
     specs = {name: _flatten(getattr(manager.hook, name)()) for name in _ASKED}
     return _Offer(manager=manager, specs=specs)
 

@@ -6,13 +6,13 @@ A plugin is a module (or an object) that an installed distribution names in its 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
 
-from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.specs import (
     AttentionSpec,
     ClassifierSpec,
@@ -91,10 +91,10 @@ def run_finished(record: RunRecord, folder: Path) -> None:
     """
 
 
-def _manager(plugin: object) -> pluggy.PluginManager:
+def manager_of(plugin: object) -> pluggy.PluginManager:
     """Register a plugin; raise what is wrong with its hooks."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(sys.modules[__name__])
     manager.register(plugin)
     manager.check_pending()
     return manager
