@@ -15,7 +15,7 @@ from agfer_bench.records.files import dump, load_run
 from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.run import RunRecord
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
+PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 OLD = [
     path
     for path in sorted(PUBLISHED.rglob("record.json"))

@@ -13,11 +13,11 @@ from agfer_bench.records.files import is_speed, load_run, load_speed
 from agfer_bench.records.run import RunRecord
 from agfer_bench.records.speed import SpeedRun
 from agfer_bench.submissions.audit import contradictions, contradictions_of_speed
-from tests.audit_cases import CASES, Content, put
 from tests.leaderboard.generated import make_records
 from tests.run.support import Runs
+from tests.submissions.audit_cases import CASES, Content, put
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
+PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 RECORDS = sorted(PUBLISHED.rglob("record.json"))
 
 
