@@ -38,7 +38,7 @@ def attention_modules():
 """
 
 
-def _command(
+def command(
     path: str, *arguments: object, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     code = "import sys; from agfer_bench.cli.app import main; sys.argv[0] = 'agfer-bench'; main()"
@@ -70,7 +70,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_modules_lists_them_and_names_the_broken_one(site: Path) -> None:
-    done = _command(str(site), "modules", "--json")
+    done = command(str(site), "modules", "--json")
     assert done.returncode == 0, done.stderr
     listed = {one["name"]: one for one in json.loads(done.stdout)["modules"]}
     assert (listed["mine"]["distribution"], listed["mine"]["version"]) == ("my-block", "0.7")
@@ -94,7 +94,7 @@ def test_run_names_what_fails_and_keeps_the_rest(site: Path, blobs: Path, tmp_pa
         "speed.rounds=2",
         "speed.repeats=1",
     ]
-    done = _command(
+    done = command(
         str(site),
         *("run", "--modules", "mine:depth=2,badbuild,badforward,se"),
         *("--data", f"image-folder={blobs}", "--out", tmp_path / "out"),
@@ -141,7 +141,7 @@ def test_the_wheel_holds_all_that_a_run_needs(tmp_path: Path) -> None:
             if path.is_file() and "__pycache__" not in path.parts:
                 inside = path.relative_to(ROOT).as_posix().removeprefix("plugins/")
                 assert inside in names, "code, presets, templates, published numbers"
-    done = _command(str(unpacked), "modules", "--json", cwd=tmp_path)
+    done = command(str(unpacked), "modules", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     listed = {one["name"] for one in json.loads(done.stdout)["modules"]}
     assert {"base", "agfer", "se", "cbam"} <= listed

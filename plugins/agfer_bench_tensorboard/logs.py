@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,25 @@ def _open(place: Path, purge: int | None) -> SummaryWriter:
     """Open a new event file; steps from `purge` on that stand in older ones do not count."""
     from torch.utils.tensorboard import SummaryWriter
 
-    if purge == 0:  # files of one second are not read in the order in which they were written
-        for old in place.glob("events.out.tfevents.*"):
-            old.unlink()
+    old = list(place.glob("events.out.tfevents.*"))
+    if purge == 0:
+        for file in old:
+            file.unlink()
+    else:
+        _wait_for_a_later_name(old)
     return SummaryWriter(str(place), purge_step=purge)
+
+
+def _wait_for_a_later_name(files: list[Path]) -> None:
+    """Wait until a new file's name comes after those of the others.
+
+    TensorBoard reads files in the order of their names. These begin with a second, then hold a
+    counter without leading zeros: of two files of one second, the later may be read first, and the
+    start of the earlier then wipes out what it holds.
+    """
+    newest = max((int(file.name.split(".")[3]) for file in files), default=0)
+    while int(time.time()) == newest:
+        time.sleep(0.05)
 
 
 def _write(writer: SummaryWriter, number: int, epoch: Any) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from agfer_bench_tensorboard import start
 from agfer_bench_tensorboard.logs import Logs
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from agfer_bench import EpochEvent, hookimpl
 from agfer_bench.cli.app import main
@@ -126,6 +129,32 @@ def test_epochs_are_there_as_they_end_and_those_that_come_again_count_once(tmp_p
     for epoch in (2, 3):
         other.epoch_finished(_event(epoch, 0.5))
     assert _read(tmp_path)[place]["loss"] == [(0, 1.0), (1, 1.0), (2, 0.5), (3, 0.5)]
+
+
+def test_files_of_one_second_are_read_in_the_order_in_which_they_were_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Names hold a counter; here it passes from one digit to two.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(8))
+    logs = Logs(tmp_path)
+    epoch = SimpleNamespace(loss=1.0, validation_accuracy=0.5)
+    folds = []
+    for number in range(2):
+        job = f"{number:064x}"[::-1]
+        logs.epoch_finished(
+            replace(_event(0, 1.0), fold=number, epochs=1, job=job, validation_accuracy=0.5)
+        )
+        folds.append(SimpleNamespace(fold=number, history=[epoch], job=job, accuracy=0.25))
+    module = SimpleNamespace(label="se", seeds=[folds])
+    logs.run_finished(SimpleNamespace(modules=[module]))
+    read = _read(tmp_path)
+    assert len(read) == 2
+    for curves in read.values():
+        assert curves == {
+            "loss": [(0, 1.0)],
+            "accuracy/validation": [(0, 0.5)],
+            "accuracy/final": [(0, 0.25)],
+        }
 
 
 def test_it_cannot_start_without_a_folder_or_tensorboard(
