@@ -180,6 +180,11 @@ class Protocol(BaseModel):
         """SHA-256 (hex) of every setting that moves a trained network's numbers."""
         return fingerprint(self.model_dump(mode="json", exclude=_MOVES_NOTHING))
 
+    @property
+    def ground(self) -> str:
+        """SHA-256 (hex) of the same but for the number of trainings: accuracies compare on it."""
+        return fingerprint(self.model_dump(mode="json", exclude={*_MOVES_NOTHING, "seeds"}))
+
     def of_seed(self, number: int) -> Protocol:
         """Return the settings of one training of a fold, the `number`-th from 0."""
         return self.model_copy(update={"seed": self.seed + number, "seeds": 1})

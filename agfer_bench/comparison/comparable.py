@@ -19,7 +19,8 @@ class Ground:
     """All that two records share whose accuracies compare. Equal grounds compare as equal."""
 
     protocol: str
-    """SHA-256 of every setting that moves a trained network's numbers."""
+    """SHA-256 of every setting that moves a trained network's numbers, but for `seeds`: records
+    with more trainings of each fold and with fewer compare."""
     data: str
     """SHA-256 of images, labels and crop settings."""
     pixels: str
@@ -42,7 +43,7 @@ def ground_of(record: RunRecord) -> Ground:
         for fold in module.folds:
             splits.setdefault(fold.fold, fold.split_sha256)
     return Ground(
-        protocol=record.protocol.fingerprint,
+        protocol=record.protocol.ground,
         data=record.data.fingerprint,
         pixels=record.data.pixels_sha256,
         test=(record.test.fingerprint, record.test.pixels_sha256) if record.test else None,
@@ -128,10 +129,14 @@ def check_ranked(records: Sequence[tuple[str, RunRecord]]) -> None:
 
 def _settings(first: RunRecord, second: RunRecord) -> str:
     """Tell settings that differ, with both values; none where the fingerprints agree."""
-    if first.protocol.fingerprint == second.protocol.fingerprint:
+    if first.protocol.ground == second.protocol.ground:
         return ""
     one, other = first.protocol.model_dump(), second.protocol.model_dump()
-    names = [name for name in one if one[name] != other[name] and name not in ("preset", "speed")]
+    names = [
+        name
+        for name in one
+        if one[name] != other[name] and name not in ("preset", "speed", "seeds")
+    ]
     return ", ".join(f"{name}: {one[name]} and {other[name]}" for name in names)
 
 

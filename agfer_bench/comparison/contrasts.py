@@ -1,49 +1,71 @@
 """Modules compared in pairs: differences of accuracy, each with what may be said of it.
 
-Over subjects where they are known, else over folds. Several seeds are averaged first: within a
-subject, or within a fold. All pairs that are shown together are adjusted together (Holm).
+Over subjects where they are known, else over folds; in both cases over trainings too. The pairs
+that were asked for are adjusted together (Holm), and so are their intervals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agfer_bench.comparison.significance import (
+from agfer_bench.comparison.inference import (
     ALPHA,
     FEWEST_SUBJECTS,
-    Verdict,
+    FEWEST_TRAININGS,
+    Chances,
+    Difference,
+    Unit,
     holm,
     over_folds,
-    over_images,
-    pairs_over_subjects,
+    over_subjects,
+)
+from agfer_bench.comparison.outcomes import (
+    Entrant,
+    On,
+    accuracies,
+    shares_of_all,
+    stuck_folds,
+    subjects_of,
+    test_share,
 )
 from agfer_bench.errors import UserError
-from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
+from agfer_bench.records.run import BASE
 
-Test = Literal["auto", "subjects", "folds", "images"]
+Over = Literal["auto", "subjects", "folds"]
 """What a comparison is over; `auto`: subjects where they are known, else folds."""
 
+Against = Literal["base", "all"]
+"""Which pairs: every network with base, or all with all."""
 
-@dataclass(frozen=True, kw_only=True)
-class Entrant:
-    """A module with the name that it goes by in a comparison."""
+Verdict = Literal["ahead", "behind", "equivalent", "not distinguishable", "not judged"]
+"""What is said of the first of a pair, held against the second."""
 
-    label: str
-    """Name, unique among those compared."""
-    module: ModuleRecord
-    """The numbers."""
-    record: RunRecord
-    """The run they are of."""
-
+ROPE = 0.01
+"""Half the default region of practical equivalence: one point."""
+SURE = 0.95
+"""Probability from which two modules count as equivalent."""
 
 Pair = tuple[Entrant, Entrant]
 """Two modules to be compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a comparison."""
+
+    against: Against = "base"
+    """Which pairs."""
+    over: Over = "auto"
+    """What, beside trainings, differences are judged over."""
+    on: On = "validation"
+    """On which images."""
+    rope: float = ROPE
+    """Half the region of practical equivalence, 0..1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,211 +76,283 @@ class Contrast:
     """Label of the first."""
     second: str
     """Label of the second."""
-    verdict: Verdict
-    """The difference, its interval, its p value."""
-    adjusted: float
-    """The p value adjusted for all pairs that were compared together (Holm)."""
+    estimate: float
+    """The difference of the accuracies that tables show."""
+    difference: Difference | None
+    """What is known of it; None where the pair is not judged."""
+    why_not: str
+    """Why it is not judged; empty where it is."""
+    adjusted: float | None
+    """The p value adjusted for all pairs that were judged together (Holm)."""
     pairs: int
     """How many these are."""
+    rope: float
+    """Half the region of practical equivalence."""
+    population: str
+    """What the difference speaks of, in words: `over new people and new trainings`."""
 
     @property
     def distinguishable(self) -> bool:
         """Whether the difference survives the correction at the 5 % level."""
-        return self.adjusted <= ALPHA
+        return self.adjusted is not None and self.adjusted <= ALPHA
+
+    @property
+    def chances(self) -> Chances | None:
+        """Probabilities of worse, equivalent and better; None where nothing can be said."""
+        return self.difference.chances(self.rope) if self.difference else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is said of the first."""
+        if self.difference is None:
+            return "not judged"
+        chances = self.chances
+        if chances is not None and chances.equivalent >= SURE:
+            return "equivalent"
+        if self.distinguishable:
+            return "ahead" if self.estimate > 0 else "behind"
+        return "not distinguishable"
+
+    @property
+    def level(self) -> float:
+        """Share that the interval leaves out: adjusted, so that it excludes 0 where Holm does."""
+        if self.difference is None or self.adjusted is None:
+            return ALPHA
+        p = self.difference.p
+        return ALPHA * p / self.adjusted if p > 0 else ALPHA / self.pairs
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval, adjusted for all pairs that were judged together."""
+        return self.difference.interval(self.level) if self.difference else None
+
+    @property
+    def detectable(self) -> float | None:
+        """The true difference that would be found with a chance of 80 %, after correction."""
+        return self.difference.detectable(ALPHA / self.pairs) if self.difference else None
 
     @property
     def sentence(self) -> str:
-        """The difference in plain words, in points.
-
-        It names the one that is ahead first.
-        """
+        """The verdict in plain words, in points."""
         return _sentence(self)
 
 
-def contrasts(entrants: Sequence[Entrant], test: Test = "auto") -> tuple[Contrast, ...]:
-    """Compare all pairs of modules that were trained on all folds.
+def contrasts(entrants: Sequence[Entrant], question: Question) -> tuple[Contrast, ...]:
+    """Compare pairs of modules that were trained on all folds.
 
     Args:
         entrants: Modules on one ground (`comparable.check_ranked`).
-        test: What to compare over. `auto` decides once for all pairs.
+        question: Which pairs, over what, on which images.
 
     Returns:
         A contrast for each pair, in order; none for a pair with a module that lacks folds.
 
     Raises:
-        UserError: The test cannot be made on these data; the message says why.
+        UserError: The comparison cannot be made on these data; the message says why.
     """
-    whole = [one for one in entrants if one.module.complete(one.record.protocol)]
-    pairs = list(combinations(whole, 2))
-    verdicts = _verdicts(pairs, test, whole) if pairs else []
-    adjusted = holm([verdict.p for verdict in verdicts])
+    pairs = pairs_of(entrants, question.against)
+    whole = list({one.label: one for pair in pairs for one in pair}.values())
+    if not whole:
+        return ()
+    unit, subjects = _unit(whole, question)
+    reasons = {one.label: why_not_judged(one) for one in whole}
+    unjudged = _why_none(unit, subjects, question)
+    found: list[tuple[Pair, Difference | None, str]] = []
+    for one, other in pairs:
+        why = unjudged or reasons[one.label] or reasons[other.label]
+        difference = None if why else _difference(one, other, unit, subjects or [], question.on)
+        found.append(((one, other), difference, why))
+    judged = [difference for _, difference, _ in found if difference is not None]
+    adjusted = iter(holm([difference.p for difference in judged]))
+    population = _population(unit, question.on, whole[0])
     return tuple(
         Contrast(
             first=one.label,
             second=other.label,
-            verdict=verdict,
-            adjusted=float(p),
-            pairs=len(pairs),
+            estimate=_mean(one, question.on) - _mean(other, question.on),
+            difference=difference,
+            why_not=why,
+            adjusted=float(next(adjusted)) if difference is not None else None,
+            pairs=len(judged),
+            rope=question.rope,
+            population=population,
         )
-        for (one, other), verdict, p in zip(pairs, verdicts, adjusted, strict=True)
+        for (one, other), difference, why in found
     )
 
 
-def by_subject(entrants: Sequence[Entrant]) -> bool:
-    """Tell whether `auto` compares over subjects: all are known, and enough of them."""
-    shares = [subject_shares(one.module) for one in entrants]
-    known = [one for one in shares if one is not None]
-    return (
-        len(known) == len(shares)
-        and all(set(one) == set(known[0]) for one in known)
-        and len(known[0]) >= FEWEST_SUBJECTS
-    )
+def between_protocols(one: Entrant, other: Entrant) -> Difference | None:
+    """Judge two modules of different protocols on the same people, say of image and subject folds.
+
+    Returns:
+        None where subjects are not known, fewer than six or not the same, or where some fold was
+        trained once.
+    """
+    subjects = subjects_of(one, "validation")
+    if subjects is None or subjects != subjects_of(other, "validation"):
+        return None
+    if len(subjects) < FEWEST_SUBJECTS or why_not_judged(one) or why_not_judged(other):
+        return None
+    kept = [each.record.data.images_kept for each in (one, other)]  # numbers tell who is who
+    if kept[0] != kept[1] or len(one.module.folds) != len(other.module.folds):
+        return None
+    return _difference(one, other, "subjects", subjects, "validation")
 
 
-def why_folds(entrants: Sequence[Entrant]) -> list[str]:
-    """Say which modules keep the others from being compared over subjects; none where none does."""
-    unknown = [one.label for one in entrants if subject_shares(one.module) is None]
-    if not unknown or len(entrants) - len(unknown) < 2:
-        return []
+def pairs_of(entrants: Sequence[Entrant], against: Against) -> list[Pair]:
+    """Return the pairs that are compared: with base, or where there is none, all with all.
+
+    Against base, classifiers of their own are left out: they are no blocks.
+    """
+    whole = [one for one in entrants if one.complete]
+    bases = [one for one in whole if one.module.label == BASE]
+    if against == "all" or not bases:
+        return list(combinations(whole, 2))
     return [
-        f"Over folds, since {', '.join(unknown)} {'does' if len(unknown) == 1 else 'do'} not tell "
-        "who was recognised (an older record): without, the others compare over subjects."
+        (one, next((base for base in bases if base.record is one.record), bases[0]))
+        for one in whole
+        if one not in bases and one.module.kind == "network"
     ]
 
 
-def survivor(entrants: Sequence[Entrant], found: Sequence[Contrast]) -> str | None:
-    """Return the label of the best module, if it is distinguishably ahead of every other one.
+def why_not_judged(one: Entrant) -> str:
+    """Say why nothing is said of a module; empty where something is."""
+    if len(one.trainings) < FEWEST_TRAININGS:
+        return f"{one.label} was trained once on each fold"
+    stuck = stuck_folds(one)
+    if stuck:
+        return f"{one.label} predicts a single class in fold {', '.join(map(str, stuck))}"
+    return ""
 
-    None where the best is not distinguishable from some other, or where nothing was compared.
-    """
-    labels = {one.label for one in entrants if one.module.complete(one.record.protocol)}
-    for label in labels:
-        own = [one for one in found if label in (one.first, one.second)]
-        ahead = [
-            one.distinguishable and (one.verdict.estimate > 0) == (one.first == label)
-            for one in own
+
+def why_folds(entrants: Sequence[Entrant], on: On = "validation") -> list[str]:
+    """Say why others are compared over folds; none where nothing keeps them from subjects."""
+    known = {one.label: subjects_of(one, on) for one in entrants}
+    unknown = [label for label, subjects in known.items() if subjects is None]
+    if unknown and len(unknown) < len(entrants):
+        return [
+            f"Over folds, since {', '.join(unknown)} {'does' if len(unknown) == 1 else 'do'} not "
+            "tell who was recognised (an older record): without, the others compare over subjects."
         ]
-        if len(own) == len(labels) - 1 and ahead and all(ahead):
-            return label
-    return None
+    fewest = min((len(subjects) for subjects in known.values() if subjects), default=None)
+    if not unknown and fewest is not None and fewest < FEWEST_SUBJECTS:
+        return [f"Over folds, since {fewest} subjects are too few (at least {FEWEST_SUBJECTS})."]
+    return []
 
 
-def _verdicts(pairs: Sequence[Pair], test: Test, whole: Sequence[Entrant]) -> list[Verdict]:
-    if test == "auto":
-        test = "subjects" if by_subject(whole) else "folds"
-    if test == "images":
-        rights = {one.label: _rights(one) for one in whole}
-        return [over_images(rights[one.label], rights[other.label]) for one, other in pairs]
-    if test == "folds":
-        return [_of_folds(one, other) for one, other in pairs]
-    shares = {one.label: _shares(one) for one in whole}
-    _check_subjects(shares)
-    values_EN = {label: np.array([own[s] for s in sorted(own)]) for label, own in shares.items()}
-    differences_PN = [values_EN[one.label] - values_EN[other.label] for one, other in pairs]
-    # The mean over subjects times their number is the difference of the sums.
-    return pairs_over_subjects(len(differences_PN[0]) * np.array(differences_PN))
+def ranks(found: Sequence[Contrast], labels: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the best and the worst rank that each module can have, from 1.
+
+    Args:
+        found: All pairs of the modules.
+        labels: The modules that were judged.
+    """
+    ahead, behind = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
+    for one in found:
+        if one.verdict in ("ahead", "behind"):
+            better, worse = one.first, one.second
+            if one.verdict == "behind":
+                better, worse = worse, better
+            behind[better] += 1
+            ahead[worse] += 1
+    return {label: (1 + ahead[label], len(labels) - behind[label]) for label in labels}
 
 
-def _of_folds(one: Entrant, other: Entrant) -> Verdict:
-    differences = np.subtract(one.module.accuracies, other.module.accuracies)
-    found = over_folds(differences, test_share(one.module.folds))
-    assert found is not None, "a protocol has two folds or more"
-    return found
-
-
-def _check_subjects(shares: Mapping[str, Mapping[str, float]]) -> None:
-    first, *others = shares.items()
-    for label, own in others:
-        if set(own) != set(first[1]):
-            raise UserError(f"{first[0]} and {label} were judged on different subjects")
-    if len(first[1]) < FEWEST_SUBJECTS:
+def _unit(whole: Sequence[Entrant], question: Question) -> tuple[Unit, list[str] | None]:
+    """Decide what is compared over, once for all pairs."""
+    known = [subjects_of(one, question.on) for one in whole]
+    subjects = known[0]
+    if question.over == "folds":
+        return "folds", None
+    if question.over == "auto":
+        usable = subjects is not None and all(one == subjects for one in known)
+        if usable and len(subjects or ()) >= FEWEST_SUBJECTS:
+            return "subjects", subjects
+        return "folds", None
+    for one, own in zip(whole, known, strict=True):
+        if own is None:
+            raise UserError(
+                f"{one.label}: the record does not say who was recognised (subjects not known, or "
+                "an older record): compare over folds with --over folds"
+            )
+        if own != subjects:
+            raise UserError(f"{whole[0].label} and {one.label} were judged on different subjects")
+    if len(subjects or ()) < FEWEST_SUBJECTS:
         raise UserError(
-            f"{len(first[1])} subjects are too few for a comparison over subjects (at least "
+            f"{len(subjects or ())} subjects are too few for a comparison over subjects (at least "
             f"{FEWEST_SUBJECTS}): compare over folds with --over folds"
         )
+    return "subjects", subjects
 
 
-def _shares(one: Entrant) -> dict[str, float]:
-    found = subject_shares(one.module)
-    if found is None:
-        raise UserError(
-            f"{one.label}: the record does not say who was recognised (subjects not known, or an "
-            "older record): compare over folds with --over folds"
+def _why_none(unit: Unit, subjects: list[str] | None, question: Question) -> str:
+    if question.on == "test" and (unit == "folds" or subjects is None):
+        return (
+            "all networks are tested on the same images, and the record does not tell enough "
+            "subjects of them"
         )
-    return found
+    return ""
 
 
-def _rights(one: Entrant) -> list[bool]:
-    """Return for each subject whether its one image was recognised."""
-    _shares(one)
-    right = recognised(one.module) or {}
-    images = sum(fold.validation_images for fold in one.module.folds)
-    if images != len(right) or len(one.module.seeds) > 1:
-        raise UserError(
-            "McNemar's test is for one image of each subject and one seed alone, with more it "
-            "finds differences that are not there: compare --over subjects or --over folds"
-        )
-    return [bool(right[subject].sum()) for subject in sorted(right)]
+def _difference(
+    one: Entrant, other: Entrant, unit: Unit, subjects: Sequence[str], on: On
+) -> Difference:
+    if unit == "subjects":
+        first, second = (shares_of_all(each, on, subjects) for each in (one, other))
+        paired = one.pairs_with(other)
+        return over_subjects([first - second] if paired else [first, -second])
+    first, second = (accuracies(each, on) for each in (one, other))
+    share = test_share(one.module.folds)
+    return over_folds([first - second] if one.pairs_with(other) else [first, -second], share)
 
 
-def subject_shares(module: ModuleRecord) -> dict[str, float] | None:
-    """Return each subject's share of the accuracy.
-
-    An image counts 1 / (trainings x classes of its fold x images of its class in the fold), so that
-    all shares add up to the accuracy in tables: the mean over folds, seeds averaged.
-
-    Returns:
-        By the subject's number; None where the record does not tell.
-    """
-    shares: dict[str, float] = {}
-    for fold in module.trainings:
-        if fold.recognised is None:
-            return None
-        images_M = np.sum(fold.confusion, axis=1)
-        weights_M = np.divide(1.0, images_M, out=np.zeros(len(images_M)), where=images_M > 0)
-        weights_M /= np.count_nonzero(images_M) * len(module.trainings)
-        for subject, right_M in fold.recognised.items():
-            shares[subject] = shares.get(subject, 0.0) + float(right_M @ weights_M)
-    return shares
+def _mean(one: Entrant, on: On) -> float:
+    return float(np.mean(accuracies(one, on)))
 
 
-def recognised(module: ModuleRecord) -> dict[str, NDArray[np.float64]] | None:
-    """Return the recognised images of each subject, per class, averaged over seeds."""
-    sums: dict[str, NDArray[np.float64]] = {}
-    for fold in module.trainings:
-        if fold.recognised is None:
-            return None
-        for subject, counts in fold.recognised.items():
-            sums[subject] = sums.get(subject, 0.0) + np.asarray(counts, dtype=np.float64)
-    return {subject: total / len(module.seeds) for subject, total in sums.items()}
-
-
-def test_share(folds: Sequence[FoldRecord]) -> float:
-    """Return the share of images in a validation fold: n_test / n."""
-    shares = [f.validation_images / (f.validation_images + f.train_images) for f in folds]
-    return float(np.mean(shares))
+def _population(unit: Unit, on: On, one: Entrant) -> str:
+    if on == "test":
+        assert one.record.test is not None, "the command refuses it else"
+        return f"over new people of {one.record.test.name} and new trainings"
+    if unit == "folds":
+        return "over new samples of such images and new trainings"
+    if one.record.protocol.split == "image":
+        return "over people who are in the training images too, and new trainings"
+    return "over new people and new trainings"
 
 
 def _sentence(one: Contrast) -> str:
-    verdict = one.verdict
-    first, second = one.first, one.second
-    sign = 1
-    if verdict.estimate < 0:
+    points = f"{100 * abs(one.estimate):.1f} points"
+    first, second, sign = one.first, one.second, 1
+    if one.estimate < 0:
         first, second, sign = second, first, -1
-    points = f"{100 * abs(verdict.estimate):.1f} points"
-    if float(f"{100 * verdict.estimate:.1f}") == 0:
-        text = f"{first} and {second} differ by {points}"
-    else:
-        text = f"{first} is ahead of {second} by {points}"
-    ends = [end for end in (verdict.low, verdict.high) if end is not None]
-    if ends and all(np.isfinite(ends)):
-        low, high = sorted(sign * 100 * end for end in ends)
-        text += f", 95 % interval {_signed(low)} to {_signed(high)}"
-    text += f", p {_p(verdict.p)}"
-    if one.pairs > 1:
-        adjusted = _p(one.adjusted).removeprefix("= ")
-        text += f" ({adjusted} with Holm's correction for {one.pairs} pairs)"
-    return f"{text}: {'distinguishable' if one.distinguishable else 'not distinguishable'}"
+    if one.verdict == "not judged":
+        return f"{one.first} and {one.second} are not judged: {one.why_not}"
+    difference = one.difference
+    assert difference is not None, "it is judged"
+    ends = ""
+    if one.interval is not None:
+        low, high = sorted(sign * 100 * end for end in one.interval)
+        ends = f", 95 % interval {_signed(low)} to {_signed(high)}"
+    adjusted = f", adjusted for {one.pairs} pairs" if one.pairs > 1 else ""
+    evidence = f"{ends}, p {_p(one.adjusted)}{adjusted}"
+    if one.verdict in ("ahead", "behind"):
+        return f"{first} is ahead of {second} by {points} {one.population}{evidence}"
+    if one.verdict == "equivalent":
+        chances = one.chances
+        assert chances is not None, "else it is not equivalent"
+        return (
+            f"{one.first} and {one.second} are equivalent within {100 * one.rope:g} "
+            f"{'point' if one.rope == ROPE else 'points'} {one.population} "
+            f"(probability {100 * chances.equivalent:.0f} %): they differ by {points}{ends}"
+        )
+    return (
+        f"{first} and {second} are not distinguishable {one.population}: a difference of {points} "
+        f"in favour of {first}{evidence}"
+        if float(f"{100 * one.estimate:.1f}")
+        else f"{first} and {second} are not distinguishable {one.population}: they differ by "
+        f"{points}{evidence}"
+    )
 
 
 def _signed(points: float) -> str:
@@ -266,5 +360,6 @@ def _signed(points: float) -> str:
     return f"−{text}" if points < 0 and float(text) else text
 
 
-def _p(value: float) -> str:
+def _p(value: float | None) -> str:
+    assert value is not None, "it is judged"
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"

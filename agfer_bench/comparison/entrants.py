@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agfer_bench.comparison.comparable import check_ranked, why_not_timed
-from agfer_bench.comparison.contrasts import Entrant
+from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.records.run import ModuleRecord, RunRecord
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agfer_bench.comparison.paired import CONFIDENCE, fold_differences, subject_difference
+from agfer_bench.comparison.contrasts import between_protocols
+from agfer_bench.comparison.inference import FEWEST_TRAININGS
+from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.records.run import ModuleRecord, RunRecord
 from agfer_bench.report.notes import DRAWN_NOTICE, remarks_of, title
 from agfer_bench.report.numbers import number, percent, signed
@@ -47,8 +50,8 @@ class Cell:
     """Value of the setting."""
     module: ModuleRecord
     """What the run recorded of it."""
-    predictions: pd.DataFrame
-    """Its predictions of validation images, each image once; empty where it failed."""
+    record: RunRecord
+    """The run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +115,9 @@ def _differences(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, A
         (
             "difference_folds_mean",
             "difference_folds_sd",
-            "difference_subjects",
-            "difference_subjects_low",
-            "difference_subjects_high",
+            "difference",
+            "difference_low",
+            "difference_high",
             "subjects",
         )
     )
@@ -125,15 +128,31 @@ def _differences(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, A
     if ablation.shares_folds:
         mean, deviation = fold_differences(one.accuracies, other.accuracies)
         row |= {"difference_folds_mean": mean, "difference_folds_sd": deviation}
-    found = subject_difference(cell.predictions, reference.predictions)
+    found = between_protocols(_entrant(cell), _entrant(reference))
     if found is not None:
+        low, high = found.interval() or (None, None)
         row |= {
-            "difference_subjects": found.estimate,
-            "difference_subjects_low": found.low,
-            "difference_subjects_high": found.high,
-            "subjects": found.subjects,
+            "difference": found.estimate,
+            "difference_low": low,
+            "difference_high": high,
+            "subjects": found.units,
         }
     return row
+
+
+def _entrant(cell: Cell) -> Entrant:
+    return Entrant(label=cell.name, module=cell.module, record=cell.record)
+
+
+def fold_differences(first: Sequence[float], second: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation of the differences fold by fold.
+
+    >>> fold_differences([0.5, 0.75], [0.25, 0.25])
+    (0.375, 0.1767766952966369)
+    """
+    differences = [a - b for a, b in zip(first, second, strict=True)]
+    deviation = statistics.stdev(differences) if len(differences) > 1 else None
+    return statistics.mean(differences), deviation
 
 
 def frame_of(ablation: Ablation) -> pd.DataFrame:
@@ -158,10 +177,17 @@ def notes_of(ablation: Ablation) -> list[str]:
         )
     else:
         lines.append("The values divide the images differently: no fold has a partner.")
-    lines.append(
-        f"Δ subjects: points over {reference} of the recall of all images together, with Student's "
-        f"{100 * CONFIDENCE:.0f} % interval over subjects. It covers other people, not other seeds."
-    )
+    if record.protocol.seeds < FEWEST_TRAININGS:
+        lines.append(
+            "Each fold was trained once: another training alone can move an accuracy by several "
+            "points, so nothing is said of the setting. The same command with --seeds 3 trains "
+            "only what is missing."
+        )
+    else:
+        lines.append(
+            f"Δ [95 %]: points over {reference}, with an interval over new people and new "
+            "trainings, not adjusted for the number of lines; – where people are not known."
+        )
     lines += ablation.notes
     named = [f"{ablation.axis.name} {value}" for value in ablation.axis.values]
     records = [record for record, _ in ablation.runs]
@@ -183,7 +209,7 @@ def text_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
     costs = ablation.axis.moves_cost
     columns += ["Cross-db %"] if tested else []
     columns += ["Δ folds"] if ablation.shares_folds else []
-    columns += ["Δ subjects [95 %]", "Subjects"]
+    columns += ["Δ [95 %]", "Subjects"]
     columns += ["Block params", "Hz"] if costs else []
     lines = []
     for row in rows:
@@ -201,10 +227,10 @@ def text_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    low, high = row["difference_subjects_low"], row["difference_subjects_high"]
+    low, high = row["difference_low"], row["difference_high"]
     if low is None:
-        return signed(row["difference_subjects"])
-    return f"{signed(row['difference_subjects'])} [{signed(low)} to {signed(high)}]"
+        return signed(row["difference"])
+    return f"{signed(row['difference'])} [{signed(low)} to {signed(high)}]"
 
 
 def to_rich(ablation: Ablation) -> RenderableType:

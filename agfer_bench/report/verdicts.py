@@ -1,34 +1,50 @@
-"""What a table may say of differences: which pairs differ, and whether one module beats all."""
+"""What a table may say of differences: a verdict on each pair, what it rests on, what limits it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
-from agfer_bench.comparison.contrasts import Contrast, Entrant, Test, contrasts, survivor
-from agfer_bench.comparison.significance import ALPHA, POWER, Method
-from agfer_bench.records.run import RunRecord
+from agfer_bench.comparison.contrasts import Contrast, Question, contrasts, ranks
+from agfer_bench.comparison.inference import ALPHA, FEWEST_TRAININGS, POWER, Difference
+from agfer_bench.comparison.outcomes import Entrant
+from agfer_bench.records.run import BASE, RunRecord
 
 _TOLD = 6
 """Most differences that a note tells one by one."""
-
-_OVER: dict[Method, str] = {
-    "sign-flip over subjects": "subjects (sign-flip permutation)",
-    "t over subjects": "subjects (Student's t test)",
-    "corrected t over folds": "folds (corrected resampled t test; they share training images)",
-    "McNemar": "images, one of each subject (McNemar; differences are of the share of images)",
-}
+_RANKED = 5
+"""Fewest modules whose ranks are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """All pairs of some modules, compared."""
+    """The pairs of some modules that were asked for, compared."""
 
     contrasts: tuple[Contrast, ...]
     """Every pair."""
-    best: str | None
-    """Label of the module that is distinguishably ahead of all others; None where none is."""
+    question: Question
+    """What was asked."""
+    by_image: bool = False
+    """Whether folds divide images, so that people who are judged were trained on."""
+
+    @property
+    def ahead(self) -> frozenset[str]:
+        """Labels of the modules that are ahead of base."""
+        return frozenset(
+            one.first for one in self.contrasts if one.second == BASE and one.verdict == "ahead"
+        )
+
+    @property
+    def ranks(self) -> dict[str, tuple[int, int]]:
+        """The best and the worst rank of each module; empty where not all pairs were judged."""
+        labels = list(dict.fromkeys(x for c in self.contrasts for x in (c.first, c.second)))
+        whole = len(self.contrasts) == len(labels) * (len(labels) - 1) // 2
+        judged = all(one.difference is not None for one in self.contrasts)
+        if len(labels) < _RANKED or not whole or not judged:
+            return {}
+        return ranks(self.contrasts, labels)
 
 
 def entrants_of(record: RunRecord) -> list[Entrant]:
@@ -36,75 +52,162 @@ def entrants_of(record: RunRecord) -> list[Entrant]:
     return [Entrant(label=one.label, module=one, record=record) for one in record.modules]
 
 
-def judge(entrants: Sequence[Entrant], test: Test = "auto") -> Judged:
-    """Compare all pairs; arguments and errors as `contrasts.contrasts`."""
-    found = contrasts(entrants, test)
-    return Judged(contrasts=found, best=survivor(entrants, found))
+def judge(entrants: Sequence[Entrant], question: Question | None = None) -> Judged:
+    """Compare the pairs that are asked for; errors as `contrasts.contrasts`."""
+    question = question or Question()
+    return Judged(
+        contrasts=contrasts(entrants, question),
+        question=question,
+        by_image=any(one.record.protocol.split == "image" for one in entrants),
+    )
 
 
-def design(found: Sequence[Contrast]) -> str:
-    """Say how pairs were compared, and what the comparison could have seen."""
-    verdict = found[0].verdict
-    text = f"Compared in pairs over {verdict.units} {_OVER[verdict.method]}"
-    if len(found) > 1:
-        text += f", p values by Holm for {len(found)} pairs"
-    if verdict.least * len(found) > ALPHA:
-        text += (
-            f"; no p below {verdict.least:.2g} is possible with so few, so that none of so many "
-            "pairs could be told apart: compare fewer modules (`compare --modules`)"
-        )
-    smallest = [one.verdict.smallest for one in found if one.verdict.smallest is not None]
-    if smallest:
-        low, high = (f"{100 * end:.1f}" for end in (min(smallest), max(smallest)))
-        points = f"{low} points" if low == high else f"{low} to {high} points (by pair)"
-        text += (
-            f"; a true difference of {points} would be found with a chance of {100 * POWER:.0f} % "
-            "(a single pair at the 5 % level)"
-        )
-    return f"{text}."
-
-
-def notes_on(judged: Judged, seeds: int) -> list[str]:
-    """Say which pairs differ, how that was found, and what it does not cover."""
-    found = judged.contrasts
-    if not found:
-        return []
-    lines = [design(found)]
-    told = [one for one in found if one.distinguishable]
-    rest = len(found) - len(told)
-    if 0 < len(told) <= _TOLD:
-        lines += [f"{one.sentence}." for one in told]
-    elif told:
-        lines.append(f"{len(told)} of {len(found)} pairs are distinguishable.")
-    if not told:
-        lines.append("No two modules are distinguishable." if rest > 1 else f"{found[0].sentence}.")
-    elif rest and len(told) <= _TOLD:
-        lines.append(f"{rest} other {'pair is' if rest == 1 else 'pairs are'} not distinguishable.")
-    if seeds == 1:
+def notes_on(judged: Judged) -> list[str]:
+    """Say what the pairs' verdicts are, what they rest on, and what would tell more."""
+    found = [one for one in judged.contrasts if one.difference is not None]
+    lines = [] if not found else [_design(found), *_limits(found), *_sentences(found)]
+    lines += _not_judged([one for one in judged.contrasts if one.difference is None])
+    lines += _ranks(judged)
+    if judged.by_image and found and judged.question.on == "validation":
         lines.append(
-            "One seed: what is told apart are the networks as they were trained. With another "
-            "seed or machine accuracies may move by more; --seeds 3 averages several."
+            "Folds divide images, not people: everybody who is judged was trained on as well, so "
+            "that nothing is said about people whom the networks have not seen."
         )
     return lines
 
 
+def _design(found: Sequence[Contrast]) -> str:
+    """Say how pairs were compared."""
+    differences = [one.difference for one in found if one.difference is not None]
+    counts = sorted({count for one in differences for count in one.trainings})
+    trainings = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    first = differences[0]
+    units = f"{first.units} subjects and " if first.unit == "subjects" else ""
+    how = (
+        "two-way random effects"
+        if first.unit == "subjects"
+        else "folds share training images: Nadeau and Bengio's correction"
+    )
+    text = f"Judged over {units}{trainings} trainings of each of {first.folds} folds ({how})"
+    if len(found) > 1:
+        text += f"; p values and intervals are adjusted for {len(found)} pairs (Holm)"
+    return f"{text}."
+
+
+def _limits(found: Sequence[Contrast]) -> list[str]:
+    """Say what could have been found, and whether more trainings or more subjects would help."""
+    known = [one for one in found if one.difference is not None and not one.difference.constant]
+    if not known:
+        return []
+    smallest = [one.detectable for one in known if one.detectable is not None]
+    low, high = (f"{100 * end:.1f}" for end in (min(smallest), max(smallest)))
+    points = f"{low} points" if low == high else f"{low} to {high} points (by pair)"
+    differences = [one.difference for one in known if one.difference is not None]
+    shares = shares_of(differences)
+    told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+    alpha = ALPHA / found[0].pairs
+    twice = [one.planned(trainings=2).detectable(alpha) for one in differences]
+    wider = [one.planned(units=2).detectable(alpha) for one in differences]
+    what = differences[0].unit
+    return [
+        f"A true difference of {points} would be found with a chance of {100 * POWER:.0f} %, that "
+        "correction included.",
+        f"Where the uncertainty comes from (variance of a difference, median over pairs): {told}. "
+        f"With twice the trainings {_points(twice)} would be found, with twice the {what} "
+        f"{_points(wider)}.",
+    ]
+
+
+def shares_of(differences: Sequence[Difference]) -> dict[str, float]:
+    """Return the share of the variance that each source adds, 0..1: the median over pairs."""
+    known = [one for one in differences if not one.constant]
+    names = ("subjects", "trainings", "rest")
+    if known and known[0].unit == "folds":
+        names = ("folds", "trainings", "")
+    parts = [
+        tuple(part / one.error**2 for part in (one.subject, one.training, one.residual))
+        for one in known
+    ]
+    columns = zip(names, zip(*parts, strict=True), strict=True) if parts else ()
+    return {name: median(column) for name, column in columns if name}
+
+
+def _points(found: Sequence[float | None]) -> str:
+    values = [100 * one for one in found if one is not None]
+    return f"{median(values):.1f} points"
+
+
+def _sentences(found: Sequence[Contrast]) -> list[str]:
+    told = [one for one in found if one.verdict != "not distinguishable"]
+    rest = len(found) - len(told)
+    if len(found) <= _TOLD:
+        return [f"{one.sentence}." for one in found]
+    if len(told) <= _TOLD:
+        lines = [f"{one.sentence}." for one in told]
+        if not told:
+            return ["No two modules are distinguishable."]
+        return [
+            *lines,
+            f"{rest} other {'pair is' if rest == 1 else 'pairs are'} not distinguishable.",
+        ]
+    return [f"{len(told)} of {len(found)} pairs are distinguishable or equivalent."]
+
+
+def _not_judged(found: Sequence[Contrast]) -> list[str]:
+    """Say why pairs are not judged, each reason once."""
+    reasons = list(dict.fromkeys(one.why_not for one in found))
+    once = [one for one in reasons if one.endswith("was trained once on each fold")]
+    lines = [f"Not judged: {one}." for one in reasons if one not in once]
+    if once:
+        names = ", ".join(one.removesuffix(" was trained once on each fold") for one in once)
+        were = "was" if len(once) == 1 else "were"
+        lines.append(
+            f"Not judged: {names} {were} trained once on each fold. Another training of the same "
+            "network can move its accuracy by more than a block does, so one says nothing about "
+            f"blocks. It takes {FEWEST_TRAININGS} trainings or more: the same command with "
+            "--seeds 3 trains only what is missing."
+        )
+    return lines
+
+
+def _ranks(judged: Judged) -> list[str]:
+    if not judged.ranks:
+        return []
+    told = ", ".join(
+        f"{label} {best}" if best == worst else f"{label} {best} to {worst}"
+        for label, (best, worst) in sorted(judged.ranks.items(), key=lambda item: item[1])
+    )
+    return [f"Ranks that the verdicts leave open: {told}."]
+
+
 def to_rows(judged: Judged) -> list[dict[str, Any]]:
     """Return each pair as plain values; differences are 0..1."""
-    return [
-        {
-            "first": one.first,
-            "second": one.second,
-            "difference": one.verdict.estimate,
-            "low": one.verdict.low,
-            "high": one.verdict.high,
-            "p": one.verdict.p,
-            "p_holm": one.adjusted,
-            "distinguishable": one.distinguishable,
-            "effect_size": one.verdict.effect,
-            "smallest_detectable": one.verdict.smallest,
-            "method": one.verdict.method,
-            "units": one.verdict.units,
-            "sentence": one.sentence,
-        }
-        for one in judged.contrasts
-    ]
+    return [_row(one) for one in judged.contrasts]
+
+
+def _row(one: Contrast) -> dict[str, Any]:
+    difference, chances, interval = one.difference, one.chances, one.interval
+    return {
+        "first": one.first,
+        "second": one.second,
+        "verdict": one.verdict,
+        "difference": one.estimate,
+        "low": interval[0] if interval else None,
+        "high": interval[1] if interval else None,
+        "p": difference.p if difference else None,
+        "p_holm": one.adjusted,
+        "pairs": one.pairs,
+        "p_worse": chances.worse if chances else None,
+        "p_equivalent": chances.equivalent if chances else None,
+        "p_better": chances.better if chances else None,
+        "rope": one.rope,
+        "smallest_detectable": one.detectable,
+        "unit": difference.unit if difference else None,
+        "units": difference.units if difference else None,
+        "trainings_per_fold": list(difference.trainings) if difference else None,
+        "standard_error": difference.error if difference else None,
+        "variance_subjects": difference.subject if difference else None,
+        "variance_trainings": difference.training if difference else None,
+        "variance_residual": difference.residual if difference else None,
+        "sentence": one.sentence,
+    }

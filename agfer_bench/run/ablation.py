@@ -5,24 +5,17 @@ Each value of a setting is a run of its own, so that what is trained is never tr
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
-
-import pandas as pd
 
 from agfer_bench.errors import UserError
-from agfer_bench.files import write_text
 from agfer_bench.plugin.catalogue import Catalogue, Chosen, is_classifier
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.progress import Reporter, Under
-from agfer_bench.protocol import fingerprint
-from agfer_bench.records.run import BASE, ModuleRecord, RunRecord
-from agfer_bench.report.ablation_table import Ablation, Axis, Cell, frame_of, to_markdown
+from agfer_bench.records.run import BASE
+from agfer_bench.report.ablation_table import Ablation, Axis, Cell
 from agfer_bench.run.jobs.classifier import SETTINGS
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings, Timing
-from agfer_bench.run.store.store import PREDICTIONS
 from agfer_bench.text import nearest
 
 AXES = {
@@ -110,9 +103,10 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
         under = Under(reporter, f"{axis.name} {value}")
         record, folder = run(replace(settings, protocol=protocol), catalogue, under)
         runs.append((record, folder.name))
-        frame = _read(folder / PREDICTIONS, record)
         for module in record.modules:
-            cells[module.label].append(_cell(module.label, value, module, frame))
+            cells[module.label].append(
+                Cell(name=module.label, value=value, module=module, record=record)
+            )
     return Ablation(
         axis=axis,
         runs=tuple(runs),
@@ -152,13 +146,13 @@ def _over_options(
             notes.append(f"{one.label} has no option {axis.setting}: left out.")
     unique = tuple({one.label: one for one in named.values()}.values())
     record, folder = run(replace(settings, modules=unique), catalogue, Under(reporter, axis.name))
-    frame = _read(folder / PREDICTIONS, record)
     modules = {module.label: module for module in record.modules}
     return Ablation(
         axis=axis,
         runs=((record, folder.name),),
         cells=tuple(
-            _cell(name, value, modules[one.label], frame) for (name, value), one in named.items()
+            Cell(name=name, value=value, module=modules[one.label], record=record)
+            for (name, value), one in named.items()
         ),
         notes=tuple(notes),
     )
@@ -200,19 +194,6 @@ def _variant(
     text = "".join(f":{name}={new}" for name, new in (texts | {option: value}).items())
     (variant,) = catalogue.choose_rows(one.entry.spec.name + text)
     return variant
-
-
-def _read(path: Path, record: RunRecord) -> pd.DataFrame:
-    """Read a run's predictions of its validation folds."""
-    if not any(module.folds for module in record.modules):
-        return pd.DataFrame(columns=["module", "set"])
-    frame = pd.read_parquet(path)
-    return frame[frame["set"] == "validation"]
-
-
-def _cell(name: str, value: str, module: ModuleRecord, frame: pd.DataFrame) -> Cell:
-    mine = frame[frame["module"] == module.label]
-    return Cell(name=name, value=value, module=module, predictions=mine)
 
 
 def write(ablation: Ablation, out: Path) -> Path:

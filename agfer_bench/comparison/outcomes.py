@@ -1,0 +1,143 @@
+"""What a comparison reads off a record: who was recognised in which training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agfer_bench.metrics import single_class
+from agfer_bench.records.run import UNKNOWN_AGE, Confusion, FoldRecord, ModuleRecord, RunRecord
+
+On = Literal["validation", "test"]
+"""Images that are compared on: the folds' own, or the second data set's."""
+
+TrainingSet = tuple[FoldRecord, ...]
+"""One training of each fold."""
+
+Shares = dict[str, float]
+"""What each subject adds to the accuracy of one training, by the subject's number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrant:
+    """A module with the name that it goes by in a comparison."""
+
+    label: str
+    """Name, unique among those compared."""
+    module: ModuleRecord
+    """The numbers."""
+    record: RunRecord
+    """The run they are of."""
+    replicates: tuple[TrainingSet, ...] = ()
+    """Trainings of several records, to be compared together; empty for those of `module`."""
+
+    @property
+    def trainings(self) -> tuple[TrainingSet, ...]:
+        """Every training of all folds, folds in order."""
+        sets = self.replicates or self.module.seeds
+        return tuple(tuple(sorted(one, key=lambda fold: fold.fold)) for one in sets)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fold was trained with every seed."""
+        return self.module.complete(self.record.protocol)
+
+    def pairs_with(self, other: Entrant) -> bool:
+        """Tell whether trainings pair: the same seeds, hence the same host weights and batches."""
+        return (
+            not (self.replicates or other.replicates)
+            and len(self.module.seeds) == len(other.module.seeds)
+            and self.record.protocol.seed == other.record.protocol.seed
+        )
+
+
+def accuracies(entrant: Entrant, on: On) -> NDArray[np.float64]:
+    """Return the accuracy of each training: (K folds, S trainings), 0..1."""
+    return np.array(
+        [
+            [(fold.accuracy if on == "validation" else fold.test_accuracy) or 0.0 for fold in one]
+            for one in entrant.trainings
+        ]
+    ).T
+
+
+def subjects_of(entrant: Entrant, on: On) -> list[str] | None:
+    """Return the numbers of the subjects that were judged, in one order; None if not known."""
+    found: set[str] = set()
+    for one in entrant.trainings:
+        for fold in one:
+            shares = shares_of(fold, on)
+            if shares is None:
+                return None
+            found |= shares.keys()
+    return sorted(found, key=int)
+
+
+def shares_of_all(entrant: Entrant, on: On, subjects: Sequence[str]) -> NDArray[np.float64]:
+    """Return what each subject adds to the accuracy of each training.
+
+    Args:
+        entrant: A module whose subjects are known.
+        on: Which images.
+        subjects: N numbers of subjects.
+
+    Returns:
+        (K folds, S trainings, N subjects): sums over subjects are accuracies; NaN for a subject who
+        is not judged in the fold.
+    """
+    place = {subject: number for number, subject in enumerate(subjects)}
+    sets = entrant.trainings
+    found = np.full((len(sets[0]), len(sets), len(subjects)), np.nan)
+    for s, one in enumerate(sets):
+        for k, fold in enumerate(one):
+            for subject, share in (shares_of(fold, on) or {}).items():
+                found[k, s, place[subject]] = share
+    return found
+
+
+def shares_of(fold: FoldRecord, on: On = "validation") -> Shares | None:
+    """Return what each subject adds to the accuracy of one training; None if not known.
+
+    An image counts 1 / (classes with images x images of its class), and in the second data set
+    1 / (age groups) of that, so that the shares add up to the accuracy that tables show.
+    """
+    if on == "validation":
+        return None if fold.recognised is None else _shares(fold.confusion, fold.recognised)
+    if fold.test_recognised is None or fold.test_confusions is None:
+        return None
+    groups = [one for one in fold.test_confusions if one != UNKNOWN_AGE] or [UNKNOWN_AGE]
+    total: Shares = {}
+    for group in groups:
+        shares = _shares(fold.test_confusions[group], fold.test_recognised[group])
+        for subject, share in shares.items():
+            total[subject] = total.get(subject, 0.0) + share / len(groups)
+    return total
+
+
+def test_share(folds: Sequence[FoldRecord]) -> float:
+    """Return the share of images in a validation fold: n_test / n."""
+    shares = [f.validation_images / (f.validation_images + f.train_images) for f in folds]
+    return float(np.mean(shares))
+
+
+def stuck_folds(entrant: Entrant) -> list[int]:
+    """Return the folds, counted from 1, in which some training knows a single class."""
+    return sorted(
+        {
+            fold.fold + 1
+            for one in entrant.trainings
+            for fold in one
+            if single_class(np.asarray(fold.confusion, dtype=np.int64))
+        }
+    )
+
+
+def _shares(confusion: Confusion, recognised: Mapping[str, Sequence[int]]) -> Shares:
+    images_M = np.sum(confusion, axis=1)
+    weights_M = np.divide(1.0, images_M, out=np.zeros(len(images_M)), where=images_M > 0)
+    weights_M /= np.count_nonzero(images_M)
+    return {subject: float(right_M @ weights_M) for subject, right_M in recognised.items()}
