@@ -211,7 +211,7 @@ def pairs_of(entrants: Sequence[Entrant], against: Against) -> list[Pair]:
     return [
         (one, next((base for base in bases if base.record is one.record), bases[0]))
         for one in whole
-        if one not in bases and one.module.kind == "network"
+        if one not in bases and one.module.kind != "classifier"
     ]
 
 

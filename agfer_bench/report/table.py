@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
+from agfer_bench.comparison.contrasts import Contrast
 from agfer_bench.records.run import RunRecord
 from agfer_bench.report.notes import notes, title
-from agfer_bench.report.numbers import count, number, percent, quantity
+from agfer_bench.report.numbers import count, number, percent, quantity, signed
 from agfer_bench.report.rows import rows_of
 from agfer_bench.report.verdicts import Judged, entrants_of, judge, notes_on, to_rows
 
@@ -104,7 +105,7 @@ def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
         _fill(recalls, turned[0], turned[1:])
     else:
         _fill(recalls, ("Module", *classes), lines, rows)
-    parts = [*tables, recalls]
+    parts = [*tables, *differences_table(judged.contrasts), recalls]
     if record.test is not None:
         cross = Table(title=f"Cross-database test on {record.test.name}", title_justify="left")
         _fill(cross, _cross_columns(record), [_test_cells(row, record) for row in rows], rows)
@@ -131,7 +132,7 @@ def _fill(
 ) -> None:
     """Fill a table; the lines of `rows` that hold an error are red.
 
-    The accuracy that is distinguishably best is bold; where none is, none is.
+    The accuracies that are ahead of base's are bold.
     """
     for position, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if position else "left", no_wrap=True)
@@ -139,7 +140,7 @@ def _fill(
         failed = rows is not None and rows[position]["error"]
         # Labels hold what users typed: as Text, brackets in them are no markup.
         texts = [Text(cell) for cell in line]
-        if judged is not None and line[0] == judged.best and ACCURACY in columns:
+        if judged is not None and line[0] in judged.ahead and ACCURACY in columns:
             texts[columns.index(ACCURACY)].stylize("bold")
         table.add_row(*texts, style="red" if failed else None)
 
@@ -150,7 +151,7 @@ def to_markdown(record: RunRecord) -> str:
     judged = judge(entrants_of(record))
     classes = record.data.classes
     main = pd.DataFrame([_main_cells(row) for row in rows], columns=list(MAIN_COLUMNS))
-    best = main["Module"] == judged.best
+    best = main["Module"].isin(judged.ahead)
     main.loc[best, ACCURACY] = "**" + main.loc[best, ACCURACY] + "**"
     recalls = pd.DataFrame(
         [_class_cells(row, classes) for row in rows], columns=["Module", *classes]
@@ -158,12 +159,59 @@ def to_markdown(record: RunRecord) -> str:
     parts = [
         f"# {title(record)}",
         markdown_table(main),
+        *_differences_markdown(judged),
         "Recall per class, % ± SD:",
         markdown_table(recalls),
         *_test_markdown(record, rows),
         "\n".join(f"- {line}" for line in _notes(record, judged)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def difference_columns(found: Sequence[Contrast]) -> list[str]:
+    """Name the columns of differences."""
+    adjusted = " (Holm)" if any(one.pairs > 1 for one in found) else ""
+    return [
+        *("Module", "Against", "Verdict", "Δ points", "95 % interval", f"p{adjusted}"),
+        *("P worse %", "P equivalent %", "P better %", "Detectable"),
+    ]
+
+
+def difference_cells(one: Contrast) -> list[str]:
+    """Return a pair's numbers as texts, in points and per cent."""
+    interval, chances = one.interval, one.chances
+    parts = [chances.worse, chances.equivalent, chances.better] if chances else [None] * 3
+    return [
+        one.first,
+        one.second,
+        one.verdict,
+        signed(one.estimate),
+        f"{signed(interval[0])} to {signed(interval[1])}" if interval else "–",
+        number(one.adjusted, 3),
+        *(number(None if part is None else 100 * part, 0) for part in parts),
+        number(None if one.detectable is None else 100 * one.detectable, 1),
+    ]
+
+
+def differences_table(found: Sequence[Contrast]) -> list[Table]:
+    """Return the table of differences; none where nothing was compared."""
+    if not found:
+        return []
+    table = Table(title="Differences of accuracy", title_justify="left")
+    for position, name in enumerate(difference_columns(found)):
+        table.add_column(name, justify="right" if position > 2 else "left", no_wrap=True)
+    for one in found:
+        bold = "bold" if one.verdict in ("ahead", "behind") else ""
+        table.add_row(*map(Text, difference_cells(one)), style=bold)
+    return [table]
+
+
+def _differences_markdown(judged: Judged) -> list[str]:
+    if not judged.contrasts:
+        return []
+    lines = [difference_cells(one) for one in judged.contrasts]
+    frame = pd.DataFrame(lines, columns=difference_columns(judged.contrasts))
+    return ["Differences of accuracy:", markdown_table(frame, texts=3)]
 
 
 def _test_markdown(record: RunRecord, rows: list[dict[str, Any]]) -> list[str]:
@@ -191,12 +239,12 @@ def to_json(record: RunRecord) -> dict[str, Any]:
         "protocol": record.protocol.model_dump(mode="json"),
         "rows": rows_of(record),
         "differences": to_rows(judged),
-        "distinguishably_best": judged.best,
+        "ahead_of_base": sorted(judged.ahead),
     }
 
 
 def _notes(record: RunRecord, judged: Judged) -> list[str]:
-    lines = notes_on(judged, record.protocol.seeds)
-    if lines and judged.best is not None:
-        lines.append(f"Bold: {judged.best} is ahead of every other module by such a test.")
+    lines = notes_on(judged)
+    if judged.ahead:
+        lines.append("Bold: the accuracies that are ahead of base's by this test.")
     return notes(record, lines)

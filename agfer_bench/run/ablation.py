@@ -5,14 +5,18 @@ Each value of a setting is a run of its own, so that what is trained is never tr
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 from agfer_bench.errors import UserError
+from agfer_bench.files import write_text
 from agfer_bench.plugin.catalogue import Catalogue, Chosen, is_classifier
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.progress import Reporter, Under
+from agfer_bench.protocol import fingerprint
 from agfer_bench.records.run import BASE
-from agfer_bench.report.ablation_table import Ablation, Axis, Cell
+from agfer_bench.report.ablation_table import Ablation, Axis, Cell, frame_of, to_markdown
 from agfer_bench.run.jobs.classifier import SETTINGS
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings, Timing
@@ -104,9 +108,8 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
         record, folder = run(replace(settings, protocol=protocol), catalogue, under)
         runs.append((record, folder.name))
         for module in record.modules:
-            cells[module.label].append(
-                Cell(name=module.label, value=value, module=module, record=record)
-            )
+            cell = Cell(name=module.label, value=value, module=module, record=record)
+            cells[module.label].append(cell)
     return Ablation(
         axis=axis,
         runs=tuple(runs),
