@@ -289,7 +289,8 @@ def _spread(values_N: NDArray[np.float64]) -> float:
 def _of_trainings(accuracies_KS: NDArray[np.float64]) -> float:
     """Return the squared standard error of the mean that trainings bring in, pooled over folds."""
     folds, trainings = accuracies_KS.shape
-    return float(accuracies_KS.var(axis=1, ddof=1).mean()) / trainings / folds
+    variance = float(accuracies_KS.var(axis=1, ddof=1).mean())
+    return variance / float(trainings * folds)
 
 
 def _training_df(part: NDArray[np.float64]) -> int:
@@ -309,7 +310,7 @@ def _residual(part_KSN: NDArray[np.float64]) -> float:
         rest_SN += shares_SN.mean()
         square = float((rest_SN**2).sum()) / (subjects - 1) / (trainings - 1)
         total += subjects * square / trainings
-    return total / folds**2
+    return total / float(folds**2)
 
 
 def _satterthwaite(trainings: Sequence[tuple[float, float]], unit: tuple[float, float]) -> float:
@@ -317,7 +318,7 @@ def _satterthwaite(trainings: Sequence[tuple[float, float]], unit: tuple[float, 
     parts = [*trainings, unit]
     total = sum(value for value, _ in parts)
     below = sum(value**2 / df for value, df in parts if value > 0)
-    return total**2 / below if below > 0 else math.inf
+    return float(total**2 / below) if below > 0 else math.inf
 
 
 @lru_cache(maxsize=4096)

@@ -130,6 +130,11 @@ class FoldRecord(Record):
     true classes, columns predicted ones, over the classes of training. `all` where the set knows
     no age groups; None where there is no second set."""
 
+    test_recognised: dict[str, dict[str, tuple[int, ...]]] | None = None
+    """Images of the second data set that were recognised, per age group, subject and class: as
+    `recognised`, with the second set's own numbers of subjects. None where its subjects are not
+    known, where there is no second set, and in older records."""
+
     @property
     def accuracy(self) -> float:
         """Mean per-class recall, 0..1: the paper's "average of the true-positive accuracies"."""
@@ -381,9 +386,10 @@ class RunRecord(Record):
                 matrices = [fold.confusion, *(fold.test_confusions or {}).values()]
                 if any(len(matrix) != len(self.data.classes) for matrix in matrices):
                     raise ValueError(f"{module.label}: confusion does not fit the classes")
-                if any(
-                    len(one) != len(self.data.classes) for one in (fold.recognised or {}).values()
-                ):
+                counts = [*(fold.recognised or {}).values()]
+                for group in (fold.test_recognised or {}).values():
+                    counts += group.values()
+                if any(len(one) != len(self.data.classes) for one in counts):
                     raise ValueError(f"{module.label}: recognised images do not fit the classes")
                 groups = set(self.test.groups or {ALL_AGES}) if self.test else set()
                 if set(fold.test_confusions or {}) != groups:

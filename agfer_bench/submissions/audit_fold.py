@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agfer_bench.records.run import Confusion, FoldRecord, ModuleRecord, RunRecord
 
@@ -34,6 +34,7 @@ def contradictions_of_fold(
     yield from _images(fold, record)
     yield from _masked(fold, module, record)
     yield from _recognised(fold, record)
+    yield from _test_recognised(fold, record)
     yield from _test(fold, record)
     yield from _training(fold, module, record)
 
@@ -69,17 +70,36 @@ def _masked(fold: FoldRecord, module: ModuleRecord, record: RunRecord) -> Iterat
 
 
 def _recognised(fold: FoldRecord, record: RunRecord) -> Iterator[str]:
-    if fold.recognised is None:
-        return
-    for number in fold.recognised:
-        if not _NUMBER.fullmatch(number) or int(number) >= (record.data.subjects or 0):
-            yield f"recognised: {number} is no subject's number"
+    if fold.recognised is not None:
+        yield from _counts("recognised", fold.recognised, fold.confusion, record.data.subjects)
+
+
+def _counts(
+    name: str, recognised: Mapping[str, Sequence[int]], confusion: Confusion, subjects: int | None
+) -> Iterator[str]:
+    for number in recognised:
+        if not _NUMBER.fullmatch(number) or int(number) >= (subjects or 0):
+            yield f"{name}: {number} is no subject's number"
             return
-    if any(min(counts) < 0 for counts in fold.recognised.values()):
-        yield "recognised: a negative number of images"
-    right = tuple(map(sum, zip(*fold.recognised.values(), strict=True)))
-    if right != tuple(row[place] for place, row in enumerate(fold.confusion)):
-        yield "recognised does not add up to the diagonal of confusion"
+    if any(min(counts, default=0) < 0 for counts in recognised.values()):
+        yield f"{name}: a negative number of images"
+    if any(len(counts) != len(confusion) for counts in recognised.values()):
+        yield f"{name} does not fit the classes"
+        return
+    right = tuple(map(sum, zip(*recognised.values(), strict=True)))
+    if right != tuple(row[place] for place, row in enumerate(confusion)):
+        yield f"{name} does not add up to the diagonal of {'confusion' if name == 'recognised' else 'test_confusions'}"
+
+
+def _test_recognised(fold: FoldRecord, record: RunRecord) -> Iterator[str]:
+    if fold.test_recognised is None:
+        return
+    confusions = fold.test_confusions or {}
+    if record.test is None or set(fold.test_recognised) != set(confusions):
+        yield "test_recognised has other age groups than test_confusions"
+        return
+    for group, counts in fold.test_recognised.items():
+        yield from _counts("test_recognised", counts, confusions[group], record.test.subjects)
 
 
 def _test(fold: FoldRecord, record: RunRecord) -> Iterator[str]:

@@ -96,30 +96,50 @@ def confusion_of(
 
 
 def recognised_of(
-    job: FoldJob, probabilities: NDArray[np.float32]
+    subjects: Sequence[str | None],
+    labels_N: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
 ) -> dict[str, tuple[int, ...]] | None:
-    """Count the validation images that were recognised, per subject and class.
+    """Count some images that were recognised, per subject and class.
 
     Args:
-        job: The job.
-        probabilities: (V, M) probabilities of the validation fold's images.
+        subjects: N names of subjects, of the whole data set.
+        labels_N: (N,) true classes.
+        indices: (V,) images that were judged.
+        probabilities: (V, M) their probabilities.
 
     Returns:
         By the subject's place among all sorted names, so that a record names nobody; None where a
         subject is not known.
     """
-    if any(name is None for name in job.subjects):
+    if any(name is None for name in subjects):
         return None
-    numbers = np.unique(np.asarray(job.subjects, dtype=str), return_inverse=True)[1]
-    indices = job.fold.validation
-    subjects, true = numbers[indices], job.labels_N[indices]
+    numbers = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)[1]
+    judged, true = numbers[indices], labels_N[indices]
     right = probabilities.argmax(axis=1) == true
+    classes = probabilities.shape[1]
     return {
         str(subject): tuple(
-            np.bincount(true[right & (subjects == subject)], minlength=len(job.classes)).tolist()
+            np.bincount(true[right & (judged == subject)], minlength=classes).tolist()
         )
-        for subject in np.unique(subjects)
+        for subject in np.unique(judged)
     }
+
+
+def group_recognised(
+    test: TestSet, probabilities: NDArray[np.float32]
+) -> dict[str, dict[str, tuple[int, ...]]] | None:
+    """Count the second data set's recognised images, an age group at a time; None as above."""
+    groups = np.asarray([test.groups[index] for index in test.indices])
+    found = {}
+    for group in test.record.groups or (ALL_AGES,):
+        own = groups == group
+        counts = recognised_of(test.subjects, test.labels_N, test.indices[own], probabilities[own])
+        if counts is None:
+            return None
+        found[group] = counts
+    return found
 
 
 def group_confusions(
@@ -186,9 +206,10 @@ def record_of(
         own: The fields of the record that depend on what was trained.
     """
     fold = job.fold
-    tested = None
+    tested = by_subject = None
     if job.test is not None and test is not None:
         tested = group_confusions(job.test, test, len(job.classes))
+        by_subject = group_recognised(job.test, test)
     record = FoldRecord(
         fold=fold.number,
         job=job.key,
@@ -197,8 +218,9 @@ def record_of(
         confusion=confusion_of(job, fold.validation, validation),
         train_confusion=confusion_of(job, fold.train, train),
         split_sha256=names_sha256(job.names, fold.validation),
-        recognised=recognised_of(job, validation),
+        recognised=recognised_of(job.subjects, job.labels_N, fold.validation, validation),
         test_confusions=tested,
+        test_recognised=by_subject,
         **own,
     )
     return record, table_of(job, validation, test)
