@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,20 +14,32 @@ from agfer_bench.cli.groups import JsonOption
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from agfer_bench.comparison.contrasts import Contrast, Entrant
+    from agfer_bench.comparison.contrasts import Contrast, Question
     from agfer_bench.comparison.gates import Gate, GateResult
+    from agfer_bench.comparison.outcomes import Entrant
     from agfer_bench.records.run import RunRecord
 
 
 class Over(StrEnum):
-    """What differences are taken over."""
+    """What differences are judged over, beside trainings."""
 
     auto = "auto"
     subjects = "subjects"
     folds = "folds"
-    images = "images"
+
+
+class Against(StrEnum):
+    """Which pairs are compared."""
+
+    base = "base"
+    all = "all"
+
+
+class On(StrEnum):
+    """On which images."""
+
+    validation = "validation"
+    test = "test"
 
 
 def compare(
@@ -43,54 +56,86 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    against: Annotated[
+        Against,
+        typer.Option(
+            help="Compare every network with base, or all rows with each other: more pairs, more "
+            "correction."
+        ),
+    ] = Against.base,
     over: Annotated[
         Over,
         typer.Option(
-            help="What differences are taken over; `auto`: subjects where they are known, else "
-            "folds. `images` is McNemar's test, for one image of each subject.",
+            help="What differences are judged over, beside trainings; `auto`: subjects where they "
+            "are known, else folds.",
         ),
     ] = Over.auto,
+    on: Annotated[
+        On, typer.Option(help="Compare on the validation folds or on the second data set.")
+    ] = On.validation,
+    rope: Annotated[
+        float,
+        typer.Option(
+            metavar="POINTS",
+            help="Region of practical equivalence: differences of at most so many points count as "
+            "none.",
+        ),
+    ] = 1.0,
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CONDITION",
             help='Exit with 1 if a row meets it: "accuracy < base - 0.02", "latency > 1.1 * base"; '
-            "may stand several times.",
+            "accuracies by their whole 95 % interval. May stand several times.",
+        ),
+    ] = None,
+    fail_unless: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help='Exit with 1 unless each row meets it: "accuracy > base - 0.02" wants every block '
+            "shown to be no more than 2 points worse. May stand several times.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the modules of one run or several in pairs, and say which differences are real.
+    """Compare the modules of one run or several, and say which differences are real.
 
-    Runs that differ in protocol, images or folds are refused.
+    Differences are judged over new people and new trainings, so that each fold must have been
+    trained twice or more. Runs that differ in protocol, images or folds are refused.
     """
     from agfer_bench.comparison.comparable import caveats
-    from agfer_bench.comparison.contrasts import why_folds
+    from agfer_bench.comparison.contrasts import Question, why_folds
     from agfer_bench.comparison.entrants import line_up
-    from agfer_bench.comparison.gates import hold, parse_gate
+    from agfer_bench.comparison.gates import parse_gate
     from agfer_bench.records.files import load_run
     from agfer_bench.report.verdicts import judge, notes_on, to_rows
 
+    if not 0 <= rope < 100:
+        raise UserError(f"--rope {rope:g}: give points from 0 to 100, as in --rope 1")
+    question = Question(against=against.value, over=over.value, on=on.value, rope=rope / 100)
     gates = [parse_gate(text) for text in fail_if or ()]
+    gates += [parse_gate(text, unless=True) for text in fail_unless or ()]
     records = list(zip(_names(folders), map(load_run, folders), strict=True))
+    if on is On.test and any(record.test is None for _, record in records):
+        raise UserError("--on test: these runs have no second data set: run them with --test")
     entrants = line_up(records)
     chosen = _chosen(entrants, modules)
-    judged = judge(chosen, over.value)
-    seeds = records[0][1].protocol.seeds
-    notes = notes_on(judged, seeds)
-    notes += caveats([record for _, record in records])
+    judged = judge(_with_base(chosen, entrants, against), question)
+    notes = notes_on(judged) + caveats([record for _, record in records])
     if over is Over.auto:
-        notes += why_folds(chosen)
+        notes += why_folds(chosen, on.value)
     if not judged.contrasts:
         notes.append("Nothing to compare: fewer than two modules were trained on all folds.")
-    outcomes = [one for gate in gates for one in hold(gate, _rows(gate, chosen, entrants))]
+    outcomes = [one for gate in gates for one in _hold(gate, chosen, entrants, question)]
     if as_json:
         show_json(
             {
                 "title": _title(records[0][1]),
                 "notes": notes,
-                "distinguishably_best": judged.best,
+                "ahead_of_base": sorted(judged.ahead),
                 "differences": to_rows(judged),
+                "ranks": judged.ranks,
                 "gates": [_plain(one) for one in outcomes],
             }
         )
@@ -125,6 +170,65 @@ def _chosen(entrants: list[Entrant], modules: str | None) -> list[Entrant]:
     return [known[name] for name in names]
 
 
+def _with_base(chosen: list[Entrant], entrants: list[Entrant], against: Against) -> list[Entrant]:
+    """Add base to the rows that are compared with it."""
+    if against is Against.all:
+        return chosen
+    bases = [one for one in entrants if one.module.label == "base"]
+    return [*(one for one in bases if one not in chosen), *chosen]
+
+
+def _hold(
+    gate: Gate, chosen: list[Entrant], entrants: list[Entrant], question: Question
+) -> list[GateResult]:
+    from agfer_bench.comparison.gates import JUDGED, hold
+
+    if gate.metric in JUDGED:
+        return _hold_intervals(gate, chosen, entrants, replace(question, on=JUDGED[gate.metric]))
+    return hold(gate, _rows(gate, chosen, entrants))
+
+
+def _hold_intervals(
+    gate: Gate, chosen: list[Entrant], entrants: list[Entrant], question: Question
+) -> list[GateResult]:
+    """Hold accuracies against a gate, by their intervals."""
+    from agfer_bench.comparison.contrasts import accuracy_of, of_pairs, why_not_judged
+    from agfer_bench.comparison.gates import hold_interval, reference_of
+    from agfer_bench.text import nearest
+
+    where = f"{gate.option} {gate.text!r}"
+    known = {one.label: one for one in entrants}
+    name = reference_of(gate)
+    if name is not None and name not in known:
+        raise UserError(f"{where}: no module {name!r}{nearest(name, known)}")
+    held = [one for one in chosen if one.label != name]
+    if not held:
+        raise UserError(f"{where}: no module is left to be held against it")
+    for one in (*held, *([known[name]] if name is not None else [])):
+        why = why_not_judged(one) if one.complete else f"{one.label} was not trained on all folds"
+        if why:
+            raise UserError(
+                f"{where} cannot be judged: {why}; it takes several trainings of each fold, say "
+                "--seeds 3"
+            )
+    if name is None:
+        alone = [(one.label, accuracy_of(one, question)) for one in held]
+        return [hold_interval(gate, label, own and own.interval()) for label, own in alone]
+    found = of_pairs([(one, known[name]) for one in held], question)
+    silent = next((one.why_not for one in found if one.difference is None), None)
+    if silent is not None:
+        raise UserError(f"{where} cannot be judged: {silent}")
+    return [
+        # `--fail-unless` must hold for each, so that none is corrected for the others.
+        hold_interval(
+            gate,
+            one.first,
+            one.difference.interval() if gate.unless and one.difference else one.interval,
+        )
+        for one in found
+    ]
+
+
 def _rows(gate: Gate, chosen: list[Entrant], entrants: list[Entrant]) -> list[dict[str, Any]]:
     """Return the rows that a gate is about: those chosen, and those that it names."""
     from agfer_bench.comparison.entrants import why_not_timed_together
@@ -136,7 +240,7 @@ def _rows(gate: Gate, chosen: list[Entrant], entrants: list[Entrant]) -> list[di
     if gate.metric in TIMES:
         reason = why_not_timed_together([one.record for one in held])
         if reason is not None:
-            raise UserError(f"--fail-if {gate.text!r}: times do not compare: {reason}")
+            raise UserError(f"{gate.option} {gate.text!r}: times do not compare: {reason}")
     return [{**row_of(one.module, one.record), "module": one.label} for one in held]
 
 
@@ -160,40 +264,12 @@ def _show(
 ) -> None:
     from rich.text import Text
 
+    from agfer_bench.report.table import differences_table
+
     show(Text(title, style="bold"))
-    if found:
-        show(_table(found))
-    for one in found:
-        show(Text(one.sentence, style="bold" if one.distinguishable else ""))
+    for table in differences_table(found):
+        show(table)
     for line in notes:
         show(Text(line, style="dim"))
     for outcome in outcomes:
         show(Text(outcome.text, style="green" if outcome.passed else "bold red"))
-
-
-def _table(found: tuple[Contrast, ...]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from agfer_bench.report.numbers import number, signed
-
-    table = Table()
-    table.add_column("First")
-    table.add_column("Second")
-    for column in ("Δ points", "95 % interval", "p", "p (Holm)", "Effect d", "Detectable"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for one in found:
-        verdict = one.verdict
-        bounded = verdict.low is not None and abs(verdict.low) < 1e6
-        cells = [
-            one.first,
-            one.second,
-            signed(verdict.estimate),
-            f"{signed(verdict.low)} to {signed(verdict.high)}" if bounded else "–",
-            number(verdict.p, 3),
-            number(one.adjusted, 3),
-            number(verdict.effect, 2),
-            "–" if verdict.smallest is None else f"{100 * verdict.smallest:.1f}",
-        ]
-        table.add_row(*map(Text, cells), style="bold" if one.distinguishable else "")
-    return table

@@ -150,7 +150,11 @@ def contrasts(entrants: Sequence[Entrant], question: Question) -> tuple[Contrast
     Raises:
         UserError: The comparison cannot be made on these data; the message says why.
     """
-    pairs = pairs_of(entrants, question.against)
+    return of_pairs(pairs_of(entrants, question.against), question)
+
+
+def of_pairs(pairs: Sequence[Pair], question: Question) -> tuple[Contrast, ...]:
+    """Compare these pairs, as `contrasts`."""
     whole = list({one.label: one for pair in pairs for one in pair}.values())
     if not whole:
         return ()
@@ -179,6 +183,20 @@ def contrasts(entrants: Sequence[Entrant], question: Question) -> tuple[Contrast
         )
         for (one, other), difference, why in found
     )
+
+
+def accuracy_of(one: Entrant, question: Question) -> Difference | None:
+    """Judge one module's accuracy alone, over new people and new trainings; None if it cannot be.
+
+    Raises:
+        UserError: As `contrasts`.
+    """
+    unit, subjects = _unit([one], question)
+    if why_not_judged(one) or _why_none(unit, subjects, question):
+        return None
+    if unit == "subjects":
+        return over_subjects([shares_of_all(one, question.on, subjects or [])])
+    return over_folds([accuracies(one, question.on)], test_share(one.module.folds))
 
 
 def between_protocols(one: Entrant, other: Entrant) -> Difference | None:

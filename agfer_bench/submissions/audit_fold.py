@@ -88,7 +88,8 @@ def _counts(
         return
     right = tuple(map(sum, zip(*recognised.values(), strict=True)))
     if right != tuple(row[place] for place, row in enumerate(confusion)):
-        yield f"{name} does not add up to the diagonal of {'confusion' if name == 'recognised' else 'test_confusions'}"
+        matrix = "confusion" if name == "recognised" else "test_confusions"
+        yield f"{name} does not add up to the diagonal of {matrix}"
 
 
 def _test_recognised(fold: FoldRecord, record: RunRecord) -> Iterator[str]:
