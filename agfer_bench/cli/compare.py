@@ -213,7 +213,7 @@ def _hold_intervals(
             )
     if name is None:
         alone = [(one.label, accuracy_of(one, question)) for one in held]
-        return [hold_interval(gate, label, own and own.interval()) for label, own in alone]
+        return [hold_interval(gate, label, own.interval() if own else None) for label, own in alone]
     found = of_pairs([(one, known[name]) for one in held], question)
     silent = next((one.why_not for one in found if one.difference is None), None)
     if silent is not None:

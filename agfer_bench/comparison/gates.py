@@ -239,7 +239,8 @@ def _outcome(gate: Gate, label: str, value: float | None, limit: float) -> GateR
         return GateResult(gate=gate, module=label, passed=False, text=text)
     failed = gate.fails(value, limit) != gate.unless
     verdict = "fails" if failed else "passes"
-    text = f"{label}: {gate.metric} {value:.6g}, limit {limit:.6g}: {verdict} {gate.option} {gate.text!r}"
+    numbers = f"{gate.metric} {value:.6g}, limit {limit:.6g}"
+    text = f"{label}: {numbers}: {verdict} {gate.option} {gate.text!r}"
     return GateResult(gate=gate, module=label, passed=not failed, text=text)
 
 
