@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from agfer_bench.comparison.paired import subject_difference
 from numpy.typing import NDArray
 from scipy import stats
 
 from agfer_bench.comparison.contrasts import Entrant, contrasts, subject_shares, survivor, why_folds
-from agfer_bench.comparison.paired import subject_difference
 from agfer_bench.errors import UserError
 from agfer_bench.records.run import FoldRecord, ModuleRecord
 from tests.report.studies import CLASSES, diagonal, fold, module, record
