@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import baycomp
 import numpy as np
@@ -187,18 +188,16 @@ def test_power_is_what_is_said(trainings: int) -> None:
         name: float(np.mean([getattr(one, name) for one in found]))
         for name in ("subject", "training", "residual")
     }
-    planned = _as_planned(truth, means)
+    planned = replace(
+        truth,
+        subject=means["subject"],
+        training=means["training"],
+        residual=means["residual"],
+    ).planned()
     effect = planned.detectable()
     assert effect is not None
     rejected, _ = _rates(trainings, 0.03, effect=effect)
     assert rejected == pytest.approx(POWER, abs=0.05)
-
-
-def _as_planned(one: Difference, means: dict[str, float]) -> Difference:
-    """Return a difference with these variances and the degrees of freedom that they imply."""
-    from dataclasses import replace
-
-    return replace(one, **means).planned()
 
 
 @pytest.mark.slow
