@@ -165,6 +165,12 @@ def of_pairs(pairs: Sequence[Pair], question: Question) -> tuple[Contrast, ...]:
     for one, other in pairs:
         why = unjudged or reasons[one.label] or reasons[other.label]
         difference = None if why else _difference(one, other, unit, subjects or [], question.on)
+        if difference is not None and difference.constant:
+            why = (
+                f"{one.label} and {other.label} differ by the same in every fold and training, so "
+                "that nothing tells how sure that is"
+            )
+            difference = None
         found.append(((one, other), difference, why))
     judged = [difference for _, difference, _ in found if difference is not None]
     adjusted = iter(holm([difference.p for difference in judged]))

@@ -43,7 +43,6 @@ def _data(**changes: Any) -> dict[str, Any]:
     ("changes", "says"),
     [
         (_protocol(epochs=7), r"their protocols differ \(epochs: 100 and 7\)"),
-        (_protocol(seeds=3), r"seeds: 1 and 3"),
         (_data(fingerprint="other"), "their images differ, though both are called drawn-oulu"),
         (_data(fingerprint="other", name="ck"), "are those of drawn-oulu and of ck"),
         (_data(pixels_sha256="other"), "other image libraries"),

@@ -342,9 +342,10 @@ def test_sentences() -> None:
     ]
     (seen,) = contrasts(trained_on, Question())
     assert " over people who are in the training images too, and new trainings" in seen.sentence
-    (turned,) = contrasts(
-        _entrants(base=good.model_copy(update={"label": "base"}), a=base), Question()
-    )
+    exchanged = [
+        each.model_copy(update={"label": name}) for each, name in ((good, "base"), (base, "a"))
+    ]
+    (turned,) = contrasts(_entrants(base=exchanged[0], a=exchanged[1]), Question())
     assert turned.sentence.startswith(f"base is ahead of a by {points:.1f} points")
     (same,) = contrasts(_entrants(base=base, a=_module("a", 0.3, 5)), Question(rope=0.5))
     assert same.sentence.startswith(
