@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agfer_bench.cli.console import show, show_json
-from agfer_bench.cli.groups import JsonOption
+from agfer_bench.cli.groups import JsonOption, grouped
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from agfer_bench.comparison.contrasts import Contrast, Question
+    from agfer_bench.comparison.contrasts import Question
     from agfer_bench.comparison.gates import Gate, GateResult
     from agfer_bench.comparison.outcomes import Entrant
     from agfer_bench.records.run import RunRecord
+    from agfer_bench.report.verdicts import Judged
 
 
 class Over(StrEnum):
@@ -42,11 +43,10 @@ class On(StrEnum):
     test = "test"
 
 
-def compare(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", help="Folders of runs, or their record.json."),
-    ],
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of a comparison."""
+
     modules: Annotated[
         str | None,
         typer.Option(
@@ -55,24 +55,24 @@ def compare(
             "them before you look.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     against: Annotated[
         Against,
         typer.Option(
             help="Compare every network with base, or all rows with each other: more pairs, more "
             "correction."
         ),
-    ] = Against.base,
+    ] = Against.base
     over: Annotated[
         Over,
         typer.Option(
             help="What differences are judged over, beside trainings; `auto`: subjects where they "
             "are known, else folds.",
         ),
-    ] = Over.auto,
+    ] = Over.auto
     on: Annotated[
         On, typer.Option(help="Compare on the validation folds or on the second data set.")
-    ] = On.validation,
+    ] = On.validation
     rope: Annotated[
         float,
         typer.Option(
@@ -80,7 +80,38 @@ def compare(
             help="Region of practical equivalence: differences of at most so many points count as "
             "none.",
         ),
-    ] = 1.0,
+    ] = 1.0
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across",
+            help="The runs are of several data sets, hosts or protocols: tell how often each "
+            "module beats base over all of them.",
+        ),
+    ] = False
+
+    def question(self) -> Question:
+        """Return the same for `contrasts`.
+
+        Raises:
+            UserError: The region of practical equivalence is none.
+        """
+        from agfer_bench.comparison.contrasts import Question
+
+        if not 0 <= self.rope < 100:
+            raise UserError(f"--rope {self.rope:g}: give points from 0 to 100, as in --rope 1")
+        return Question(
+            against=self.against.value,
+            over=self.over.value,
+            on=self.on.value,
+            rope=self.rope / 100,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """Conditions under which the command ends with 1."""
+
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,7 +119,7 @@ def compare(
             help='Exit with 1 if a row meets it: "accuracy < base - 0.02", "latency > 1.1 * base"; '
             "accuracies by their whole 95 % interval. May stand several times.",
         ),
-    ] = None,
+    ] = None
     fail_unless: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,53 +127,151 @@ def compare(
             help='Exit with 1 unless each row meets it: "accuracy > base - 0.02" wants every block '
             "shown to be no more than 2 points worse. May stand several times.",
         ),
+    ] = None
+
+
+@grouped
+def compare(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of runs, or their record.json."),
+    ],
+    asked: Asked,
+    gates: Gates,
+    diagram: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the mean ranks of five rows or more with their critical difference (SVG, "
+            "PNG or PDF).",
+            show_default=False,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare the modules of one run or several, and say which differences are real.
 
     Differences are judged over new people and new trainings, so that each fold must have been
-    trained twice or more. Runs that differ in protocol, images or folds are refused.
+    trained twice or more. Runs that differ in protocol, images or folds are refused, but for
+    `--across`.
     """
-    from agfer_bench.comparison.comparable import caveats
-    from agfer_bench.comparison.contrasts import Question, why_folds
-    from agfer_bench.comparison.entrants import line_up
     from agfer_bench.comparison.gates import parse_gate
     from agfer_bench.records.files import load_run
-    from agfer_bench.report.verdicts import judge, notes_on, to_rows
 
-    if not 0 <= rope < 100:
-        raise UserError(f"--rope {rope:g}: give points from 0 to 100, as in --rope 1")
-    question = Question(against=against.value, over=over.value, on=on.value, rope=rope / 100)
-    gates = [parse_gate(text) for text in fail_if or ()]
-    gates += [parse_gate(text, unless=True) for text in fail_unless or ()]
+    question = asked.question()
+    conditions = [parse_gate(text) for text in gates.fail_if or ()]
+    conditions += [parse_gate(text, unless=True) for text in gates.fail_unless or ()]
     records = list(zip(_names(folders), map(load_run, folders), strict=True))
-    if on is On.test and any(record.test is None for _, record in records):
+    if asked.on is On.test and any(record.test is None for _, record in records):
         raise UserError("--on test: these runs have no second data set: run them with --test")
-    entrants = line_up(records)
-    chosen = _chosen(entrants, modules)
-    judged = judge(_with_base(chosen, entrants, against), question)
-    notes = notes_on(judged) + caveats([record for _, record in records])
-    if over is Over.auto:
-        notes += why_folds(chosen, on.value)
-    if not judged.contrasts:
-        notes.append("Nothing to compare: fewer than two modules were trained on all folds.")
-    outcomes = [one for gate in gates for one in _hold(gate, chosen, entrants, question)]
+    if asked.across:
+        if conditions or diagram:
+            raise UserError("--across takes no gate and no diagram: they are of one ground")
+        _across(records, question, as_json=as_json)
+        return
+    found = _compared(records, asked, question)
+    outcomes = [one for gate in conditions for one in _hold(gate, found, question)]
+    if diagram is not None:
+        found.notes.append(_draw(found.chosen, question, diagram))
     if as_json:
-        show_json(
-            {
-                "title": _title(records[0][1]),
-                "notes": notes,
-                "ahead_of_base": sorted(judged.ahead),
-                "differences": to_rows(judged),
-                "ranks": judged.ranks,
-                "gates": [_plain(one) for one in outcomes],
-            }
-        )
+        show_json({**found.plain(), "gates": [_plain(one) for one in outcomes]})
     else:
-        _show(_title(records[0][1]), judged.contrasts, notes, outcomes)
+        _show(found, outcomes)
     if any(not one.passed for one in outcomes):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a comparison found."""
+
+    title: str
+    """What it is of."""
+    entrants: list[Entrant]
+    """All rows of the runs."""
+    chosen: list[Entrant]
+    """Those that were asked for."""
+    judged: Judged
+    """The pairs."""
+    notes: list[str]
+    """What is said below them."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return the same as plain values."""
+        from agfer_bench.report.verdicts import to_rows
+
+        return {
+            "title": self.title,
+            "notes": self.notes,
+            "ahead_of_base": sorted(self.judged.ahead),
+            "differences": to_rows(self.judged),
+            "ranks": self.judged.ranks,
+        }
+
+
+def _compared(records: list[tuple[str, RunRecord]], asked: Asked, question: Question) -> Found:
+    """Compare the rows of runs on one ground."""
+    from agfer_bench.comparison.comparable import caveats
+    from agfer_bench.comparison.contrasts import why_folds
+    from agfer_bench.comparison.entrants import line_up
+    from agfer_bench.report.verdicts import judge, notes_on
+
+    entrants = line_up(records)
+    chosen = _chosen(entrants, asked.modules)
+    judged = judge(_with_base(chosen, entrants, asked.against), question)
+    notes = notes_on(judged) + caveats([record for _, record in records])
+    if asked.over is Over.auto:
+        notes += why_folds(chosen, asked.on.value)
+    if not judged.contrasts:
+        notes.append("Nothing to compare: fewer than two modules were trained on all folds.")
+    return Found(
+        title=_title(records[0][1]), entrants=entrants, chosen=chosen, judged=judged, notes=notes
+    )
+
+
+def _across(records: list[tuple[str, RunRecord]], question: Question, *, as_json: bool) -> None:
+    """Tell how often each module beats base over runs of several grounds."""
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from agfer_bench.comparison.ranking import improvements
+    from agfer_bench.report.numbers import number
+    from agfer_bench.report.verdicts import entrants_of
+
+    found = improvements([entrants_of(record) for _, record in records], question.on)
+    title = f"How often a training of a module beats one of base, over {len(records)} runs"
+    if any(record.drawn for _, record in records):
+        title += " (some on drawn faces)"
+    notes = [
+        "Probability of improvement, mean over runs; 50 % means no difference. The interval covers "
+        "new trainings on these data, not new people or new data sets.",
+    ]
+    if as_json:
+        show_json({"title": title, "notes": notes, "improvements": [asdict(one) for one in found]})
+        return
+    table = Table("Module", "Runs", "Beats base %", "95 % interval")
+    for one in found:
+        ends = f"{number(100 * one.low, 0)} to {number(100 * one.high, 0)}"
+        table.add_row(one.label, str(one.grounds), number(100 * one.probability, 0), ends)
+    show(title)
+    show(table)
+    for line in notes:
+        show(line)
+
+
+def _draw(chosen: list[Entrant], question: Question, path: Path) -> str:
+    """Draw the mean ranks; return what is said of the picture."""
+    from agfer_bench.comparison.ranking import rank
+    from agfer_bench.report.rank_diagram import draw
+
+    ranking = rank(chosen, question.on)
+    draw(ranking, path, drawn_faces=any(one.record.drawn for one in chosen))
+    return (
+        f"{path}: mean ranks over {ranking.trainings} trainings; they differ at the 5 % level where "
+        f"they lie more than {ranking.critical_difference:.2f} apart (Nemenyi; Friedman p = "
+        f"{ranking.p:.3f}). Over new trainings on these people, not over new people."
+    )
 
 
 def _names(folders: list[Path]) -> list[str]:
@@ -178,14 +307,13 @@ def _with_base(chosen: list[Entrant], entrants: list[Entrant], against: Against)
     return [*(one for one in bases if one not in chosen), *chosen]
 
 
-def _hold(
-    gate: Gate, chosen: list[Entrant], entrants: list[Entrant], question: Question
-) -> list[GateResult]:
+def _hold(gate: Gate, found: Found, question: Question) -> list[GateResult]:
     from agfer_bench.comparison.gates import JUDGED, hold
 
     if gate.metric in JUDGED:
-        return _hold_intervals(gate, chosen, entrants, replace(question, on=JUDGED[gate.metric]))
-    return hold(gate, _rows(gate, chosen, entrants))
+        question = replace(question, on=JUDGED[gate.metric])
+        return _hold_intervals(gate, found.chosen, found.entrants, question)
+    return hold(gate, _rows(gate, found.chosen, found.entrants))
 
 
 def _hold_intervals(
@@ -259,17 +387,15 @@ def _plain(outcome: GateResult) -> dict[str, Any]:
     }
 
 
-def _show(
-    title: str, found: tuple[Contrast, ...], notes: list[str], outcomes: list[GateResult]
-) -> None:
+def _show(found: Found, outcomes: list[GateResult]) -> None:
     from rich.text import Text
 
     from agfer_bench.report.table import differences_table
 
-    show(Text(title, style="bold"))
-    for table in differences_table(found):
+    show(Text(found.title, style="bold"))
+    for table in differences_table(found.judged.contrasts):
         show(table)
-    for line in notes:
+    for line in found.notes:
         show(Text(line, style="dim"))
     for outcome in outcomes:
         show(Text(outcome.text, style="green" if outcome.passed else "bold red"))

@@ -209,14 +209,21 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return flat
 
 
+def _described(kind: Any, name: str) -> Any:
+    """Return a field's type with its flag: its own, or the one that commands share."""
+    if typing.get_origin(kind) is Annotated:
+        return kind
+    return Annotated[kind, OPTIONS[name]]
+
+
 def _flags(group: Any) -> list[inspect.Parameter]:
-    types = typing.get_type_hints(group)
+    types = typing.get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=field.default,
-            annotation=Annotated[types[field.name], OPTIONS[field.name]],
+            annotation=_described(types[field.name], field.name),
         )
         for field in dataclasses.fields(group)
     ]
