@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from agfer_bench.comparison.marginal import CONFIDENCE, RESAMPLES
+from agfer_bench.comparison.marginal import CONFIDENCE
 from agfer_bench.records.speed import SpeedRow, SpeedRun
 from agfer_bench.records.timing import EXECUTION_NAMES, TUNED, DeviceState
+from agfer_bench.report.latency_tail import tail_note
 from agfer_bench.report.numbers import number, quantity
+from agfer_bench.report.speed_rows import is_fresh
 
 
 def title(record: SpeedRun) -> str:
@@ -23,7 +25,7 @@ def title(record: SpeedRun) -> str:
 
 def notes(record: SpeedRun) -> list[str]:
     """Say what the numbers mean, and what a reader should be warned of."""
-    lines = [*_method(record), *_margins(), *_camera(record), *_device(record)]
+    lines = [*_method(record), *_margins(record), *_camera(record), *_device(record)]
     for row in record.rows:
         lines += _row(row)
     return lines + list(record.problems)
@@ -55,13 +57,30 @@ def _passes(record: SpeedRun) -> str:
     return " to ".join(str(count) for count in dict.fromkeys(counts[:1] + counts[-1:])) or "none"
 
 
-def _margins() -> list[str]:
+def _margins(record: SpeedRun) -> list[str]:
     return [
-        "Δ ms: median over repeats of the median over rounds of the round's differences; interval: "
-        f"{100 * CONFIDENCE:.0f} % percentile bootstrap ({RESAMPLES} samples) over rounds within "
-        "repeats. It does not cover what differs between processes, nor other machines. Memory: "
-        "weights, input and maps of one image, run eagerly.",
+        "Δ ms: mean over repeats of the median over rounds of the round's differences. Interval: "
+        f"{100 * CONFIDENCE:.0f} %, Student's t over the repeats, each a fresh process. It covers "
+        "other processes on this machine, not other days or machines. "
+        f"{_intervals(record)}Memory: weights, input and maps of one image, run eagerly.",
     ]
+
+
+_FEW = 5
+"""Fewer processes than this give intervals that are wide for their number alone: Student's t of
+3 values is 4.3, that of 5 is 2.8, that of many 2.0."""
+
+
+def _intervals(record: SpeedRun) -> str:
+    """Say why there is no interval, or why it is wide."""
+    processes = len(record.conditions)
+    if processes > 1 and not is_fresh(record):
+        return "Here all repeats ran in one process, which gives no interval. "
+    if processes <= 1:
+        return "A single process gives no interval (`--repeats 5`). "
+    if processes < _FEW:
+        return f"That of {processes} processes is wide; `--repeats 10` narrows it. "
+    return ""
 
 
 def _camera(record: SpeedRun) -> list[str]:
@@ -138,6 +157,8 @@ def _row(row: SpeedRow) -> list[str]:
         repeat.settled is not False for mode in row.speed.modes.values() for repeat in mode.stream
     ):
         lines.append(f"{row.label}: times had not settled when the warm-up ended.")
+    for name, mode in row.speed.modes.items() if row.speed else ():
+        lines += tail_note(f"{row.label}, {name}", mode)
     if row.error:
         lines.append(f"{row.label} failed: {row.error}")
     return lines

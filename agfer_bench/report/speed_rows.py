@@ -92,7 +92,9 @@ def _marginal(
     record: SpeedRun, row: SpeedRow, mode: ModeRecord | None, other: ModeRecord | None
 ) -> dict[str, Any]:
     base = record.base
-    less = marginal(mode, other) if mode and other and row is not base else None
+    less = None
+    if mode and other and row is not base:
+        less = marginal(mode, other, fresh=is_fresh(record))
     sizes = (row.size, base.size) if base and row is not base else (None, None)
     own, of_base = sizes
     both = own is not None and of_base is not None
@@ -112,6 +114,11 @@ def _marginal(
         if both and own and of_base
         else None,
     }
+
+
+def is_fresh(record: SpeedRun) -> bool:
+    """Tell whether each repeat ran in a process of its own, as far as the record knows."""
+    return bool(record.conditions) and all(one.process == "own" for one in record.conditions)
 
 
 def _camera(record: SpeedRun, label: str, name: ModeName) -> dict[str, Any]:

@@ -181,14 +181,14 @@ _PARTS = (
         title="What the block adds to base",
         columns={
             "Δ ms": _less("marginal_ms"),
-            "95 % within processes": _interval("marginal_low_ms", "marginal_high_ms"),
+            "95 % over processes": _interval("marginal_low_ms", "marginal_high_ms"),
             "Range over repeats": _interval("marginal_repeats_low_ms", "marginal_repeats_high_ms"),
             "Δ memory": _more("marginal_memory_bytes", "B"),
             "Δ MACs": _more("marginal_macs"),
             "Δ params": _more("marginal_parameters"),
         },
         narrow=(
-            ("Δ ms", "95 % within processes", "Δ memory"),
+            ("Δ ms", "95 % over processes", "Δ memory"),
             ("Range over repeats", "Δ MACs", "Δ params"),
         ),
         shown=lambda row: row["marginal_ms"] is not None,

@@ -234,8 +234,8 @@ def _cbam_over_agfer(record: RunRecord, cbam: ModuleRecord, agfer: ModuleRecord)
             f"{record.protocol.folds} differences. * The printed ± is what the two networks' "
             "printed deviations differ by, not a deviation of differences: no interval.",
             "What the paper's printed means and deviations carry: CBAM less AGFER "
-            f"{means['cbam'].mean - means['agfer'].mean:.2f} points, 95 % interval (Welch, {folds} folds on both sides) "
-            f"{printed.text()}, p = {printed.p_text()}.",
+            f"{means['cbam'].mean - means['agfer'].mean:.2f} points, 95 % interval (Welch, {folds} "
+            f"folds on both sides) {printed.text()}, p = {printed.p_text()}.",
             "Parameters: per cent of AGFER's network. The paper does not state its reduction R. "
             "The printed 0.1 % fits R = 4 to 8 in a network of the 138 million parameters that it "
             "gives, and R = 2 or 3 in the host of preset paper (docs/protocol.md). Published "
