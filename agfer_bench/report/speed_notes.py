@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from agfer_bench.comparison.marginal import CONFIDENCE
 from agfer_bench.records.speed import SpeedRow, SpeedRun
-from agfer_bench.records.timing import EXECUTION_NAMES, TUNED, DeviceState
+from agfer_bench.records.timing import EAGER, EXECUTION_NAMES, TUNED, DeviceState, ModeRecord, Trial
 from agfer_bench.report.latency_tail import tail_note
 from agfer_bench.report.numbers import number, quantity
-from agfer_bench.report.speed_rows import is_fresh
+from agfer_bench.report.speed_rows import alike, fastest, is_fresh
 
 
 def title(record: SpeedRun) -> str:
@@ -44,9 +44,11 @@ def _method(record: SpeedRun) -> list[str]:
         "networks take turns in rounds. Times are of all passes together (p99 only where these are "
         f"100 or more; here {_passes(record)}), × base is the median of "
         "the rounds' ratios, Repeats within: largest less smallest median of the repeats.",
-        "eager-fp32: 32 bits, nothing rounded to TF32, as PyTorch runs it. tuned: bf16 and "
-        "channels last where device and block allow, run in the fastest way that was found; * "
-        "marks where something better failed, see below.",
+        "eager-fp32: 32 bits, nothing rounded to TF32, as PyTorch runs it. tuned: of the ways that "
+        "the first repeat tried, the fastest for one image; of ways within 3 % the one with the "
+        "fewest bits. Batches are run in the same way, though another may be faster for them. "
+        "“fastest” marks the faster of a module's two modes on this device; * marks where a way "
+        "failed or is not there, see below.",
     ]
 
 
@@ -144,13 +146,13 @@ def _row(row: SpeedRow) -> list[str]:
     lines = []
     tuned = row.speed.modes.get(TUNED) if row.speed else None
     if tuned is not None:
-        text = f"{row.label}, tuned: {tuned.precision}, {EXECUTION_NAMES[tuned.execution]}"
+        text = f"{row.label}, tuned: {_way(tuned)}"
         if tuned.largest_difference is not None:
             text += (
                 f"; class probabilities differ from eager fp32 by {tuned.largest_difference:.1e} "
                 "at most"
             )
-        lines.append(f"{text}.")
+        lines.append(f"{text}.{_fastest(row)}{_tried(tuned)}")
         if tuned.fallback:
             lines.append(f"{row.label}, tuned: * {tuned.fallback}")
     if row.speed and not all(
@@ -162,3 +164,33 @@ def _row(row: SpeedRow) -> list[str]:
     if row.error:
         lines.append(f"{row.label} failed: {row.error}")
     return lines
+
+
+def _way(mode: ModeRecord | Trial) -> str:
+    layout = ", contiguous" if mode.memory_format == "contiguous" else ""
+    return f"{mode.precision}{layout}, {EXECUTION_NAMES[mode.execution]}"
+
+
+def _fastest(row: SpeedRow) -> str:
+    """Name the fastest way that was measured."""
+    modes = row.speed.modes if row.speed else {}
+    name, tuned = fastest(row), modes[TUNED]
+    if name is None:
+        return ""
+    eager = modes[EAGER]
+    times = {mode: f"{number(one.median_ms, 2)} ms" for mode, one in modes.items()}
+    if alike(eager, tuned):
+        return " Nothing that was tried is faster than fp32 as written."
+    if name == TUNED:
+        return f" The fastest for one image here: {times[TUNED]}, eager-fp32 {times[EAGER]}."
+    return f" The fastest for one image here is eager-fp32: {times[EAGER]}, tuned {times[TUNED]}."
+
+
+def _tried(tuned: ModeRecord) -> str:
+    """List what was tried; say so where fp32 was not."""
+    worked = [one for one in tuned.trials if one.median_ms is not None]
+    if not worked:
+        return ""
+    found = "; ".join(f"{_way(one)} {number(one.median_ms, 2)} ms" for one in worked)
+    missing = "" if any(one.precision == "fp32" for one in worked) else ", fp32 not"
+    return f" Tried{missing}: {found}."

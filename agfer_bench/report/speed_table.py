@@ -110,13 +110,14 @@ def _rate(name: str) -> Write:
 
 
 def _way(row: TableRow) -> str:
-    """Say how the network is run; * marks what fell back."""
+    """Say how the network is run, and which mode is the fastest; * marks what failed."""
     if row["precision"] is None:
         return "–"
     words = [row["precision"], row["execution"]]
     if row["memory_format"] == "contiguous":
         words.insert(1, "contiguous")
-    return ", ".join(words) + (" *" if row["fallback"] else "")
+    mark = " (fastest)" if row["fastest"] else ""
+    return ", ".join(words) + (" *" if row["fallback"] else "") + mark
 
 
 def _less(name: str, digits: int = 3) -> Write:

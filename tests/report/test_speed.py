@@ -16,8 +16,10 @@ from agfer_bench.records.timing import (
     DeviceState,
     ModeRecord,
     OfflinePoint,
+    Precision,
     SpeedRecord,
     StreamRepeat,
+    Trial,
 )
 from agfer_bench.report.notes import remarks
 from agfer_bench.report.speed_notes import notes
@@ -122,6 +124,55 @@ def test_numbers_by_hand() -> None:
     assert base["marginal_ms"] is None
     bad = rows["bad", "eager-fp32"]
     assert (bad["hz"], bad["marginal_ms"]) == (None, None)
+
+
+def _trial(precision: Precision, ms: float | None) -> Trial:
+    error = "no kernel" if ms is None else None
+    return Trial(
+        precision=precision,
+        memory_format="channels_last",
+        execution="eager",
+        median_ms=ms,
+        error=error,
+    )
+
+
+@pytest.mark.parametrize(
+    ("tuned", "marked", "said"),
+    [
+        (
+            _mode(1.0, precision="bf16", trials=(_trial("bf16", 1.0), _trial("fp32", 2.0))),
+            "tuned",
+            "The fastest for one image here: 1.05 ms, eager-fp32 2.05 ms. "
+            "Tried: bf16, as written 1.00 ms; fp32, as written 2.00 ms.",
+        ),
+        (  # a record of 0.1.0, which stopped at bf16
+            _mode(3.0, precision="bf16", trials=(_trial("bf16", 3.0),)),
+            "eager-fp32",
+            "The fastest for one image here is eager-fp32: 2.05 ms, tuned 3.05 ms. "
+            "Tried, fp32 not: bf16, as written 3.00 ms.",
+        ),
+        (
+            _mode(1.9, trials=(_trial("bf16", None), _trial("fp32", 2.1))),
+            "eager-fp32",
+            "Nothing that was tried is faster than fp32 as written. "
+            "Tried: fp32, as written 2.10 ms.",
+        ),
+    ],
+)
+def test_the_fastest_is_named(tuned: ModeRecord, marked: str, said: str) -> None:
+    row = _row("base", 1000, _mode(2.0), tuned)
+    record = _record().model_copy(update={"rows": (row,)})
+    assert [one["mode"] for one in rows_of(record) if one["fastest"]] == [marked]
+    assert any(line.endswith(said) for line in notes(record))
+    (line,) = [one for one in to_markdown(record).splitlines() if "(fastest)" in one]
+    assert marked in line
+
+
+def test_one_mode_is_not_the_fastest_of_several() -> None:
+    record = _record().model_copy(update={"rows": (_row("base", 1000, _mode(2.0)),)})
+    assert [one["fastest"] for one in rows_of(record)] == [None]
+    assert "(fastest)" not in to_markdown(record)
 
 
 def test_what_must_be_said() -> None:
