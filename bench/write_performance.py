@@ -17,8 +17,9 @@ import pandas as pd
 from agfer_bench.files import write_text
 from agfer_bench.records.files import load_speed
 from agfer_bench.records.speed import PeakRecord, SpeedRow, SpeedRun
-from agfer_bench.records.timing import ModeRecord
+from agfer_bench.records.timing import TUNED, ModeName, ModeRecord
 from agfer_bench.report.numbers import number, quantity
+from agfer_bench.report.speed_rows import fastest
 from agfer_bench.report.table import markdown_table
 
 ROOT = Path(__file__).parents[1]
@@ -40,8 +41,10 @@ INTRODUCTION = """\
   that goes on until times settle. A single image counts from the host's call to the host's knowing
   its result (`perf_counter_ns`; on a GPU with the wait for a CUDA event, since two events would
   leave out launching and waking up); throughput on a GPU is the time between CUDA events. *eager
-  fp32* is what the paper's rates compare with; *tuned* is bf16 and channels last where device and
-  block can do that, run in the fastest of eager execution, CUDA graph and `torch.compile`.
+  fp32* is what the paper's rates compare with; *tuned* is the fastest way for one image of those
+  that were tried: bf16, TF32 and fp32, as far as the device has them, each as written, as a CUDA
+  graph and by `torch.compile`. Version 0.1.0 took bf16 wherever it worked. *fastest* marks the
+  faster of a module's two modes.
 - **Training** (`pytest bench/test_training.py bench/test_paper.py`): the engine's epochs against
   `ImageFolder` + `DataLoader` with a worker a core + an eager fp32 loop, same network, same
   batches, on random pictures. *new workers* is the `DataLoader`'s default, *kept workers* its
@@ -169,12 +172,13 @@ def _inference(record: SpeedRun, path: Path) -> str:
     return "\n\n".join(lines)
 
 
-def _cells(row: SpeedRow, name: str, mode: ModeRecord, peak: PeakRecord | None) -> list[str]:
+def _cells(row: SpeedRow, name: ModeName, mode: ModeRecord, peak: PeakRecord | None) -> list[str]:
     least = floor(row, mode, peak) if peak else None
     rate = mode.best.median if mode.best else None
     return [
         row.label,
-        f"{name}, {mode.precision}, {mode.execution}" if name == "tuned" else name,
+        (f"{name}, {mode.precision}, {mode.execution}" if name == TUNED else name)
+        + (" (fastest)" if fastest(row) == name else ""),
         number(mode.median_ms, 2),
         number(mode.hz, 0 if mode.hz >= 100 else 1),
         number(least.operations_ms if least else None, 2),

@@ -6,18 +6,14 @@ In each round all networks are timed in turn, so what disturbs a round disturbs 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from agfer_bench.records.timing import ModeRecord
 
 CONFIDENCE = 0.95
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +21,13 @@ class Marginal:
     """A difference of two latencies, with an interval."""
 
     estimate_ms: float
-    """First less second, in milliseconds: median over repeats of the median over rounds. One
-    process that was disturbed throughout does not move it."""
+    """First less second, in milliseconds: mean over repeats of the median over rounds."""
     low_ms: float | None
-    """Lower end of the 95 % interval; None for a single round, or where all rounds agree."""
+    """Lower end of the 95 % interval; None for a single process, or where all repeats agree."""
     high_ms: float | None
     """Upper end of it."""
     repeats_ms: tuple[float, ...]
-    """The same for each repeat: what differs from process to process is not in the interval."""
+    """The median over rounds of each repeat."""
 
 
 def ratio(own: ModeRecord, base: ModeRecord) -> float | None:
@@ -52,37 +47,31 @@ def throughput_ratio(own: ModeRecord, base: ModeRecord) -> float | None:
     return own.best.median / base.best.median
 
 
-def marginal(own: ModeRecord, base: ModeRecord) -> Marginal:
+def marginal(own: ModeRecord, base: ModeRecord, *, fresh: bool = True) -> Marginal:
     """Return what one network takes longer than another, timed side by side.
 
-    The interval is SciPy's percentile bootstrap: rounds are drawn anew within each repeat. It
-    covers what differs from round to round in these processes. It does not cover what differs
-    between processes (memory layout, the choice of kernels), days or machines: see `repeats_ms`.
+    The interval is Student's t over the repeats. It covers what differs from process to process
+    (memory layout, the choice of kernels, what else runs), not other days or machines. Rounds
+    within a process share all that, so they are no replicates: their median is one value.
+
+    Args:
+        own: The network.
+        base: The one that it is compared with, timed in the same rounds.
+        fresh: Whether each repeat ran in a process of its own. Repeats that shared one tell
+            nothing of others: there is no interval then.
     """
-    differences = [
-        np.subtract(mine.medians_ms, others.medians_ms)
+    repeats = tuple(
+        float(np.median(np.subtract(mine.medians_ms, others.medians_ms)))
         for mine, others in zip(own.stream, base.stream, strict=True)
-    ]
-    repeats = tuple(float(np.median(repeat)) for repeat in differences)
-    low, high = _interval(differences)
+    )
+    low, high = _interval(repeats) if fresh else (None, None)
     return Marginal(
-        estimate_ms=statistics.median(repeats), low_ms=low, high_ms=high, repeats_ms=repeats
+        estimate_ms=statistics.mean(repeats), low_ms=low, high_ms=high, repeats_ms=repeats
     )
 
 
-def _interval(differences: Sequence[NDArray[np.float64]]) -> tuple[float | None, float | None]:
-    if min(map(len, differences)) < 2 or all(np.ptp(one) == 0 for one in differences):
+def _interval(values: tuple[float, ...]) -> tuple[float | None, float | None]:
+    if len(values) < 2 or np.ptp(values) == 0:
         return None, None
-    found = stats.bootstrap(
-        differences,
-        _median_of_medians,
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        random_state=np.random.default_rng(0),
-    ).confidence_interval
+    found = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
     return float(found.low), float(found.high)
-
-
-def _median_of_medians(*samples: NDArray[np.float64], axis: int) -> Any:
-    return np.median([np.median(sample, axis=axis) for sample in samples], axis=0)

@@ -1,7 +1,8 @@
-"""The tuned mode: the fastest way to run a network that can be found on a device.
+"""The tuned mode: the fastest way to run one image through a network that can be found on a device.
 
-The first arithmetic and layout that work are taken, bf16 and channels last before all others, and
-of the executions the fastest. What fails is told.
+Each arithmetic that the device has (bf16, TF32, fp32) is tried in each execution (as written,
+recorded, compiled), on maps that lie channels last, or contiguous where a block fails with that.
+All that work take turns, and the fastest is taken. What fails is told.
 
 Shapes in names: B batch, C channels, H height, W width, M classes.
 """
@@ -9,7 +10,9 @@ Shapes in names: B batch, C channels, H height, W width, M classes.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -26,7 +29,11 @@ from agfer_bench.records.timing import EXECUTION_NAMES, Precision, Trial
 
 _COMPARED = 4
 """Random images over which class probabilities are compared."""
-_WARM_PASSES, _TRIED_PASSES = 3, 10
+_WARM_PASSES, _TRIED_PASSES, _TURNS = 3, 5, 3
+"""Passes before a way is timed, passes that are timed in a row, and how often that is done."""
+TIE = 0.03
+"""Ways whose medians differ by less than this share count as equally fast: so few passes do not
+tell them apart. The one with the fewest bits is then taken, since it is faster on large batches."""
 
 
 class NotFinite(Exception):
@@ -48,40 +55,80 @@ class Tuner:
     recast: Recast = field(default_factory=Recast)
     """Makes the copies in other types and layouts."""
 
-    def tune(self, network: Network) -> PreparedMode:
+    def tune(self, network: Network, on_try: Callable[[], None] = lambda: None) -> PreparedMode:
         """Find the fastest way to run a network.
+
+        Args:
+            network: In fp32, on the device.
+            on_try: Called before each way is tried, which may take a minute where it is compiled.
 
         Raises:
             Exception: What the last way failed with, where all fail.
         """
+        ready = self._fastest(network, on_try)
+        release_memory()  # of the ways that were not taken
+        return ready
+
+    def _fastest(self, network: Network, on_try: Callable[[], None]) -> PreparedMode:
         ways, reason = ladder(network, self.device)
-        faults = [reason] if reason else []
-        trials: list[Trial] = []
-        found: list[tuple[float, PreparedMode]] = []
-        error: BaseException | None = None
-        for way in ways:
-            for execution in executions(self.device, compiled=self.compiled):
-                tried = replace(way, execution=execution)
-                try:
-                    ready = self.make(network, tried, like=[one for _, one in found])
-                    median = self._median(ready)
-                except (Exception, SystemExit) as fault:
-                    self.clock.survive(fault)
-                    error = fault
-                    trials.append(_trial(tried, error=describe(fault)))
-                    faults.append(f"{_words(tried)}: {describe(fault)}")
-                    if execution == "eager":
-                        break  # what fails as written fails compiled
-                    continue
-                trials.append(_trial(tried, median_ms=median))
-                found.append((median, ready))
-            release_memory()
-            if found:
-                break
-        if not found:
-            raise error or NotFinite("no way to run it was tried")
-        _, best = min(found, key=lambda one: one[0])
-        return replace(best, trials=tuple(trials), fallback="; ".join(faults) or None)
+        tried: list[_Candidate] = []
+        for _, of_precision in groupby(ways, key=lambda way: way.precision):
+            for way in of_precision:
+                found = self._executions(network, way, on_try)
+                tried += found
+                release_memory()
+                if any(one.error is None for one in found):
+                    break  # the other layout is for blocks that fail in this one
+        for _ in range(_TURNS - 1):
+            for one in tried:
+                self._time(one)
+        faults = [f"{_words(one.way)}: {describe(one.error)}" for one in tried if one.error]
+        working = [one for one in tried if one.ready and not one.error]
+        if not working:
+            raise tried[-1].error or NotFinite("no way to run it was tried")
+        least = min(one.median_ms for one in working)
+        best = next(one for one in working if one.median_ms <= (1 + TIE) * least)
+        assert best.ready is not None
+        return replace(
+            best.ready,
+            trials=tuple(one.trial() for one in tried),
+            fallback="; ".join([reason, *faults] if reason else faults) or None,
+        )
+
+    def _executions(
+        self, network: Network, way: Way, on_try: Callable[[], None]
+    ) -> list[_Candidate]:
+        """Try one arithmetic and layout in each execution, and time a few passes of each."""
+        found: list[_Candidate] = []
+        for execution in executions(self.device, compiled=self.compiled):
+            on_try()
+            one = _Candidate(way=replace(way, execution=execution))
+            found.append(one)
+            like = [other.ready for other in found if other.ready]
+            try:
+                ready = self.make(network, one.way, like=like)
+                with torch.inference_mode(), ready.settings():
+                    one.call = ready.bind(ready.input(1, self.image_size))
+                    self.clock.single(one.call, _WARM_PASSES)
+                one.ready = ready
+            except (Exception, SystemExit) as fault:
+                self.clock.survive(fault)
+                one.error = fault
+            self._time(one)
+            if one.error and execution == "eager":
+                break  # what fails as written fails compiled
+        return found
+
+    def _time(self, one: _Candidate) -> None:
+        """Time a few passes of a way that works so far."""
+        if one.error or one.ready is None or one.call is None:
+            return
+        try:
+            with torch.inference_mode(), one.ready.settings():
+                one.times_ms += self.clock.single(one.call, _TRIED_PASSES)
+        except (Exception, SystemExit) as fault:
+            self.clock.survive(fault)
+            one.error = fault
 
     def make(
         self, network: Network, way: Way, like: list[PreparedMode] | None = None
@@ -124,12 +171,29 @@ class Tuner:
                                   strict=True)
         )  # fmt: skip
 
-    def _median(self, ready: PreparedMode) -> float:
-        """Latency of one image over a few passes, in milliseconds."""
-        with torch.inference_mode(), ready.settings():
-            call = ready.bind(ready.input(1, self.image_size))
-            self.clock.single(call, _WARM_PASSES)
-            return statistics.median(self.clock.single(call, _TRIED_PASSES))
+
+@dataclass(kw_only=True)
+class _Candidate:
+    """One way that is tried."""
+
+    way: Way
+    ready: PreparedMode | None = None
+    call: Bound | None = None
+    times_ms: list[float] = field(default_factory=list)
+    error: BaseException | None = None
+
+    @property
+    def median_ms(self) -> float:
+        return statistics.median(self.times_ms)
+
+    def trial(self) -> Trial:
+        return Trial(
+            precision=self.way.precision,
+            memory_format=self.way.memory_format,
+            execution=self.way.execution,
+            median_ms=None if self.error else self.median_ms,
+            error=describe(self.error) if self.error else None,
+        )
 
 
 def _probabilities(ready: PreparedMode, images_BCHW: Tensor) -> list[Tensor]:
@@ -147,10 +211,10 @@ def _probabilities(ready: PreparedMode, images_BCHW: Tensor) -> list[Tensor]:
 
 
 def ladder(network: Network, device: torch.device) -> tuple[list[Way], str | None]:
-    """Return the types and layouts to try, best first, and why the very best is not among them.
+    """Return the types and layouts to try, fewest bits first, and what is left out and why.
 
-    Where a block cannot do with channels last, the other layout is tried in the type at hand
-    before a slower type is.
+    Of each type the layouts follow one another, channels last first: the other is for blocks that
+    cannot do with it.
     """
     reasons = []
     precisions: list[Precision] = ["fp32"]
@@ -175,13 +239,3 @@ def ladder(network: Network, device: torch.device) -> tuple[list[Way], str | Non
 def _words(way: Way) -> str:
     layout = "channels last" if way.memory_format == "channels_last" else way.memory_format
     return f"{way.precision}, {layout}, {EXECUTION_NAMES[way.execution]}"
-
-
-def _trial(way: Way, *, median_ms: float | None = None, error: str | None = None) -> Trial:
-    return Trial(
-        precision=way.precision,
-        memory_format=way.memory_format,
-        execution=way.execution,
-        median_ms=median_ms,
-        error=error,
-    )

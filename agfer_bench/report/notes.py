@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from agfer_bench.records.run import OVERFIT_POINTS, DataRecord, ModuleRecord, RunRecord
+from agfer_bench.report.latency_tail import tail_note
 
 DRAWN_NOTICE = (
     "Measured on drawn (synthetic) faces: shows that everything works, tells nothing about people."
@@ -97,6 +98,8 @@ def remarks(record: RunRecord) -> list[str]:
                 f"{module.label} predicts a single class in fold {', '.join(map(str, stuck))}."
             )
         lines += _execution_notes(module)
+        if module.speed and module.speed.eager:
+            lines += tail_note(f"{module.label}, latency", module.speed.eager)
         if module.memory_format == "contiguous":
             lines.append(
                 f"{module.label} runs on contiguous maps, slower than channels last, "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from agfer_bench.comparison.marginal import CONFIDENCE, RESAMPLES
+from agfer_bench.comparison.marginal import CONFIDENCE
 from agfer_bench.records.speed import SpeedRow, SpeedRun
-from agfer_bench.records.timing import EXECUTION_NAMES, TUNED, DeviceState
+from agfer_bench.records.timing import EAGER, EXECUTION_NAMES, TUNED, DeviceState, ModeRecord, Trial
+from agfer_bench.report.latency_tail import tail_note
 from agfer_bench.report.numbers import number, quantity
+from agfer_bench.report.speed_rows import alike, fastest, is_fresh
 
 
 def title(record: SpeedRun) -> str:
@@ -23,7 +25,7 @@ def title(record: SpeedRun) -> str:
 
 def notes(record: SpeedRun) -> list[str]:
     """Say what the numbers mean, and what a reader should be warned of."""
-    lines = [*_method(record), *_margins(), *_camera(record), *_device(record)]
+    lines = [*_method(record), *_margins(record), *_camera(record), *_device(record)]
     for row in record.rows:
         lines += _row(row)
     return lines + list(record.problems)
@@ -42,9 +44,11 @@ def _method(record: SpeedRun) -> list[str]:
         "networks take turns in rounds. Times are of all passes together (p99 only where these are "
         f"100 or more; here {_passes(record)}), × base is the median of "
         "the rounds' ratios, Repeats within: largest less smallest median of the repeats.",
-        "eager-fp32: 32 bits, nothing rounded to TF32, as PyTorch runs it. tuned: bf16 and "
-        "channels last where device and block allow, run in the fastest way that was found; * "
-        "marks where something better failed, see below.",
+        "eager-fp32: 32 bits, nothing rounded to TF32, as PyTorch runs it. tuned: of the ways that "
+        "the first repeat tried, the fastest for one image; of ways within 3 % the one with the "
+        "fewest bits. Batches are run in the same way, though another may be faster for them. "
+        "“fastest” marks the faster of a module's two modes on this device; * marks where a way "
+        "failed or is not there, see below.",
     ]
 
 
@@ -55,13 +59,30 @@ def _passes(record: SpeedRun) -> str:
     return " to ".join(str(count) for count in dict.fromkeys(counts[:1] + counts[-1:])) or "none"
 
 
-def _margins() -> list[str]:
+def _margins(record: SpeedRun) -> list[str]:
     return [
-        "Δ ms: median over repeats of the median over rounds of the round's differences; interval: "
-        f"{100 * CONFIDENCE:.0f} % percentile bootstrap ({RESAMPLES} samples) over rounds within "
-        "repeats. It does not cover what differs between processes, nor other machines. Memory: "
-        "weights, input and maps of one image, run eagerly.",
+        "Δ ms: mean over repeats of the median over rounds of the round's differences. Interval: "
+        f"{100 * CONFIDENCE:.0f} %, Student's t over the repeats, each a fresh process. It covers "
+        "other processes on this machine, not other days or machines. "
+        f"{_intervals(record)}Memory: weights, input and maps of one image, run eagerly.",
     ]
+
+
+_FEW = 5
+"""Fewer processes than this give intervals that are wide for their number alone: Student's t of
+3 values is 4.3, that of 5 is 2.8, that of many 2.0."""
+
+
+def _intervals(record: SpeedRun) -> str:
+    """Say why there is no interval, or why it is wide."""
+    processes = len(record.conditions)
+    if processes > 1 and not is_fresh(record):
+        return "Here all repeats ran in one process, which gives no interval. "
+    if processes <= 1:
+        return "A single process gives no interval (`--repeats 5`). "
+    if processes < _FEW:
+        return f"That of {processes} processes is wide; `--repeats 10` narrows it. "
+    return ""
 
 
 def _camera(record: SpeedRun) -> list[str]:
@@ -125,19 +146,51 @@ def _row(row: SpeedRow) -> list[str]:
     lines = []
     tuned = row.speed.modes.get(TUNED) if row.speed else None
     if tuned is not None:
-        text = f"{row.label}, tuned: {tuned.precision}, {EXECUTION_NAMES[tuned.execution]}"
+        text = f"{row.label}, tuned: {_way(tuned)}"
         if tuned.largest_difference is not None:
             text += (
                 f"; class probabilities differ from eager fp32 by {tuned.largest_difference:.1e} "
                 "at most"
             )
-        lines.append(f"{text}.")
+        lines.append(f"{text}.{_fastest(row)}{_tried(tuned)}")
         if tuned.fallback:
             lines.append(f"{row.label}, tuned: * {tuned.fallback}")
     if row.speed and not all(
         repeat.settled is not False for mode in row.speed.modes.values() for repeat in mode.stream
     ):
         lines.append(f"{row.label}: times had not settled when the warm-up ended.")
+    for name, mode in row.speed.modes.items() if row.speed else ():
+        lines += tail_note(f"{row.label}, {name}", mode)
     if row.error:
         lines.append(f"{row.label} failed: {row.error}")
     return lines
+
+
+def _way(mode: ModeRecord | Trial) -> str:
+    layout = ", contiguous" if mode.memory_format == "contiguous" else ""
+    return f"{mode.precision}{layout}, {EXECUTION_NAMES[mode.execution]}"
+
+
+def _fastest(row: SpeedRow) -> str:
+    """Name the fastest way that was measured."""
+    modes = row.speed.modes if row.speed else {}
+    name, tuned = fastest(row), modes[TUNED]
+    if name is None:
+        return ""
+    eager = modes[EAGER]
+    times = {mode: f"{number(one.median_ms, 2)} ms" for mode, one in modes.items()}
+    if alike(eager, tuned):
+        return " Nothing that was tried is faster than fp32 as written."
+    if name == TUNED:
+        return f" The fastest for one image here: {times[TUNED]}, eager-fp32 {times[EAGER]}."
+    return f" The fastest for one image here is eager-fp32: {times[EAGER]}, tuned {times[TUNED]}."
+
+
+def _tried(tuned: ModeRecord) -> str:
+    """List what was tried; say so where fp32 was not."""
+    worked = [one for one in tuned.trials if one.median_ms is not None]
+    if not worked:
+        return ""
+    found = "; ".join(f"{_way(one)} {number(one.median_ms, 2)} ms" for one in worked)
+    missing = "" if any(one.precision == "fp32" for one in worked) else ", fp32 not"
+    return f" Tried{missing}: {found}."

@@ -44,6 +44,7 @@ def _row(record: SpeedRun, row: SpeedRow, name: ModeName) -> dict[str, Any]:
         "precision": mode.precision if mode else None,
         "memory_format": mode.memory_format if mode else None,
         "execution": mode.execution if mode else None,
+        "fastest": fastest(row) == name if mode and fastest(row) else None,
         "fallback": mode.fallback if mode else None,
         "largest_difference": mode.largest_difference if mode else None,
     }
@@ -92,7 +93,9 @@ def _marginal(
     record: SpeedRun, row: SpeedRow, mode: ModeRecord | None, other: ModeRecord | None
 ) -> dict[str, Any]:
     base = record.base
-    less = marginal(mode, other) if mode and other and row is not base else None
+    less = None
+    if mode and other and row is not base:
+        less = marginal(mode, other, fresh=is_fresh(record))
     sizes = (row.size, base.size) if base and row is not base else (None, None)
     own, of_base = sizes
     both = own is not None and of_base is not None
@@ -112,6 +115,30 @@ def _marginal(
         if both and own and of_base
         else None,
     }
+
+
+def fastest(row: SpeedRow) -> ModeName | None:
+    """Return the mode with the lowest latency of one image; None where there are not both.
+
+    Where both run alike it is eager fp32: what their times differ by is chance.
+    """
+    modes = row.speed.modes if row.speed else {}
+    if any(name not in modes for name in MODES):
+        return None
+    if alike(modes[EAGER], modes[TUNED]):
+        return EAGER
+    return min(MODES, key=lambda name: modes[name].median_ms)
+
+
+def alike(one: ModeRecord, other: ModeRecord) -> bool:
+    """Tell whether two modes run a network in the same type, layout and execution."""
+    ways = [(mode.precision, mode.memory_format, mode.execution) for mode in (one, other)]
+    return ways[0] == ways[1]
+
+
+def is_fresh(record: SpeedRun) -> bool:
+    """Tell whether each repeat ran in a process of its own, as far as the record knows."""
+    return bool(record.conditions) and all(one.process == "own" for one in record.conditions)
 
 
 def _camera(record: SpeedRun, label: str, name: ModeName) -> dict[str, Any]:

@@ -110,13 +110,14 @@ def _rate(name: str) -> Write:
 
 
 def _way(row: TableRow) -> str:
-    """Say how the network is run; * marks what fell back."""
+    """Say how the network is run, and which mode is the fastest; * marks what failed."""
     if row["precision"] is None:
         return "–"
     words = [row["precision"], row["execution"]]
     if row["memory_format"] == "contiguous":
         words.insert(1, "contiguous")
-    return ", ".join(words) + (" *" if row["fallback"] else "")
+    mark = " (fastest)" if row["fastest"] else ""
+    return ", ".join(words) + (" *" if row["fallback"] else "") + mark
 
 
 def _less(name: str, digits: int = 3) -> Write:
@@ -181,14 +182,14 @@ _PARTS = (
         title="What the block adds to base",
         columns={
             "Δ ms": _less("marginal_ms"),
-            "95 % within processes": _interval("marginal_low_ms", "marginal_high_ms"),
+            "95 % over processes": _interval("marginal_low_ms", "marginal_high_ms"),
             "Range over repeats": _interval("marginal_repeats_low_ms", "marginal_repeats_high_ms"),
             "Δ memory": _more("marginal_memory_bytes", "B"),
             "Δ MACs": _more("marginal_macs"),
             "Δ params": _more("marginal_parameters"),
         },
         narrow=(
-            ("Δ ms", "95 % within processes", "Δ memory"),
+            ("Δ ms", "95 % over processes", "Δ memory"),
             ("Range over repeats", "Δ MACs", "Δ params"),
         ),
         shown=lambda row: row["marginal_ms"] is not None,

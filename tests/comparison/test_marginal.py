@@ -1,8 +1,8 @@
-"""What a block adds: hand-made times, and an interval from an independent computation."""
+"""What a block adds: hand-made times, and the interval over processes."""
 
 from __future__ import annotations
 
-from itertools import product
+from math import sqrt
 
 import numpy as np
 import pytest
@@ -58,27 +58,46 @@ def test_differences_by_hand() -> None:
     assert found.estimate_ms == pytest.approx((0.35 + 0.7) / 2)
 
 
-def test_the_interval_is_that_of_all_resamples() -> None:
-    """Three rounds in each of two repeats: all 27 x 27 draws can be listed."""
-    rounds = np.array([[0.1, 0.2, 0.6], [0.3, 0.9, 1.0]])
-    own = _mode(*(tuple((10 + d,) for d in repeat) for repeat in rounds))
-    base = _mode(*(tuple((10.0,) for _ in repeat) for repeat in rounds))
-    medians = [[np.median(draw) for draw in product(repeat, repeat=3)] for repeat in rounds]
-    exact = [(one + other) / 2 for one, other in product(*medians)]
+def test_the_interval_is_students_over_the_processes() -> None:
+    """Mean 1.2, standard deviation 0.3 over three; t of 2 degrees of freedom is 4.3027."""
+    own = _mode(((3.9,), (3.9,)), ((4.2,), (4.2,)), ((4.5,), (4.5,)))
+    base = _mode(*[((3.0,), (3.0,))] * 3)
     found = marginal(own, base)
-    # All values of the statistic are sums of two listed ones: the percentiles fall on them.
-    low, high = np.percentile(exact, [2.5, 97.5])
-    assert found.low_ms == pytest.approx(low, abs=0.06)
-    assert found.high_ms == pytest.approx(high, abs=0.06)
-    assert low < found.estimate_ms < high
-    assert marginal(own, base) == found, "the draws are seeded"
+    assert found.estimate_ms == pytest.approx(1.2)
+    assert found.low_ms == pytest.approx(1.2 - 4.30265 * 0.3 / sqrt(3), abs=1e-5)
+    assert found.high_ms == pytest.approx(1.2 + 4.30265 * 0.3 / sqrt(3), abs=1e-5)
+
+
+def test_rounds_within_a_process_are_no_replicates() -> None:
+    """A hundred times as many rounds say no more about other processes."""
+    few = marginal(_mode(((3.0,),), ((4.0,),)), _mode(((1.0,),), ((1.0,),)))
+    many = marginal(
+        _mode(((3.0,),) * 100, ((4.0,),) * 100), _mode(((1.0,),) * 100, ((1.0,),) * 100)
+    )
+    assert (many.low_ms, many.high_ms) == pytest.approx((few.low_ms, few.high_ms))
+
+
+def test_coverage_over_processes() -> None:
+    """What differs between processes, and is the same within one, is in the interval."""
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(1000):
+        shifts = 2 + 0.1 * rng.standard_normal(3)
+        own = _mode(*(tuple((s + 1 + e,) for e in 0.02 * rng.standard_normal(7)) for s in shifts))
+        found = marginal(own, _mode(*[((1.0,),) * 7] * 3))
+        assert found.low_ms is not None
+        assert found.high_ms is not None
+        hits += found.low_ms <= 2 <= found.high_ms
+    assert 0.93 <= hits / 1000 <= 0.97
 
 
 def test_where_there_is_no_interval() -> None:
-    one = marginal(_mode(((3.0,),)), _mode(((1.0,),)))
-    assert (one.estimate_ms, one.low_ms, one.high_ms) == (2.0, None, None)
-    same = marginal(_mode(((3.0,), (3.0,))), _mode(((1.0,), (1.0,))))
+    one = marginal(_mode(((3.0,), (3.5,))), _mode(((1.0,), (1.0,))))
+    assert (one.estimate_ms, one.low_ms, one.high_ms) == (2.25, None, None)
+    same = marginal(_mode(((3.0,),), ((3.0,),)), _mode(((1.0,),), ((1.0,),)))
     assert (same.estimate_ms, same.low_ms) == (2.0, None)
+    assert marginal(OWN, BASE).low_ms is not None
+    shared = marginal(OWN, BASE, fresh=False)
+    assert (shared.low_ms, shared.high_ms) == (None, None)
 
 
 def test_throughput() -> None:
@@ -90,10 +109,11 @@ def test_throughput() -> None:
     assert throughput_ratio(own, _mode(((1.0,),))) is None
 
 
-def test_a_process_that_was_disturbed_throughout_moves_little() -> None:
+def test_a_process_that_was_disturbed_throughout_widens_the_interval() -> None:
     quiet, loud = (((3.0,), (3.1,)), ((1.0,), (1.0,))), (((30.0,), (31.0,)), ((1.0,), (1.0,)))
     own = _mode(quiet[0], loud[0], quiet[0])
     base = _mode(quiet[1], loud[1], quiet[1])
     found = marginal(own, base)
-    assert found.estimate_ms == pytest.approx(2.05)
-    assert max(found.repeats_ms) == pytest.approx(29.5)
+    assert found.repeats_ms == pytest.approx((2.05, 29.5, 2.05))
+    assert found.low_ms is not None
+    assert found.low_ms < 0, "one process of three: nothing is sure"

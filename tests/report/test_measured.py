@@ -6,18 +6,22 @@ from math import sqrt
 
 import pandas as pd
 import pytest
+from scipy import stats
 
+from agfer_bench.records.run import RunRecord
 from agfer_bench.report.paper.ages import age_section
+from agfer_bench.report.paper.build import build_document
 from agfer_bench.report.paper.classes import class_section
 from agfer_bench.report.paper.comparisons import method_section, stride_section
 from agfer_bench.report.paper.confusions import confusion_section
-from agfer_bench.report.paper.document import Section, Table
+from agfer_bench.report.paper.document import Plate, Section, Table
 from agfer_bench.report.paper.efficiency import efficiency_section
 from agfer_bench.report.paper.emotions import emotion_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section
-from agfer_bench.report.paper.measured import Comparison, Spread, signed, spread
+from agfer_bench.report.paper.measured import Comparison, signed, spread
 from agfer_bench.report.paper.published import Value, published
-from tests.report.studies import record, study, usual
+from agfer_bench.report.paper.welch import Spread, welch
+from tests.report.studies import diagonal, fold, module, record, study, usual
 
 
 def table(section: Section, name: str) -> Table:
@@ -41,21 +45,100 @@ def test_spread() -> None:
     assert Spread(mean=-0.5, sd=0.25, n=2).text() == "−0.50 ± 0.25"
 
 
+def test_the_interval_is_that_of_welchs_test_on_the_values() -> None:
+    """SciPy's test of the values themselves: an independent way to the same interval."""
+    ours, theirs = [86.0, 88.5, 91.0], [88.4, 89.9, 89.0, 89.6, 90.3]
+    printed = spread(theirs)
+    assert printed is not None
+    one = Comparison(
+        measured=spread(ours), published=Value(mean=printed.mean, sd=printed.sd), folds=5
+    )
+    found, exact = one.interval, stats.ttest_ind(ours, theirs, equal_var=False)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(exact.confidence_interval(0.95))
+    assert found.p == pytest.approx(exact.pvalue)
+    assert one.cells()[3] == f"{found.low:.2f} to {found.high:.2f}".replace("-", "−")
+    assert one.data()["difference_low"] == found.low
+    assert one.data()["published_n"] == 5
+
+
 @pytest.mark.parametrize(
-    ("measured", "sd", "within"),
-    [(89.19, 0.75, True), (89.94, 0.75, True), (89.95, 0.75, False), (88.43, 0.75, False)],
+    ("measured", "sd", "folds"),
+    [([58.0, 59.0], None, 5), ([58.0], 0.7, 5), ([58.0, 59.0], 0.7, None), ([58.0] * 2, 0.0, 5)],
 )
-def test_within_the_published_deviation(measured: float, sd: float, within: bool) -> None:
-    one = Comparison(measured=spread([measured]), published=Value(mean=89.19, sd=sd))
-    assert one.within is within
-    assert one.cells()[3] == ("yes" if within else "no")
+def test_where_there_is_no_interval(
+    measured: list[float], sd: float | None, folds: int | None
+) -> None:
+    one = Comparison(
+        measured=spread(measured), published=Value(mean=58.32, sd=sd), folds=folds, marked=True
+    )
+    assert one.interval is None
+    assert one.cells()[3] == "no interval"
+    assert one.cells()[1].endswith("*")
+    assert one.data()["difference_low"] is None
 
 
-def test_nothing_lies_within_a_deviation_that_is_not_there() -> None:
-    one = Comparison(measured=spread([58.0]), published=Value(mean=58.32))
-    assert one.cells() == ("58.00", "58.32", "−0.32", "–")
-    assert Comparison(measured=None, published=None).cells() == ("–",) * 4
+def test_nothing_stands_beside_what_is_not_there() -> None:
+    assert Comparison(measured=None, published=None, folds=5).cells() == ("–",) * 4
+    unknown = Comparison(measured=spread([1.0, 2.0]), published=None, folds=5, marked=True)
+    assert unknown.cells() == ("1.50 ± 0.71", "–", "–", "–")
     assert signed(-0.001) == "0.00"
+
+
+def test_margins_on_faces() -> None:
+    """What the printed deviations can carry: shared/science.md has the two intervals."""
+    result = table(age_section(study(usual())), "table-2-margins")
+    se, cbam = (next(line for line in result.rows if line[0] == f"agfer less {n}") for n in
+                ("se", "cbam"))  # fmt: skip
+    assert cbam[1:4] == ("1.19", "−4.93 to 7.31", "0.63")
+    assert se[1:4] == ("6.02", "−2.64 to 14.68", "0.13")
+    # No se in this run; cbam is right everywhere but in the old of class neutral (1/2 there).
+    assert se[4:] == ("–", "–")
+    row_ = row(result.data, pair="agfer less cbam")
+    assert (row_["mean"], row_["n"]) == (pytest.approx(70 - 75), 2)
+    assert row_["difference"] == pytest.approx(-5 - 1.19)
+    both = result.rows[-1]
+    assert both[0] == "agfer less mean of se and cbam"
+    assert both[1:4] == ("3.60", "no interval", "–")
+    assert any("over se and cbam hold 0" in note for note in result.notes)
+
+
+def test_the_mean_margin_is_taken_fold_by_fold() -> None:
+    first = usual()
+    base = first.modules[0].model_copy(update={"label": "se"})
+    one = first.model_copy(update={"modules": (*first.modules, base)})
+    data = table(age_section(study(one)), "table-2-margins").data
+    mean = row(data, pair="agfer less mean of se and cbam")
+    # agfer 70 in both folds; se 50 and cbam 75 in both.
+    assert (mean["mean"], mean["sd"]) == (pytest.approx(7.5), pytest.approx(0))
+
+
+def _seeded() -> RunRecord:
+    """Build a run of two seeds: accuracies of agfer 0.8, 0.9 with the first, 0.6, 0.9 then."""
+    again = [fold(0, diagonal(6, 6, 6)), fold(1, diagonal(9, 9, 9))]
+    first = [fold(0, diagonal(8, 8, 8)), fold(1, diagonal(9, 9, 9))]
+    agfer = module("agfer", first, repeats=(tuple(again),))
+    failed = module("cbam", first, repeats=(tuple(again[:1]),))
+    one = record([agfer, failed])
+    protocol = one.protocol.with_settings({"seeds": 2})
+    return one.model_copy(update={"protocol": protocol})
+
+
+def test_seeds_are_averaged_within_folds() -> None:
+    data = table(emotion_section(study(_seeded())), "figure-7-table").data
+    mean = row(data, module="agfer", emotion="mean")
+    # Folds: (80 + 60) / 2 and 90. Two values, not four.
+    assert (mean["mean"], mean["n"]) == (pytest.approx(80), 2)
+    assert mean["sd"] == pytest.approx(sqrt(200))
+    lacking = row(data, module="cbam", emotion="mean")
+    assert lacking["n"] == 0, "a training is missing"
+    assert pd.isna(lacking["mean"])
+    figure_8 = confusion_section(study(_seeded())).items[0]
+    assert isinstance(figure_8, Plate)
+    assert "2 folds and 2 seeds, so that each image counts 2 times" in figure_8.caption
+    assert figure_8.data is not None
+    assert row(figure_8.data, true="anger", predicted="anger")["images"] == 8 + 9 + 6 + 9
+    assert any("2 seeds" in note for note in build_document(study(_seeded())).notes)
 
 
 def test_age_groups() -> None:
@@ -72,7 +155,9 @@ def test_age_groups() -> None:
     assert (overall["mean"], overall["sd"]) == (pytest.approx(70), pytest.approx(0))
     cells = next(line for line in result.rows if line[:2] == ("agfer", "Mean"))
     assert cells[3].endswith("*")
-    assert cells[5] == "not comparable"
+    # Folds 70 and 70, printed 46.50 ± 1.39 over five: only the printed deviation counts.
+    half = stats.t.ppf(0.975, 4) * 1.39 / sqrt(5)
+    assert cells[5] == f"{23.5 - half:.2f} to {23.5 + half:.2f}"
     assert any("average" in note for note in result.notes)
 
 
@@ -103,10 +188,14 @@ def test_emotions() -> None:
     mean = row(data, module="agfer", emotion="mean")
     assert mean["mean"] == pytest.approx(85)
     assert mean["difference"] == pytest.approx(85 - 89.19)
-    assert mean["within_published_sd"] is False
+    # Folds 80 and 90, printed 89.19 ± 0.75 over five: Welch's degrees of freedom are near 1.
+    exact = welch(Spread(mean=85, sd=sqrt(50), n=2), Spread(mean=89.19, sd=0.75, n=5))
+    assert exact is not None
+    assert mean["difference_low"] == pytest.approx(exact.low)
+    assert exact.high - exact.low > 2 * 12 * sqrt(25)
     neutral = row(data, module="agfer", emotion="neutral")
     assert neutral["published_mean"] == 58.32
-    assert neutral["within_published_sd"] is None
+    assert pd.isna(neutral["difference_low"])
 
 
 def test_class_counts() -> None:

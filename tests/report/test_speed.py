@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from rich.console import Console
@@ -16,12 +16,16 @@ from agfer_bench.records.timing import (
     DeviceState,
     ModeRecord,
     OfflinePoint,
+    Precision,
     SpeedRecord,
     StreamRepeat,
+    Trial,
 )
+from agfer_bench.report.notes import remarks
 from agfer_bench.report.speed_notes import notes
 from agfer_bench.report.speed_rows import rows_of
 from agfer_bench.report.speed_table import to_markdown, to_rich
+from tests.report.studies import speed, usual
 
 
 def _mode(ms: float, **changes: Any) -> ModeRecord:
@@ -42,7 +46,7 @@ def _mode(ms: float, **changes: Any) -> ModeRecord:
 
 
 def _row(label: str, parameters: int, *modes: ModeRecord, error: str | None = None) -> SpeedRow:
-    speed = dict(zip(("eager-fp32", "tuned"), modes, strict=False))
+    found = dict(zip(("eager-fp32", "tuned"), modes, strict=False))
     return SpeedRow(
         label=label,
         name=label.split(":")[0],
@@ -54,7 +58,7 @@ def _row(label: str, parameters: int, *modes: ModeRecord, error: str | None = No
         size=SizeRecord(
             parameters=parameters, block_parameters=1, macs=10 * parameters, layers=None
         ),
-        speed=SpeedRecord(modes=speed) if speed else None,
+        speed=SpeedRecord(modes=found) if found else None,
         error=error,
     )
 
@@ -122,6 +126,55 @@ def test_numbers_by_hand() -> None:
     assert (bad["hz"], bad["marginal_ms"]) == (None, None)
 
 
+def _trial(precision: Precision, ms: float | None) -> Trial:
+    error = "no kernel" if ms is None else None
+    return Trial(
+        precision=precision,
+        memory_format="channels_last",
+        execution="eager",
+        median_ms=ms,
+        error=error,
+    )
+
+
+@pytest.mark.parametrize(
+    ("tuned", "marked", "said"),
+    [
+        (
+            _mode(1.0, precision="bf16", trials=(_trial("bf16", 1.0), _trial("fp32", 2.0))),
+            "tuned",
+            "The fastest for one image here: 1.05 ms, eager-fp32 2.05 ms. "
+            "Tried: bf16, as written 1.00 ms; fp32, as written 2.00 ms.",
+        ),
+        (  # a record of 0.1.0, which stopped at bf16
+            _mode(3.0, precision="bf16", trials=(_trial("bf16", 3.0),)),
+            "eager-fp32",
+            "The fastest for one image here is eager-fp32: 2.05 ms, tuned 3.05 ms. "
+            "Tried, fp32 not: bf16, as written 3.00 ms.",
+        ),
+        (
+            _mode(1.9, trials=(_trial("bf16", None), _trial("fp32", 2.1))),
+            "eager-fp32",
+            "Nothing that was tried is faster than fp32 as written. "
+            "Tried: fp32, as written 2.10 ms.",
+        ),
+    ],
+)
+def test_the_fastest_is_named(tuned: ModeRecord, marked: str, said: str) -> None:
+    row = _row("base", 1000, _mode(2.0), tuned)
+    record = _record().model_copy(update={"rows": (row,)})
+    assert [one["mode"] for one in rows_of(record) if one["fastest"]] == [marked]
+    assert any(line.endswith(said) for line in notes(record))
+    (line,) = [one for one in to_markdown(record).splitlines() if "(fastest)" in one]
+    assert marked in line
+
+
+def test_one_mode_is_not_the_fastest_of_several() -> None:
+    record = _record().model_copy(update={"rows": (_row("base", 1000, _mode(2.0)),)})
+    assert [one["fastest"] for one in rows_of(record)] == [None]
+    assert "(fastest)" not in to_markdown(record)
+
+
 def test_what_must_be_said() -> None:
     text = "\n".join(notes(_record()))
     assert "drawn (synthetic) faces" in text
@@ -131,6 +184,66 @@ def test_what_must_be_said() -> None:
     assert "bad failed: timing: a-plugin" in text
     assert "plugin x" in text
     assert "drawn (synthetic)" not in "\n".join(notes(_record(drawn=False)))
+
+
+def _processes(record: SpeedRun, *kinds: Literal["own", "shared"]) -> SpeedRun:
+    one = record.conditions[0]
+    conditions = tuple(one.model_copy(update={"process": kind}) for kind in kinds)
+    return record.model_copy(update={"conditions": conditions})
+
+
+def _marginal_interval(record: SpeedRun) -> tuple[float | None, float | None]:
+    row = next(r for r in rows_of(record) if (r["module"], r["mode"]) == CBAM)
+    return row["marginal_low_ms"], row["marginal_high_ms"]
+
+
+CBAM = ("cbam:reduction=8", "eager-fp32")
+
+
+def test_intervals_are_over_processes() -> None:
+    record = _record()
+    # Differences of cbam's rounds: 3 and 3 in one repeat, 3.4 and 3.4 in the other.
+    later = StreamRepeat(rounds_ms=((5.4, 5.4), (5.5, 5.5)), warmup=9, settled=True)
+    stream = (_mode(5.0).stream[0], later)
+    row = _row("cbam:reduction=8", 1500, _mode(5.0, stream=stream))
+    record = record.model_copy(update={"rows": (record.rows[0], row)})
+    # Two values: half the width is t(1) = 12.706 times 0.2828 / sqrt(2).
+    low, high = _marginal_interval(_processes(record, "own", "own"))
+    assert (low, high) == pytest.approx((3.2 - 12.7062 * 0.2, 3.2 + 12.7062 * 0.2), abs=1e-4)
+    text = to_markdown(_processes(record, "own", "own"))
+    assert "95 % over processes" in text
+    assert "That of 2 processes is wide" in text
+    assert "bootstrap" not in text
+    shared = _processes(record, "shared", "shared")
+    assert _marginal_interval(shared) == (None, None)
+    assert "all repeats ran in one process" in to_markdown(shared)
+    assert "A single process gives no interval" in to_markdown(_record())
+    five = _processes(record, "own", "own", "own", "own", "own")
+    assert "wide" not in to_markdown(five)
+
+
+def test_a_long_tail_is_told() -> None:
+    """20 passes, of which two take 9 ms: the 95th percentile is 9, three medians of 3."""
+
+    def with_tail(slow: float) -> SpeedRun:
+        stream = (StreamRepeat(rounds_ms=((3.0,) * 18 + (slow,) * 2,)),)
+        row = _row("base", 1000, _mode(3.0, stream=stream), _mode(1.0))
+        return _record().model_copy(update={"rows": (row,)})
+
+    told = [line for line in notes(with_tail(9.0)) if "1 image in 20" in line]
+    assert len(told) == 1
+    assert told[0].startswith("base, eager-fp32: ")
+    assert "9.00 ms or longer, 3.0 times the median of 3.00 ms" in told[0]
+    assert not any("1 image in 20" in line for line in notes(with_tail(8.9)))
+
+
+def test_a_long_tail_is_told_below_a_run() -> None:
+    agfer = usual().modules[1]
+    slow = agfer.model_copy(update={"speed": speed(((3.0,) * 18 + (9.0,) * 2,))})
+    assert not any("1 image in 20" in line for line in remarks(usual()))
+    record = usual().model_copy(update={"modules": (usual().modules[0], slow)})
+    (told,) = [line for line in remarks(record) if "1 image in 20" in line]
+    assert told.startswith("agfer, latency: ")
 
 
 @pytest.mark.parametrize("width", [80, 110, 145, 200])

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agfer_bench.records.run import ALL_AGES, FoldRecord, ModuleRecord
+from agfer_bench.records.run import ALL_AGES, ModuleRecord
 from agfer_bench.report.numbers import count
 from agfer_bench.report.paper.document import Section, Table
+from agfer_bench.report.paper.margins import margin_table, overall_accuracy
 from agfer_bench.report.paper.measured import (
     COMPARED,
     NONE,
     Comparison,
     complete_folds,
-    spread,
+    over_folds,
     summed,
 )
 from agfer_bench.report.paper.published import Value, published
@@ -30,7 +31,7 @@ def age_section(study: Study) -> Section:
     title = "Cross-database test"
     if study.main.test is None:
         return Section(title=title, text=("No second data set was given.",))
-    tables = [_age_table(study)]
+    tables = [_age_table(study), margin_table(study.main)]
     if study.main.absent_classes:
         tables.append(_absent_table(study))
     return Section(title=title, items=tuple(tables))
@@ -40,17 +41,18 @@ def _age_table(study: Study) -> Table:
     known, groups = published().table_2, _groups(study)
     rows, data = [], []
     for module in study.main.modules:
-        folds = complete_folds(module, study.main)
         for group in groups:
-            compared = _of_group(folds, group, known.groups.get(group, {}).get(module.label))
+            value = known.groups.get(group, {}).get(module.label)
+            compared = _of_group(module, study, group, value)
             rows.append((module.label, _NAMES.get(group, group), *compared.cells()))
             data.append({"module": module.label, "age_group": group} | compared.data())
         if groups == [ALL_AGES]:
             continue
         overall = Comparison(
-            measured=spread([_overall(fold) for fold in folds], 100),
+            measured=over_folds(module, study.main, overall_accuracy, 100),
             published=known.overall.get(module.label),
-            comparable=False,
+            folds=published().folds,
+            marked=True,
         )
         rows.append((module.label, "Mean", *overall.cells()))
         data.append({"module": module.label, "age_group": "mean"} | overall.data())
@@ -78,14 +80,11 @@ def _groups(study: Study) -> list[str]:
     return list(dict.fromkeys([*known, *found])) or [ALL_AGES]
 
 
-def _of_group(folds: tuple[FoldRecord, ...], group: str, value: Value | None) -> Comparison:
-    accuracies = [fold.test_accuracies.get(group, np.nan) for fold in folds]
-    return Comparison(measured=spread(accuracies, 100), published=value)
-
-
-def _overall(fold: FoldRecord) -> float:
-    accuracy = fold.test_accuracy
-    return np.nan if accuracy is None else accuracy
+def _of_group(module: ModuleRecord, study: Study, group: str, value: Value | None) -> Comparison:
+    measured = over_folds(
+        module, study.main, lambda fold: fold.test_accuracies.get(group, np.nan), 100
+    )
+    return Comparison(measured=measured, published=value, folds=published().folds)
 
 
 def _notes(study: Study, overall: Mapping[str, Value]) -> tuple[str, ...]:
@@ -106,7 +105,8 @@ def _notes(study: Study, overall: Mapping[str, Value]) -> tuple[str, ...]:
         )
         notes.append(
             "* The deviation that the paper prints with its overall mean is the average of its "
-            "age groups' deviations, not a deviation over folds: not comparable with ours."
+            "age groups' deviations. A deviation over folds can be no larger: the interval "
+            "of this row rests on a deviation that is too large, if anything."
             if overall
             else ""
         )
@@ -133,8 +133,8 @@ def _absent_table(study: Study) -> Table:
         rows=tuple(rows),
         labels=2,
         notes=(
-            "Summed over folds, so that each image counts once a fold. Every such prediction is "
-            "wrong. The paper names the lack and gives no number.",
+            "Summed over folds, so that each image counts once a training. Every such prediction "
+            "is wrong. The paper names the lack and gives no number.",
         ),
         data=frame.astype({"predicted": "Int64", "images": "Int64"}),
     )

@@ -95,10 +95,23 @@ def _notes(study: Study) -> tuple[str, ...]:
         "true-positive accuracies”. ± is always a sample standard deviation (SD), of what each "
         "table says: no interval, and no test of a difference.",
         "Measured beside published: differences are measured less published, in points for "
-        "accuracies; “within” says whether a difference is no larger than the published "
-        "deviation. A dash stands where nothing was measured or published.",
+        "accuracies. Their 95 % interval is Welch's, from mean, standard deviation and number of "
+        "folds of both sides. An interval without 0 speaks for a difference; about one in twenty "
+        "leaves out 0 even where there is none. “No interval” stands where a deviation or a number "
+        "of folds is missing, a dash where nothing was measured or published.",
+        "What these intervals cover: another division into folds, each trained anew, on both "
+        "sides; not other people, photographs or settings. Folds count as independent replicates, "
+        "which they are not, since their trainings share most of the images. The intervals are "
+        "rough, therefore, and rather too narrow. The published ± is read as the standard "
+        f"deviation over the paper's {published().folds} folds, as the caption of its figure 7 "
+        "says.",
         f"Modules are compared with the published columns by their labels: {_matched(study)}.",
     ]
+    if study.main.protocol.seeds > 1:
+        notes.append(
+            f"Every fold was trained with {study.main.protocol.seeds} seeds. Numbers are averaged "
+            "over the seeds of a fold first: means and deviations are over folds."
+        )
     runs = [(f"Stride {run.record.protocol.stride}", run.record) for run in study.runs]
     return (*notes, *remarks_of(runs))
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from agfer_bench.report.numbers import count
 from agfer_bench.report.paper.document import Section, Table
-from agfer_bench.report.paper.measured import NONE, Comparison, signed, spread
+from agfer_bench.report.paper.measured import COMPARED, NONE, Comparison, signed, spread
 from agfer_bench.report.paper.published import DataSet, Value, published
 from agfer_bench.report.paper.study import Study
 
@@ -86,7 +86,7 @@ def _withheld(known: DataSet) -> set[str]:
 
 
 def _notes(known: DataSet) -> tuple[str, ...]:
-    notes = ["A count has no deviation, so none can lie within it."]
+    notes = ["A count has no deviation, so its difference has no interval."]
     if _withheld(known):
         missing = ", ".join(sorted(_withheld(known)))
         notes.append(
@@ -134,9 +134,7 @@ def _loss_table(sets: list[tuple[str, pd.DataFrame, DataSet]]) -> Table:
         )
         add(name, "lost in all", read - _cell(counts, _TOTAL, "kept"), compared)
         # The mean is 100 over the number of classes, so that it always agrees.
-        compared = Comparison(
-            measured=spread(_shares(counts)), published=known.share, comparable=False
-        )
+        compared = Comparison(measured=spread(_shares(counts)), published=known.share, marked=True)
         add(name, "share of a class", None, compared)
     names = " and ".join(known.name for _, _, known in sets)
     return Table(
@@ -149,14 +147,14 @@ def _loss_table(sets: list[tuple[str, pd.DataFrame, DataSet]]) -> Table:
             "Losses are per cent of the photographs before cropping. Share of a class: mean ± "
             "sample standard deviation (SD) over the classes, per cent of the images kept; the "
             "mean is 100 over the number of classes, whatever the images. * Only the deviations "
-            "can be compared.",
+            "can be compared, and they are over classes, not over folds: no interval.",
         ),
         data=_frame(data),
     )
 
 
 def _compared(names: str) -> tuple[str, ...]:
-    return f"Published {names}", "Difference", "Within published SD"
+    return f"Published {names}", *COMPARED[1:]
 
 
 def _shares(counts: pd.DataFrame) -> list[float]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Callable
+
 import pandas as pd
 
-from agfer_bench.records.run import ModuleRecord, RunRecord
+from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.report.paper.document import Section, Table
 from agfer_bench.report.paper.measured import (
     COMPARED,
     NONE,
     Comparison,
-    Spread,
-    complete_folds,
     find_module,
+    over_folds,
     spread,
 )
 from agfer_bench.report.paper.published import Value, published
 from agfer_bench.report.paper.study import Study
+from agfer_bench.report.paper.welch import Spread
 
 
 def method_section(study: Study) -> Section:
@@ -34,7 +37,13 @@ def method_section(study: Study) -> Section:
     rows.append(("agfer, this study", measured.text() if measured else NONE, "measured"))
     data.append({"method": "agfer", "accuracy_percent": mean, "sd": sd, "origin": "measured"})
     last = known.rows[-1]
-    compared = Comparison(measured=measured, published=Value(mean=last.accuracy))
+    # The paper's own row is AGFER's mean in figure 7, which is printed with its deviation.
+    compared = Comparison(
+        measured=measured,
+        published=published().figure_7.mean["agfer"],
+        folds=published().folds,
+    )
+    _, _, difference, interval = compared.cells()
     table = Table(
         name="table-3",
         title="Table 3: other approaches on OULU-CASIA, as the paper lists them",
@@ -45,7 +54,7 @@ def method_section(study: Study) -> Section:
             "brackets are the paper's references.",
             f"Measured on {record.data.name}, {record.protocol.folds} {record.protocol.split} "
             "folds; ± is the sample standard deviation over folds. Difference to the paper's own "
-            f"row: {compared.cells()[2]} points.",
+            f"row, {last.accuracy}: {difference} points, 95 % interval of it: {interval}.",
         ),
         data=pd.DataFrame(data),
     )
@@ -66,6 +75,7 @@ def stride_section(study: Study) -> Section:
             compared = Comparison(
                 measured=accuracy(module, record),
                 published=known.strides.get(stride, {}).get(label),
+                folds=published().folds,
             )
             rows.append((label, stride, *compared.cells()))
             data.append({"module": label, "stride": stride} | compared.data())
@@ -88,7 +98,8 @@ def stride_section(study: Study) -> Section:
             *(
                 (
                     "Differences between strides are paired: taken fold by fold, in points. The "
-                    "published one is the difference of the printed means, without a deviation.",
+                    "published one is the difference of the printed means, without a deviation: "
+                    "no interval.",
                 )
                 if len(records) == 2
                 else ()
@@ -101,19 +112,39 @@ def stride_section(study: Study) -> Section:
 
 def accuracy(module: ModuleRecord, record: RunRecord) -> Spread | None:
     """Accuracy in per cent over all folds; None for a module that lacks some."""
-    return spread([fold.accuracy for fold in complete_folds(module, record)], 100)
+    return over_folds(module, record, _accuracy, 100)
+
+
+def _accuracy(fold: FoldRecord) -> float:
+    return fold.accuracy
 
 
 def paired(first: ModuleRecord, second: ModuleRecord) -> Spread | None:
     """Accuracy of `first` less that of `second` in points, over the folds that both have.
 
-    None where they were not judged on the same images.
+    With several seeds it is averaged over the seeds of each fold first. None where they were not
+    judged on the same images.
     """
-    others = {fold.split_sha256: fold for fold in second.folds}
-    if {fold.split_sha256 for fold in first.folds} != set(others):
+    differences = paired_folds(first, second, _accuracy)
+    return None if differences is None else spread(differences)
+
+
+def paired_folds(
+    first: ModuleRecord, second: ModuleRecord, read: Callable[[FoldRecord], float]
+) -> list[float] | None:
+    """Differences of a share in points, one for each fold; None as `paired`."""
+    one, other = (_by_split(module, read) for module in (first, second))
+    if set(one) != set(other):
         return None
-    pairs = [(fold, others[fold.split_sha256]) for fold in first.folds]
-    return spread([one.accuracy - other.accuracy for one, other in pairs], 100)
+    return [100 * (one[split] - other[split]) for split in sorted(one)]
+
+
+def _by_split(module: ModuleRecord, read: Callable[[FoldRecord], float]) -> dict[str, float]:
+    """Return a number for each set of validation images: its mean over seeds."""
+    found: dict[str, list[float]] = {}
+    for fold in module.trainings:
+        found.setdefault(fold.split_sha256, []).append(read(fold))
+    return {split: statistics.mean(values) for split, values in found.items()}
 
 
 def _change(label: str, first: RunRecord, second: RunRecord) -> Comparison:
@@ -121,8 +152,8 @@ def _change(label: str, first: RunRecord, second: RunRecord) -> Comparison:
     complete = (
         one is not None
         and other is not None
-        and complete_folds(one, first)
-        and complete_folds(other, second)
+        and one.complete(first.protocol)
+        and other.complete(second.protocol)
     )
     strides = published().table_4.strides
     values = [strides.get(str(r.protocol.stride), {}).get(label) for r in (first, second)]

@@ -21,14 +21,17 @@ Matrix = NDArray[np.int64]
 
 def confusion_section(study: Study) -> Section:
     """Figure 8 on the validation folds, figure 9 on the second data set."""
-    folds, data = study.main.protocol.folds, study.main.data.name
+    protocol, data = study.main.protocol, study.main.data.name
+    trained = f"{protocol.folds} folds"
+    if protocol.seeds > 1:
+        trained += f" and {protocol.seeds} seeds"
     plates = [
         _plate(
             study,
             lambda fold: [fold.confusion],
             name="figure-8",
             title=f"Figure 8: confusion matrices, validation folds of {data}",
-            caption=f"Summed over {folds} folds, so that each image counts once.",
+            caption=f"Summed over {trained}, so that each image counts {_often(protocol.seeds)}.",
         )
     ]
     text: tuple[str, ...] = ("No second data set was given: there is no figure 9.",)
@@ -42,11 +45,15 @@ def confusion_section(study: Study) -> Section:
                 lambda fold: list((fold.test_confusions or {}).values()),
                 name="figure-9",
                 title=f"Figure 9: confusion matrices, {study.main.test.name}",
-                caption=f"Summed over {folds} folds, so that each image counts {folds} times."
-                + empty,
+                caption=f"Summed over {trained}, so that each image counts "
+                f"{_often(protocol.folds * protocol.seeds)}.{empty}",
             )
         )
     return Section(title="Confusion matrices", text=text, items=tuple(plates))
+
+
+def _often(times: int) -> str:
+    return "once" if times == 1 else f"{times} times"
 
 
 def _plate(

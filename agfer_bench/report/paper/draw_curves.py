@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from agfer_bench.report.paper.measured import Spread
 from agfer_bench.report.paper.style import (
     COLOURS,
     LINES,
@@ -22,6 +21,7 @@ from agfer_bench.report.paper.style import (
     pick,
     shorten,
 )
+from agfer_bench.report.paper.welch import Spread
 
 _COLUMNS = 4
 """Small axes beside each other."""

@@ -10,7 +10,7 @@ import pandas as pd
 from agfer_bench.records.run import ModuleRecord, RunRecord
 from agfer_bench.report.paper.document import Picture, Plate, Section, Table
 from agfer_bench.report.paper.draw_bars import Bar, draw_bars
-from agfer_bench.report.paper.measured import COMPARED, Comparison, complete_folds, spread
+from agfer_bench.report.paper.measured import COMPARED, Comparison, over_folds
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
 
@@ -42,9 +42,10 @@ def _compared(record: RunRecord) -> list[tuple[str, str, Comparison]]:
 
 
 def _one(module: ModuleRecord, record: RunRecord, number: int | None, value: Any) -> Comparison:
-    folds = complete_folds(module, record)
-    shares = [fold.accuracy if number is None else fold.recalls[number] for fold in folds]
-    return Comparison(measured=spread(shares, 100), published=value)
+    measured = over_folds(
+        module, record, lambda fold: fold.accuracy if number is None else fold.recalls[number], 100
+    )
+    return Comparison(measured=measured, published=value, folds=published().folds)
 
 
 def _plate(study: Study, compared: list[tuple[str, str, Comparison]], data: pd.DataFrame) -> Plate:

@@ -12,9 +12,10 @@ import pandas as pd
 from agfer_bench.records.run import OVERFIT_POINTS, FoldRecord, RunRecord
 from agfer_bench.report.paper.document import Picture, Plate, Section, Table
 from agfer_bench.report.paper.draw_curves import Curve, draw_curves
-from agfer_bench.report.paper.measured import NONE, Spread, complete_folds, spread
+from agfer_bench.report.paper.measured import NONE, over_folds, spread
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
+from agfer_bench.report.paper.welch import Spread
 
 THRESHOLDS = (30, 50, 70, 80, 90)
 """Validation accuracies in per cent whose first crossing is looked for."""
@@ -33,11 +34,10 @@ def overfit_section(study: Study) -> Section:
     """The over-fit criterion, module by module."""
     rows, data = [], []
     for module in study.main.modules:
-        folds = complete_folds(module, study.main)
-        train = spread([fold.train_accuracy for fold in folds], 100)
-        judged = spread([fold.accuracy for fold in folds], 100)
-        gap = spread([fold.train_accuracy - fold.accuracy for fold in folds], 100)
-        fits = not module.overfit if folds else None
+        train = over_folds(module, study.main, lambda fold: fold.train_accuracy, 100)
+        judged = over_folds(module, study.main, lambda fold: fold.accuracy, 100)
+        gap = over_folds(module, study.main, lambda fold: fold.train_accuracy - fold.accuracy, 100)
+        fits = not module.overfit if gap else None
         verdict = NONE if fits is None else "yes" if fits else "no"
         rows.append((module.label, _text(train), _text(judged), _text(gap), verdict))
         data.append(
@@ -137,12 +137,13 @@ def _plate(record: RunRecord, points: list[Point]) -> Plate:
         curves.append(Curve(module=module.label, epochs=tuple(epochs), values=kept))
     partly = [m.label for m in record.modules if 0 < len(m.folds) < record.protocol.folds]
     without = f" Over fewer folds: {', '.join(partly)}, which failed." if partly else ""
+    seed = " Of the first seed alone." if record.protocol.seeds > 1 else ""
     return Plate(
         name="learning-curves",
         title="Learning curves (not in the paper)",
         caption=f"Mean recall on the validation folds of {record.data.name} after an epoch, mean "
         f"over {record.protocol.folds} folds; bands: ± one sample standard deviation over folds. "
-        f"Dotted: chance.{without}",
+        f"Dotted: chance.{without}{seed}",
         pictures=(
             Picture(
                 name="learning-curves",

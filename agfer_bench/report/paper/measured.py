@@ -6,7 +6,7 @@ Shares are 0..1 here; per cent and points begin with `compare`.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,26 +15,10 @@ from numpy.typing import NDArray
 
 from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.report.paper.published import Value
+from agfer_bench.report.paper.welch import NO_INTERVAL, Interval, Spread, welch
 
 NONE = "–"
 """Stands for a number that is not there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Mean and deviation of some values."""
-
-    mean: float
-    """Their mean."""
-    sd: float | None
-    """Their sample standard deviation; None for a single value."""
-    n: int
-    """How many they are."""
-
-    def text(self, digits: int = 2) -> str:
-        """Write mean and deviation."""
-        deviation = "" if self.sd is None else f" ± {self.sd:.{digits}f}"
-        return f"{self.mean:.{digits}f}{deviation}".replace("-", "\N{MINUS SIGN}")
 
 
 def spread(values: Iterable[float], factor: float = 1) -> Spread | None:
@@ -51,11 +35,22 @@ def spread(values: Iterable[float], factor: float = 1) -> Spread | None:
 
 
 def complete_folds(module: ModuleRecord, record: RunRecord) -> tuple[FoldRecord, ...]:
-    """The folds of a module that was trained on all of them, else none.
+    """Every training of a module that has them all: each fold, with each seed; else none.
 
     A mean over some folds does not compare with one over all.
     """
-    return module.folds if len(module.folds) == record.protocol.folds else ()
+    return module.trainings if module.complete(record.protocol) else ()
+
+
+def over_folds(
+    module: ModuleRecord, record: RunRecord, read: Callable[[FoldRecord], float], factor: float = 1
+) -> Spread | None:
+    """Mean and deviation over folds of a number times a factor; None where a training is missing.
+
+    With several seeds the number is averaged over the seeds of each fold first.
+    """
+    values = module.over_folds(read) if module.complete(record.protocol) else ()
+    return spread(values, factor)
 
 
 def find_module(record: RunRecord, label: str) -> ModuleRecord | None:
@@ -77,8 +72,10 @@ class Comparison:
     """What was measured."""
     published: Value | None
     """What was published."""
-    comparable: bool = True
-    """Whether the published deviation is one over folds."""
+    folds: int | None = None
+    """Folds that the published mean and deviation are over; None where it is no mean over folds."""
+    marked: bool = False
+    """Whether `*` leads to a note about the published deviation."""
 
     @property
     def difference(self) -> float | None:
@@ -88,22 +85,25 @@ class Comparison:
         return self.measured.mean - self.published.mean
 
     @property
-    def within(self) -> bool | None:
-        """Whether the difference is no larger than the published deviation."""
-        if self.difference is None or self.published is None or self.published.sd is None:
+    def interval(self) -> Interval | None:
+        """Welch's interval of the difference; None where a deviation or a number is missing."""
+        if self.measured is None or self.published is None or self.folds is None:
             return None
-        # 1e-9: a difference of exactly the deviation must not fail by rounding.
-        return abs(self.difference) <= self.published.sd + 1e-9 if self.comparable else None
+        return welch(self.measured, self.published.over(self.folds))
+
+    def interval_text(self, digits: int = 2) -> str:
+        """Write the interval, or that there is none for a difference."""
+        if self.difference is None:
+            return NONE
+        return self.interval.text(digits) if self.interval else NO_INTERVAL
 
     def cells(self, digits: int = 2) -> tuple[str, str, str, str]:
-        """Measured, published, difference, whether within the published deviation."""
-        measured = self.measured.text(digits) if self.measured else NONE
-        mark = "" if self.comparable else " *"
+        """Measured, published, difference, its interval."""
         return (
-            measured,
-            value_text(self.published, digits) + (mark if self.published else ""),
+            self.measured.text(digits) if self.measured else NONE,
+            value_text(self.published, digits) + (" *" if self.marked and self.published else ""),
             signed(self.difference, digits),
-            _yes(self.within) if self.comparable or not self.published else "not comparable",
+            self.interval_text(digits),
         )
 
     def data(self) -> dict[str, Any]:
@@ -114,12 +114,14 @@ class Comparison:
             "n": self.measured.n if self.measured else 0,
             "published_mean": self.published.mean if self.published else None,
             "published_sd": self.published.sd if self.published else None,
+            "published_n": self.folds if self.published else None,
             "difference": self.difference,
-            "within_published_sd": self.within,
+            "difference_low": self.interval.low if self.interval else None,
+            "difference_high": self.interval.high if self.interval else None,
         }
 
 
-COMPARED = ("Published", "Difference", "Within published SD")
+COMPARED = ("Published", "Difference", "95 % interval")
 """Headings of the last three cells of a comparison."""
 
 
@@ -127,7 +129,7 @@ def value_text(value: Value | None, digits: int = 2) -> str:
     """Write a published value."""
     if value is None:
         return NONE
-    return Spread(mean=value.mean, sd=value.sd, n=1).text(digits)
+    return value.over(1).text(digits)
 
 
 def signed(difference: float | None, digits: int = 2) -> str:
@@ -136,7 +138,3 @@ def signed(difference: float | None, digits: int = 2) -> str:
         return NONE
     text = f"{difference:+,.{digits}f}".replace("-", "\N{MINUS SIGN}")
     return text if text.strip("+0.\N{MINUS SIGN}") else text[1:]
-
-
-def _yes(within: bool | None) -> str:
-    return NONE if within is None else "yes" if within else "no"

@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agfer_bench.report.paper.welch import Spread
+
 Count = Annotated[int, Field(ge=0)]
 """A number of things."""
 
@@ -24,6 +26,10 @@ class Value(_Model):
     """The mean, in the unit of its table."""
     sd: float | None = Field(default=None, ge=0)
     """The printed deviation in the same unit; None where there is none."""
+
+    def over(self, n: int) -> Spread:
+        """Return mean and deviation as those of n values."""
+        return Spread(mean=self.mean, sd=self.sd, n=n)
 
 
 Values = dict[str, Value]
@@ -83,6 +89,15 @@ class Table2(Part):
     """By age group."""
     overall: Values
     """Mean over the age groups; the deviation is the mean of the groups' deviations."""
+
+
+class FacesMargins(Part):
+    """What AGFER has more than the others on FACES, in points."""
+
+    over: dict[str, float]
+    """By the other module."""
+    over_attention: float
+    """Mean over the two other modules with attention."""
 
 
 class Method(_Model):
@@ -150,6 +165,8 @@ class Published(_Model):
     """DOI of the paper."""
     citation: str
     """Authors, year, place."""
+    folds: Annotated[int, Field(ge=2)]
+    """Folds of the cross-validation: means and deviations over folds are of so many networks."""
     machine: str
     """Machine and software of the published times."""
     table_1: Table1
@@ -158,6 +175,8 @@ class Published(_Model):
     """Accuracy per emotion."""
     table_2: Table2
     """Cross-database accuracy."""
+    faces_margins: FacesMargins
+    """AGFER less the others in Table 2."""
     table_3: Table3
     """Other people's methods."""
     table_4: Table4

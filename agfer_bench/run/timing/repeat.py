@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import torch
@@ -111,20 +112,30 @@ class _Repeat:
             compiled=self.job.wanted.compiled,
         )
         for number, module in enumerate(self.job.modules):
-            self.heard("getting ready", module.label, number / len(self.job.modules))
+            share = number / len(self.job.modules)
+            self.heard("getting ready", module.label, share)
+            # Ways are many, and compiling takes minutes: each is a sign of life.
+            on_try = partial(self.heard, "getting ready", module.label, share)
             with self._guarded(module.label, "timing"):
                 network = hosts.build(self.choose(module), module.memory_format)
                 for mode in self.job.wanted.modes:
                     self.ready[module.label, mode] = self._in_mode(
-                        network, mode, tuner, module.label
+                        network, mode, tuner, module.label, on_try
                     )
 
-    def _in_mode(self, network: Network, mode: ModeName, tuner: Tuner, label: str) -> PreparedMode:
+    def _in_mode(
+        self,
+        network: Network,
+        mode: ModeName,
+        tuner: Tuner,
+        label: str,
+        on_try: Callable[[], None],
+    ) -> PreparedMode:
         if mode == EAGER:
             return eager_fp32(network, self.device)
         known = self.job.ways.get(label)
         if known is None:
-            return tuner.tune(network)
+            return tuner.tune(network, on_try)
         way = Way(
             precision=known.precision,
             memory_format=known.memory_format,
