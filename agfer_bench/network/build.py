@@ -217,7 +217,10 @@ def build_network(
     """
     host = build_host(protocol, classes, fold, pretrained)
     add_blocks(host, chosen, protocol, classes=classes, fold=fold)
-    guidance = Guidance(mask, protocol.alpha) if protocol.guidance else None
+    guidance = None
+    if protocol.guidance:
+        every = protocol.guidance_share == 1
+        guidance = Guidance(mask, protocol.alpha, while_training=every)
     return Network(guidance, host, memory_format)
 
 
