@@ -1,9 +1,10 @@
-"""Classifiers without a network: histograms of gradients with an SVM or neighbours, and grey values
-with a logistic regression.
+"""Classifiers without a network: histograms of gradients with an SVM or neighbours, and a logistic
+regression on grey values.
 
 Arabian et al. (2023), doi:10.3390/app131810179, section 1, report of earlier work in which SVM and
-neighbours did as well as a network (their reference 26). They give no settings: those here are ours,
-chosen on the London photographs and the drawn faces among a few by accuracy over subject folds.
+neighbours did as well as a network (their reference 26). They give no settings: those here are
+ours, chosen on the London photographs and the drawn faces among a few by accuracy over subject
+folds.
 
 Shapes in names: N images, H height, W width, C channels, D features, M classes.
 """
