@@ -251,18 +251,27 @@ def load_preset(name: str) -> Protocol:
     return build_protocol({**tomllib.loads(text), "preset": name}, where=f"preset {name}")
 
 
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read the settings that a TOML file names itself, not validated.
+
+    Raises:
+        UserError: The file cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read protocol {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"protocol {path} is not valid TOML: {error}") from None
+
+
 def load_protocol(path: Path) -> Protocol:
     """Load a protocol from a TOML file; its `preset`, if it names one, gives the rest.
 
     Raises:
         UserError: The file cannot be read, is not TOML, or holds a setting that is not allowed.
     """
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read protocol {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"protocol {path} is not valid TOML: {error}") from None
+    settings = read_settings(path)
     base: dict[str, Any] = {}
     if "preset" in settings:
         base = load_preset(str(settings["preset"])).model_dump()

@@ -1,5 +1,4 @@
-"""Classifiers without a network: histograms of gradients with an SVM or neighbours, and a logistic
-regression on grey values.
+"""Classifiers without a network: HOG with an SVM or neighbours, and regression on grey values.
 
 Arabian et al. (2023), doi:10.3390/app131810179, section 1, report of earlier work in which SVM and
 neighbours did as well as a network (their reference 26). They give no settings: those here are
