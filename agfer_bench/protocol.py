@@ -114,10 +114,16 @@ class Protocol(BaseModel):
     """Whether the mask is laid over the input while training (section 2.3)."""
     alpha: float = Field(default=0.125, ge=0)
     """The alpha of equation 1."""
+    guidance_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the training images that the mask is laid over, drawn anew each epoch: 1 is the
+    paper's. Below 1 a network also learns from images as it is judged on, without the mask."""
     mask: str = "default"
     """`default`, or the SHA-256 of the user's mask as `sha256:<hex>`."""
     class_weights: bool = True
     """Whether the loss is weighted by equation 2."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each label that is spread evenly over all classes. With class weights each class's
+    part of the loss is weighted by that class's own weight, as torch does it."""
 
     epochs: int = Field(default=100, ge=1)
     """Passes over the training fold; the last one counts, never the best."""
@@ -130,7 +136,15 @@ class Protocol(BaseModel):
     optimiser: Literal["sgd", "adamw"] = "sgd"
     """Stochastic gradient descent with momentum (the paper's), or AdamW."""
     learning_rate: float = Field(default=1e-4, gt=0)
-    """Constant learning rate."""
+    """Learning rate; where it changes while training, its largest value."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """How the learning rate goes on after the warm-up: as it is, or down to 0 along half a cosine,
+    step by step."""
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """Share of all steps in which the learning rate first rises linearly; 0 for none."""
+    clip_norm: float = Field(default=0.0, ge=0)
+    """Largest norm of the gradient of all weights together; a longer one is scaled down to it
+    before the step. 0 for no limit."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of SGD; AdamW ignores it."""
     weight_decay: float = Field(default=1e-4, ge=0)
@@ -242,18 +256,27 @@ def load_preset(name: str) -> Protocol:
     return build_protocol({**tomllib.loads(text), "preset": name}, where=f"preset {name}")
 
 
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read the settings that a TOML file names itself, not validated.
+
+    Raises:
+        UserError: The file cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read protocol {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"protocol {path} is not valid TOML: {error}") from None
+
+
 def load_protocol(path: Path) -> Protocol:
     """Load a protocol from a TOML file; its `preset`, if it names one, gives the rest.
 
     Raises:
         UserError: The file cannot be read, is not TOML, or holds a setting that is not allowed.
     """
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read protocol {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"protocol {path} is not valid TOML: {error}") from None
+    settings = read_settings(path)
     base: dict[str, Any] = {}
     if "preset" in settings:
         base = load_preset(str(settings["preset"])).model_dump()

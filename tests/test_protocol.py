@@ -18,6 +18,8 @@ def test_the_paper_preset_is_the_papers() -> None:
         "learning_rate": 1e-4, "weight_decay": 1e-4, "initialisation": "glorot",
         "normalisation": "zero-centre", "shuffle": "once", "drop_last": True, "alpha": 0.125,
         "dropout": 0.5, "guidance": True, "class_weights": True, "precision": "fp32",
+        "guidance_share": 1.0, "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0,
+        "clip_norm": 0.0,
     }  # fmt: skip
     assert {name: getattr(paper, name) for name in expected} == expected
     assert paper.changes() == {}
@@ -39,6 +41,8 @@ def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
         "batch_size": 2, "shuffle": "once", "drop_last": True, "optimiser": "sgd",
         "learning_rate": 1.0, "momentum": 0.1, "weight_decay": 0.5, "precision": "bf16", "seed": 1,
         "augmentation": "flip", "host": "timm:resnet18", "slots": "2,3", "seeds": 2,
+        "guidance_share": 0.25, "schedule": "cosine", "warmup": 0.3, "label_smoothing": 0.2,
+        "clip_norm": 2.0,
     }  # fmt: skip
     weights = {"pretrained": "mine@sha256:" + 64 * "0", "width": 1.0}
     moves = set(Protocol.model_fields) - {"preset", "speed", "curve_every"}

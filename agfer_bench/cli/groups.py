@@ -125,13 +125,15 @@ OPTIONS: dict[str, Any] = {
     "device": typer.Option(help="Where to train and to time.", rich_help_panel=MACHINE),
     "jobs": typer.Option(
         min=1,
-        help="Trainings side by side, each in a process of its own.",
+        help="Trainings side by side, each in a process of its own. Default: on the CPU one a core "
+        "for small networks, else 1. No number depends on it.",
+        show_default=False,
         rich_help_panel=MACHINE,
     ),
     "threads": typer.Option(
         min=1,
-        help="Threads of torch on the CPU, for each training and for the timing. Default: torch's; "
-        "with --jobs on the CPU, the cores divided by it.",
+        help="Threads of torch on the CPU, for each training and for the timing. Default: 1 for "
+        "the training of small networks, else torch's.",
         rich_help_panel=MACHINE,
     ),
     "execution": typer.Option(

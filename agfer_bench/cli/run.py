@@ -7,7 +7,7 @@ import typer
 from agfer_bench.cli.console import catalogue_with_notes, output, show, show_json, working
 from agfer_bench.cli.groups import JsonOption, ModulesOption, WeightsOption, grouped
 from agfer_bench.run.request import (
-    MODULES,
+    COMPARED,
     DataOptions,
     MachineOptions,
     NetworkOptions,
@@ -21,7 +21,7 @@ def run(
     protocol: NetworkOptions,
     machine: MachineOptions,
     results: OutputOptions,
-    modules: ModulesOption = MODULES,
+    modules: ModulesOption = COMPARED,
     save_weights: WeightsOption = False,
     as_json: JsonOption = False,
 ) -> None:

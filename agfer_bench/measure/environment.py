@@ -44,19 +44,23 @@ def choose_device(name: str) -> torch.device:
 
 
 def describe_environment(
-    device: torch.device, harness_sha256: str | None = None
+    device: torch.device,
+    harness_sha256: str | None = None,
+    training_threads: int | None = None,
 ) -> EnvironmentRecord:
     """Describe the machine and the software.
 
     Args:
         device: Where was trained and timed.
         harness_sha256: Hash of the harness's code, where numbers depend on it.
+        training_threads: Threads of each training; None where nothing was trained.
     """
     revision, dirty = checkout_revision()
     return EnvironmentRecord(
         device="cuda" if device.type == "cuda" else "cpu",
         device_name=device_name(device),
         threads=torch.get_num_threads(),
+        training_threads=training_threads,
         platform=platform.platform(),
         python=platform.python_version(),
         harness_sha256=harness_sha256,

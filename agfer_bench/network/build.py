@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.network.guidance import Guidance
@@ -168,6 +169,29 @@ def _bare_host(protocol: Protocol, classes: int) -> Host:
     return TimmHost(name, classes=classes, dropout=protocol.dropout, block_stages=protocol.slots)
 
 
+def sketch_host(protocol: Protocol) -> Host:
+    """Build the host for its layers and shapes alone: VGG16's weights take no memory.
+
+    Raises:
+        UserError: The host has no such stage, or cannot take images of that size.
+    """
+    slots_of(protocol, classes=2)
+    with (
+        seeded(CPU, 0),
+        torch.device("meta" if timm_name(protocol) is None else "cpu"),
+    ):
+        return _bare_host(protocol, classes=2)
+
+
+def normalises_batches(protocol: Protocol) -> bool:
+    """Tell whether the host has a batch normalisation.
+
+    Its running statistics are those of the images that it was trained on: it suffers most from a
+    mask that is laid over every training image and over none that is judged.
+    """
+    return any(isinstance(part, _BatchNorm) for part in sketch_host(protocol).modules())
+
+
 def find_pretrained(
     protocol: Protocol, choice: str | None, cache: Path, *, own_input: bool
 ) -> tuple[Protocol, Pretrained | None]:
@@ -194,9 +218,7 @@ def find_pretrained(
             f"--pretrained: the weights are of width 1 and the host of {protocol.width:g}; "
             "add --width 1"
         )
-    with torch.device("meta" if name is None else "cpu"):  # of VGG16 the shapes are enough
-        host = _bare_host(protocol, classes=2)
-    found = keep_weights(choice, name or VGG16, host, cache)
+    found = keep_weights(choice, name or VGG16, sketch_host(protocol), cache)
     return settle(protocol, found, own_input=own_input), found
 
 
@@ -217,7 +239,10 @@ def build_network(
     """
     host = build_host(protocol, classes, fold, pretrained)
     add_blocks(host, chosen, protocol, classes=classes, fold=fold)
-    guidance = Guidance(mask, protocol.alpha) if protocol.guidance else None
+    guidance = None
+    if protocol.guidance:
+        every = protocol.guidance_share == 1
+        guidance = Guidance(mask, protocol.alpha, while_training=every)
     return Network(guidance, host, memory_format)
 
 

@@ -30,24 +30,30 @@ class Guidance(nn.Module):
 
     Inside the mask the input is scaled by 1 + alpha, outside by alpha. In evaluation mode the
     input passes through, as in the paper ("used only during the training stage"), unless `always`
-    is set, with which the masked validation accuracy is measured.
+    is set, with which the masked validation accuracy is measured. With `while_training` off it
+    passes through in training mode too: where only some images of a batch get the mask, it is laid
+    over them before the network (`training.images`), which then does the same to every image.
 
     Source: doi:10.3390/app131810179, equation 1.
 
     Args:
         mask: Boolean (H, W): True on brows, eyes and mouth.
         alpha: Weight added to the mask, at least 0.
+        while_training: Whether every image is multiplied in training mode.
     """
 
-    def __init__(self, mask: NDArray[np.bool_], alpha: float = ALPHA) -> None:
+    def __init__(
+        self, mask: NDArray[np.bool_], alpha: float = ALPHA, *, while_training: bool = True
+    ) -> None:
         super().__init__()
+        self.while_training = while_training
         self.always = False
         weight_HW = torch.from_numpy(fusion_weights(mask, alpha))
         self.register_buffer("weight_HW", weight_HW, persistent=False)
         self.weight_HW: Tensor
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return the fused input, or the input itself outside training."""
-        if self.training or self.always:
+        """Return the fused input, or the input itself."""
+        if self.always or (self.training and self.while_training):
             return x_BCHW * self.weight_HW
         return x_BCHW

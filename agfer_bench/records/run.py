@@ -315,7 +315,10 @@ class EnvironmentRecord(Record):
     device_name: str
     """Name of the processor or GPU."""
     threads: int
-    """Threads of torch's CPU kernels."""
+    """Threads of torch's CPU kernels while inference was timed."""
+    training_threads: int | None = None
+    """Threads of torch's CPU kernels in each training, on which its numbers depend; None where
+    trainings had `threads`, and in older records."""
     platform: str
     """Operating system and machine."""
     python: str

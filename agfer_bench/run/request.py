@@ -17,7 +17,10 @@ PrecisionName = Literal["fp32", "tf32", "bf16"]
 ExecutionName = Literal["auto", "eager", "compile", "graph"]
 
 MODULES = "agfer,se,cbam"
-"""What is compared where the user names nothing."""
+"""The blocks that are compared where the user names nothing."""
+
+COMPARED = f"{MODULES},linear,hog-svm"
+"""What `run` compares where the user names nothing: the blocks, and what does without a network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,17 +103,22 @@ class DeviceOptions:
 
     device: DeviceName = "auto"
     threads: int | None = None
-    """Threads of torch on the CPU; None for torch's default."""
+    """Threads of torch on the CPU, for each training and for the timing.
+
+    None: as many as pay for each training, torch's default for the timing."""
     workers: int | None = None
     """Threads that read images; None for all cores."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions(DeviceOptions):
-    """How training uses the machine. None of these moves a number but by rounding."""
+    """How training uses the machine.
 
-    jobs: int = 1
-    """Training jobs in parallel."""
+    None of these moves a number but by rounding, and `jobs` none at all.
+    """
+
+    jobs: int | None = None
+    """Training jobs in parallel; None: as many as pay on the device."""
     execution: ExecutionName = "auto"
     micro_batch: int | None = None
     """Maximum images per pass."""

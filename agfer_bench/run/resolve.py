@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agfer_bench.errors import UserError
 from agfer_bench.files import cache_folder
 from agfer_bench.run.request import (
-    MODULES,
+    COMPARED,
     DataOptions,
     DeviceName,
     MachineOptions,
@@ -102,7 +102,7 @@ def build_source(
 
 def build_settings(
     catalogue: Catalogue,
-    modules: str = MODULES,
+    modules: str = COMPARED,
     data: DataOptions | None = None,
     protocol: TrainingOptions | None = None,
     machine: MachineOptions | None = None,
@@ -126,6 +126,7 @@ def build_settings(
 
     from agfer_bench.network.build import find_pretrained
     from agfer_bench.run.settings import RunSettings
+    from agfer_bench.run.sharing import share
 
     resolved, weights = find_pretrained(
         resolved,
@@ -134,8 +135,7 @@ def build_settings(
         own_input=not any(text.startswith("normalisation=") for text in protocol.settings or ()),
     )
     where = prepare_device(machine.device, machine.threads)
-    if machine.threads is None and machine.jobs > 1 and where.type == "cpu":
-        prepare_device(machine.device, max(1, cores() // machine.jobs))
+    shares = share(resolved, where, cores=cores(), jobs=machine.jobs, threads=machine.threads)
     if machine.execution == "graph" and where.type != "cuda":
         raise UserError("--execution graph: CUDA graphs need a CUDA GPU; use --execution auto")
     resolved, pixels = guidance_mask(resolved, protocol.mask)
@@ -154,7 +154,8 @@ def build_settings(
         fresh=output.fresh,
         checkpoint_seconds=60 * machine.checkpoint_minutes or None,
         save_weights=save_weights,
-        jobs=machine.jobs,
+        jobs=shares.jobs,
+        threads=shares.threads,
         pretrained=weights,
     )
 
@@ -223,11 +224,12 @@ def build_protocol(asked: ProtocolOptions, **more: Any) -> Protocol:
     Raises:
         UserError: Something is unknown or not allowed.
     """
-    from agfer_bench.protocol import Protocol, load_preset, load_protocol
+    from agfer_bench.protocol import Protocol, load_preset, load_protocol, read_settings
 
     preset, file = asked.preset, asked.protocol_file
     if preset is not None and file is not None:
         raise UserError("give --preset or --protocol, not both; the file may name a preset itself")
+    own = read_settings(file) if file is not None else {}
     protocol = load_protocol(file) if file is not None else load_preset(preset or "quick")
     changes: dict[str, Any] = {}
     for text in asked.settings or []:
@@ -250,7 +252,20 @@ def build_protocol(asked: ProtocolOptions, **more: Any) -> Protocol:
     }
     if speed:
         changes["speed"] = {**protocol.speed.model_dump(), **speed}
-    return protocol.with_settings(changes) if changes else protocol
+    named = changes.keys() | own.keys()
+    protocol = protocol.with_settings(changes) if changes else protocol
+    return protocol if "guidance" in named else _guidance_of_host(protocol)
+
+
+def _guidance_of_host(protocol: Protocol) -> Protocol:
+    """Switch guidance off where nobody asked for it and the host has a batch normalisation."""
+    from agfer_bench.protocol import VGG16
+
+    if not protocol.guidance or protocol.host == VGG16:
+        return protocol
+    from agfer_bench.network.build import normalises_batches
+
+    return protocol.with_settings({"guidance": False}) if normalises_batches(protocol) else protocol
 
 
 def guidance_mask(protocol: Protocol, file: Path | None) -> tuple[Protocol, NDArray[np.bool_]]:

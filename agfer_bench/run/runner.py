@@ -6,6 +6,7 @@ import datetime
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from agfer_bench.errors import PluginError
 from agfer_bench.faces.cross_database import load_test_set
@@ -79,6 +80,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
         train_all(
             list(make_tasks(rows, folds, data, test, settings)),
             jobs=settings.jobs,
+            threads=settings.training_threads,
             fresh=settings.fresh,
             done=settings.done,
             store=store,
@@ -94,7 +96,9 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
             protocol=protocol,
             data=data.record,
             test=test.record if test else None,
-            environment=describe_environment(settings.device, harness_sha256()),
+            environment=describe_environment(
+                settings.device, harness_sha256(), _training_threads(settings)
+            ),
             modules=tuple(row.record() for row in rows),
             problems=tuple(str(problem) for problem in catalogue.problems),
             conditions=conditions,
@@ -130,6 +134,12 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     for problem in catalogue.listeners.run_finished(result, folder):
         reporter.note(str(problem))
     return result, folder
+
+
+def _training_threads(settings: RunSettings) -> int | None:
+    """Return the threads of each training, where they are others than those of the timing."""
+    other = settings.training_threads != torch.get_num_threads()
+    return settings.training_threads if other and settings.device.type == "cpu" else None
 
 
 def _lacks_costs(rows: list[RecordBuilder], timing: Timing) -> bool:

@@ -53,10 +53,18 @@ class RunSettings:
     save_weights: bool = False
     """Whether the final weights of each network are kept with its job."""
     jobs: int = 1
-    """Trainings side by side. With more than one, each runs in a process of its own with as many
-    threads of torch as this one has; a script then needs `if __name__ == "__main__":`."""
+    """Trainings side by side. With more than one, each runs in a process of its own; a script then
+    needs `if __name__ == "__main__":`. No number depends on it."""
+    threads: int | None = None
+    """Threads of torch that each training has on the CPU; None for as many as this process has.
+    Timing has those of this process."""
     done: set[str] = field(default_factory=set, compare=False)
     """Keys of the jobs done by this command, which `fresh` does not do once more."""
     timing: Timing = "measure"
     """Whether inference is timed anew, only where a finished run of the same jobs does not tell,
     or not at all (times that such a run tells are then kept as well)."""
+
+    @property
+    def training_threads(self) -> int:
+        """Threads of torch that each training has on the CPU."""
+        return self.threads or torch.get_num_threads()

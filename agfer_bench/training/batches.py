@@ -83,6 +83,8 @@ class BatchOrder:
     """Images a batch; the last one of an epoch may be smaller, or larger by one."""
     flips: tuple[NDArray[np.bool_], ...] = ()
     """Which images of each epoch, in its order, are mirrored; empty without augmentation."""
+    guided: tuple[NDArray[np.bool_], ...] = ()
+    """Which images of each epoch, in its order, get the mask; empty where all do, or none."""
 
     @classmethod
     def draw(
@@ -95,6 +97,8 @@ class BatchOrder:
         drop_last: bool,
         generator: torch.Generator,
         flips: torch.Generator | None = None,
+        guided: torch.Generator | None = None,
+        share: float = 1.0,
     ) -> BatchOrder:
         """Draw the order for a whole training.
 
@@ -106,6 +110,9 @@ class BatchOrder:
             drop_last: Whether an incomplete last batch is dropped.
             generator: Draws the order.
             flips: Draws which images are mirrored, anew each epoch; None mirrors none.
+            guided: Draws which images get the mask, anew each epoch; None leaves that to the
+                network.
+            share: Share of the images that get it.
 
         Raises:
             UserError: The incomplete batch is dropped and nothing remains.
@@ -123,10 +130,12 @@ class BatchOrder:
             return shuffled[:kept]
 
         orders = [permuted()] * epochs if shuffle == "once" else [permuted() for _ in range(epochs)]
-        mirrored: tuple[NDArray[np.bool_], ...] = ()
-        if flips is not None:
-            mirrored = tuple((torch.rand(kept, generator=flips) < 0.5).numpy() for _ in orders)
-        return cls(epochs=tuple(orders), batch_size=batch_size, flips=mirrored)
+        return cls(
+            epochs=tuple(orders),
+            batch_size=batch_size,
+            flips=_drawn(flips, 0.5, kept, epochs),
+            guided=_drawn(guided, share, kept, epochs),
+        )
 
     def spans(self, epoch: int) -> list[slice]:
         """Return where each batch of an epoch lies in its order.
@@ -147,10 +156,21 @@ class BatchOrder:
 
     @property
     def sha256(self) -> str:
-        """Hash of the order over all epochs."""
+        """Hash of the order over all epochs, and of which images are mirrored and masked."""
         digest = hashlib.sha256(str(self.batch_size).encode())
         for order in self.epochs:
             digest.update(order.astype("<i8").tobytes())
         for mirrored in self.flips:
             digest.update(mirrored.tobytes())
+        for masked in self.guided:
+            digest.update(masked.tobytes())
         return digest.hexdigest()
+
+
+def _drawn(
+    generator: torch.Generator | None, share: float, images: int, epochs: int
+) -> tuple[NDArray[np.bool_], ...]:
+    """Draw for each epoch which images something is done to; empty without a generator."""
+    if generator is None:
+        return ()
+    return tuple((torch.rand(images, generator=generator) < share).numpy() for _ in range(epochs))

@@ -87,16 +87,31 @@ class Images:
             _constants=normalise.constants(device),
         )
 
-    def epoch(self, order: BatchOrder, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; on a GPU nothing waits for it meanwhile."""
+    def epoch(
+        self, order: BatchOrder, epoch: int, fusion_HW: Tensor | None = None
+    ) -> Iterator[Batch]:
+        """Yield the batches of an epoch; on a GPU nothing waits for it meanwhile.
+
+        Args:
+            order: Which images make up each batch, and what is done to them.
+            epoch: Its number, from 0.
+            fusion_HW: What images that `order.guided` names are multiplied by, on the device
+                (equation 1); None where nothing is.
+        """
         flips = torch.from_numpy(order.flips[epoch]).to(self.device) if order.flips else None
+        guided = None
+        if fusion_HW is not None:
+            guided = torch.from_numpy(order.guided[epoch]).to(self.device)
         spans = order.spans(epoch)
         for span, batch in zip(spans, self._batches(order.epochs[epoch], spans), strict=True):
             pixels_BHWC, y_B = batch
             if flips is not None:
                 mirrored = flips[span].view(-1, 1, 1, 1)
                 pixels_BHWC = torch.where(mirrored, pixels_BHWC.flip(2), pixels_BHWC)
-            yield self._normalised(pixels_BHWC), y_B
+            x_BCHW = self._normalised(pixels_BHWC)
+            if fusion_HW is not None and guided is not None:
+                x_BCHW *= torch.where(guided[span].view(-1, 1, 1, 1), fusion_HW, 1.0)
+            yield x_BCHW, y_B
 
     def batches(self, indices: NDArray[np.int64], size: int) -> Iterator[Batch]:
         """Yield images in the order given, `size` at a time."""

@@ -11,11 +11,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import EpochRecord
@@ -59,6 +61,7 @@ def fit(
     execution: Execution = "eager",
     micro_batch: int | None = None,
     keeper: Keeper | None = None,
+    fusion_HW: Tensor | None = None,
 ) -> Fit:
     """Train a network for all epochs of the protocol; the last one counts.
 
@@ -76,6 +79,8 @@ def fit(
         execution: How passes are executed; eager ones stand in for what fails.
         micro_batch: Most images of one pass; gradients of a batch's parts are added up. None: all.
         keeper: Reads and writes checkpoints; None for none.
+        fusion_HW: What images that `order.guided` names are multiplied by, on the images' device;
+            None where the network lays the mask over all of them, or there is none.
 
     Raises:
         TrainingError: The loss of an epoch is not finite.
@@ -90,21 +95,27 @@ def fit(
     if keeper is not None and (resumed := keeper.resume(network, optimiser)) is not None:
         history.extend(resumed.history)
         memory.resume(resumed.peak_memory_bytes)
+    rates = schedule(optimiser, order, protocol, done=len(history))
     for epoch in range(len(history), protocol.epochs):
         network.train()
         started = time.perf_counter()
         total = torch.zeros((), device=images.device)
-        for x_BCHW, y_B in images.epoch(order, epoch):
+        for x_BCHW, y_B in images.epoch(order, epoch, fusion_HW):
             with memory.step():
                 optimiser.zero_grad(set_to_none=True)
                 for x, y in _parts(x_BCHW, y_B, micro_batch):
                     forward = prepared.forward if len(y) == size else network
                     with autocast(protocol.precision, images.device):
                         logits_BM = forward(x)
-                    loss = weighted_cross_entropy(logits_BM, y, weights_M, len(y_B))
+                    loss = weighted_cross_entropy(
+                        logits_BM, y, weights_M, len(y_B), protocol.label_smoothing
+                    )
                     loss.backward()
                     total += loss.detach() * len(y_B)
+                if protocol.clip_norm:
+                    nn.utils.clip_grad_norm_(network.parameters(), protocol.clip_norm)
                 optimiser.step()
+                rates.step()
         mean = float(total) / len(order.epochs[epoch])  # waits for the device
         if not math.isfinite(mean):
             raise TrainingError(f"the loss became {mean} in epoch {epoch + 1}")
@@ -173,6 +184,42 @@ def make_optimiser(network: nn.Module, protocol: Protocol) -> torch.optim.Optimi
             groups, lr=protocol.learning_rate, momentum=protocol.momentum, fused=True
         )
     return torch.optim.AdamW(groups, lr=protocol.learning_rate, fused=True)
+
+
+def schedule(
+    optimiser: torch.optim.Optimizer, order: BatchOrder, protocol: Protocol, *, done: int
+) -> LambdaLR:
+    """Give each step its learning rate, a function of the step's number alone.
+
+    Args:
+        optimiser: With the protocol's learning rate, or as a checkpoint left it.
+        order: Tells how many steps there are.
+        protocol: Schedule and warm-up.
+        done: Epochs that an earlier process has done.
+    """
+    steps = [len(order.spans(epoch)) for epoch in range(protocol.epochs)]
+    factor = partial(rate_factor, steps=sum(steps), protocol=protocol)
+    return LambdaLR(optimiser, factor, last_epoch=sum(steps[:done]) - 1)
+
+
+def rate_factor(step: int, *, steps: int, protocol: Protocol) -> float:
+    """Return what the learning rate of a step is multiplied by.
+
+    A warm-up of n steps gives the first step 1/n and the n-th step 1. Half a cosine over the rest
+    follows (Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5, without restarts); it would
+    reach 0 one step after the last.
+
+    Args:
+        step: Number of the step, from 0.
+        steps: Number of all steps.
+        protocol: Schedule and warm-up.
+    """
+    rising = round(protocol.warmup * steps)
+    if step < rising:
+        return (step + 1) / rising
+    if protocol.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
 def predict(

@@ -27,7 +27,11 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> tuple[float, ...]:
 
 
 def weighted_cross_entropy(
-    logits_BM: Tensor, y_B: Tensor, weights_M: Tensor | None, images: int | None = None
+    logits_BM: Tensor,
+    y_B: Tensor,
+    weights_M: Tensor | None,
+    images: int | None = None,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Weighted cross-entropy, summed and divided by the number of images.
 
@@ -40,8 +44,13 @@ def weighted_cross_entropy(
         weights_M: (M,) class weights, or None.
         images: Images of the whole batch, where these are a part of it: the losses of its parts
             then add up to its own. None: B.
+        smoothing: Share of each label that is spread evenly over all classes; each class's part
+            is weighted by the weight of that class (Szegedy et al. 2016, arXiv:1512.00567,
+            section 7).
     """
-    total = functional.cross_entropy(logits_BM.float(), y_B, weight=weights_M, reduction="sum")
+    total = functional.cross_entropy(
+        logits_BM.float(), y_B, weight=weights_M, reduction="sum", label_smoothing=smoothing
+    )
     return total / (images or len(y_B))
 
 

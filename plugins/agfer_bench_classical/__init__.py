@@ -1,8 +1,9 @@
-"""Classifiers from before deep networks: histograms of gradients, and an SVM or neighbours.
+"""Classifiers without a network: HOG with an SVM or neighbours, and regression on grey values.
 
-Arabian et al. (2023), doi:10.3390/app131810179, section 1, report of earlier work in which both did
-as well as a network (their reference 26). They give no settings: those here are ours, chosen on the
-London photographs and the drawn faces among a few by accuracy over subject folds.
+Arabian et al. (2023), doi:10.3390/app131810179, section 1, report of earlier work in which SVM and
+neighbours did as well as a network (their reference 26). They give no settings: those here are
+ours, chosen on the London photographs and the drawn faces among a few by accuracy over subject
+folds.
 
 Shapes in names: N images, H height, W width, C channels, D features, M classes.
 """
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from agfer_bench import ClassifierSpec, FaceClassifier, UserError, hookimpl
 from agfer_bench_classical.features import Gradients
+from agfer_bench_classical.linear import Linear
 
 
 class LinearSVM:
@@ -124,10 +126,34 @@ def build_knn(
     )
 
 
+def build_linear(
+    seed: int, *, side: int = 24, colour: bool = False, C: float = 0.1
+) -> FaceClassifier:
+    """Build `linear`.
+
+    Args:
+        seed: Not used: nothing is drawn.
+        side: Pixels along a side of the small copies, 2 to 256.
+        colour: Whether they are RGB and not grey.
+        C: Inverse of the strength of the regularisation, above 0.
+    """
+    if not 2 <= side <= 256:
+        raise UserError(f"linear:side must be 2 to 256 pixels, not {side}")
+    if C <= 0:
+        raise UserError(f"linear:C must be above 0, not {C:g}")
+    return Linear(side, colour, C)
+
+
 @hookimpl
 def face_classifiers() -> Sequence[ClassifierSpec]:
-    """Offer `hog-svm` and `hog-knn`."""
+    """Offer `linear`, `hog-svm` and `hog-knn`."""
     return [
+        ClassifierSpec(
+            name="linear",
+            build=build_linear,
+            source="doi:10.1111/j.2517-6161.1958.tb00292.x",
+            summary="Logistic regression on small grey copies of the crops (Cox 1958)",
+        ),
         ClassifierSpec(
             name="hog-svm",
             build=build_svm,

@@ -28,7 +28,8 @@ def test_they_are_listed_without_parameters(capsys: pytest.CaptureFixture[str]) 
     assert code == 0
     listed = {one["name"]: one for one in json.loads(out)["modules"]}
     kinds = {name: one["kind"] for name, one in listed.items()}
-    assert {name for name, kind in kinds.items() if kind == "classifier"} == {"hog-svm", "hog-knn"}
+    classifiers = {name for name, kind in kinds.items() if kind == "classifier"}
+    assert classifiers == {"linear", "hog-svm", "hog-knn"}
     svm = listed["hog-svm"]
     assert (svm["parameters"], svm["slots"], svm["error"]) == (None, [], "")
     assert {option["name"]: option["default"] for option in svm["options"]} == {

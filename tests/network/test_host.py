@@ -151,6 +151,10 @@ def test_equation_1_by_hand() -> None:
     assert torch.equal(guidance(x), x)
     guidance.always = True
     torch.testing.assert_close(guidance(x), expected)
+    apart = Guidance(mask, alpha=0.125, while_training=False).train()
+    assert torch.equal(apart(x), x), "laid over some images before the network"
+    apart.always = True
+    torch.testing.assert_close(apart(x), expected)
 
 
 def test_multiply_accumulates_by_hand() -> None:

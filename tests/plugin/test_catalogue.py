@@ -165,7 +165,7 @@ def test_classifiers_come_through_their_hook_and_share_the_names_of_blocks(plugi
             plugin("e-bare", CLASSIFIER.format(name="bare").replace("depth: int = 1", "depth")),
         ]
     )
-    assert {"hog-svm", "hog-knn", "mine", "yours"} == set(catalogue.classifiers)
+    assert {"linear", "hog-svm", "hog-knn", "mine", "yours"} == set(catalogue.classifiers)
     entry = catalogue.classifiers["mine"]
     assert (entry.distribution, entry.version) == ("a-good", "1.2.3")
     assert [option.name for option in entry.options] == ["depth"], "no residual: it is no block"

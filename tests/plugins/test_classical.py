@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agfer_bench_classical import build_knn, build_svm
+from agfer_bench_classical import build_knn, build_linear, build_svm
 from agfer_bench_classical.features import Gradients
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from agfer_bench import UserError
 
@@ -105,3 +106,49 @@ def test_weights_move_the_svm_and_not_the_neighbours() -> None:
     np.testing.assert_array_equal(found["knn", True], found["knn", False])
     np.testing.assert_allclose(found["knn", True].sum(axis=1), 1)
     assert set(np.unique(found["svm", True])) <= {0, 1}
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_linear_is_at_the_minimum_of_the_regularised_loss(colour: bool, weighted: bool) -> None:
+    """Softmax regression by hand: where scikit-learn stops, the gradient of the loss is zero."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+    labels = np.arange(60) % 3
+    weights = random.uniform(0.5, 2, 60) if weighted else None
+    C = 0.05
+    linear = build_linear(0, side=4, colour=colour, C=C)
+    linear.fit(pixels, labels, weights)
+
+    means = pixels.reshape(60, 4, 2, 4, 2, 3).mean(axis=(2, 4))
+    if not colour:
+        means = means @ np.array([0.2125, 0.7154, 0.0721])
+    features = means.reshape(60, -1)
+    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    factors = np.ones(60) if weights is None else weights
+    found = linear.predict(pixels)
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        bias, slopes = parameters[:3], parameters[3:].reshape(-1, 3)
+        logits = features @ slopes + bias
+        norms = np.log(np.exp(logits).sum(axis=1))
+        total = factors @ (norms - logits[np.arange(60), labels])
+        return float(C * total + (slopes**2).sum() / 2)
+
+    best = minimize(loss, np.zeros(3 + 3 * features.shape[1]), tol=1e-8).x
+    logits = features @ best[3:].reshape(-1, 3) + best[:3]
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    # A mean of 8-bit values is rounded to 8 bits again.
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"side": 1}, "linear:side must be 2 to 256 pixels, not 1"),
+        ({"C": 0.0}, "linear:C must be above 0, not 0"),
+    ],
+)
+def test_options_of_linear_out_of_range(options: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build_linear(0, **options)  # type: ignore[arg-type]

@@ -119,7 +119,7 @@ def without_times(record: RunRecord) -> dict[str, Any]:
     del content["finished"], content["conditions"]
     for module in content["modules"]:
         del module["speed"]
-        for fold in module["folds"]:
+        for fold in [*module["folds"], *(fold for folds in module["repeats"] for fold in folds)]:
             del fold["fit_seconds"]
             for epoch in fold["history"]:
                 del epoch["seconds"]

@@ -111,6 +111,20 @@ def test_loss_is_the_weighted_sum_over_the_number_of_images() -> None:
     assert not torch.allclose(mean, by_hand), "torch's own mean is another loss"
 
 
+def test_smoothed_labels_by_hand() -> None:
+    """A label is 1 - s of its class and s / M of every class; each part has its class's weight."""
+    logits = torch.tensor([[1.0, 0.0, -1.0], [0.5, 2.0, 0.0]], dtype=torch.float64)
+    y, weights, smoothing = torch.tensor([0, 2]), torch.tensor([0.5, 1.0, 3.0]), 0.3
+    total = 0.0
+    for logit, label in zip(logits.tolist(), y.tolist(), strict=True):
+        norm = np.log(np.exp(logit).sum())
+        for number, value in enumerate(logit):
+            part = smoothing / 3 + (1 - smoothing) * (number == label)
+            total += part * float(weights[number]) * (norm - value)
+    found = weighted_cross_entropy(logits, y, weights, smoothing=smoothing)
+    assert float(found) == pytest.approx(total / 2, rel=1e-6)
+
+
 def test_loss_of_a_batch_is_the_mean_of_its_halves() -> None:
     torch.manual_seed(0)
     logits, y, weights = torch.randn(8, 3), torch.randint(0, 3, (8,)), torch.tensor([0.2, 1.0, 4.0])

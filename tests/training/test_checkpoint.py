@@ -94,13 +94,20 @@ def _equal(one: nn.Module, other: nn.Module) -> bool:
     return mine.keys() == others.keys() and all(torch.equal(mine[n], others[n]) for n in mine)
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimiser": "sgd"},
+        {"optimiser": "adamw"},
+        {"schedule": "cosine", "warmup": 0.4, "clip_norm": 0.5, "label_smoothing": 0.1},
+    ],
+)
 @pytest.mark.parametrize("micro_batch", [None, 3])
 @pytest.mark.parametrize("stopped", [(1,), (2, 4)])
 def test_a_training_goes_on_as_if_it_had_not_been_stopped(
-    tmp_path: Path, optimiser: str, micro_batch: int | None, stopped: tuple[int, ...]
+    tmp_path: Path, settings: dict[str, Any], micro_batch: int | None, stopped: tuple[int, ...]
 ) -> None:
-    protocol = _protocol(optimiser=optimiser, epochs=6, curve_every=2)
+    protocol = _protocol(**settings, epochs=6, curve_every=2)
     whole, unbroken = _train(protocol, micro_batch=micro_batch)
     path = tmp_path / "job.pt"
     for last in stopped:

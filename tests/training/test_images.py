@@ -23,7 +23,7 @@ def _images(residence: Residence | None = None) -> Images:
     )
 
 
-def _order(flips: bool = False) -> BatchOrder:
+def _order(flips: bool = False, guided: bool = False) -> BatchOrder:
     return BatchOrder.draw(
         np.arange(2, 23),
         epochs=2,
@@ -32,6 +32,8 @@ def _order(flips: bool = False) -> BatchOrder:
         drop_last=False,
         generator=generator(0, "order", 0),
         flips=generator(0, "flips", 0) if flips else None,
+        guided=generator(0, "guided", 0) if guided else None,
+        share=0.25,
     )
 
 
@@ -61,6 +63,25 @@ def test_half_of_the_images_are_mirrored_and_the_hash_knows_it() -> None:
             assert torch.equal(other, one.flip(2) if seen[-1] else one)
     assert seen == mirrored.flips[0].tolist()
     assert 4 < sum(seen) < 17
+
+
+@pytest.mark.parametrize("residence", ["mapped", "resident", "streamed"])
+def test_a_share_of_the_images_is_masked_and_the_hash_knows_it(residence: Residence) -> None:
+    plain, guided = _order(flips=True), _order(flips=True, guided=True)
+    assert plain.sha256 != guided.sha256
+    assert (plain.epochs[1] == guided.epochs[1]).all(), "no other draw moves"
+    assert (plain.flips[1] == guided.flips[1]).all()
+    assert (guided.guided[0] != guided.guided[1]).any(), "drawn anew each epoch"
+    fusion = torch.linspace(0.125, 1.125, 20).view(5, 4)
+    batches = [list(_images(residence).epoch(plain, 0))]
+    batches.append(list(_images(residence).epoch(guided, 0, fusion)))
+    seen = []
+    for (x, _), (y, _) in zip(*batches, strict=True):
+        for one, other in zip(x, y, strict=True):
+            seen.append(not torch.equal(one, other))
+            assert torch.equal(other, one * fusion if seen[-1] else one)
+    assert seen == guided.guided[0].tolist()
+    assert 1 <= sum(seen) < 11, "a quarter of 21"
 
 
 def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:

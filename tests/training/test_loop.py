@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from agfer_bench.errors import UserError
@@ -20,7 +21,7 @@ from agfer_bench.training.arithmetic import arithmetic, check_precision
 from agfer_bench.training.batches import BatchOrder, Normaliser
 from agfer_bench.training.execution import choose, prepare
 from agfer_bench.training.images import Images
-from agfer_bench.training.loop import Fit, fit, predict
+from agfer_bench.training.loop import Fit, fit, make_optimiser, predict, rate_factor, schedule
 from agfer_bench.training.loss import weighted_cross_entropy
 
 CPU = torch.device("cpu")
@@ -96,6 +97,55 @@ def test_split_batches_end_in_the_same_weights(optimiser: str, micro_batch: int)
     assert losses[0][-1] < losses[0][0], "it learns, so that weights had something to differ by"
 
 
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize("warmup", [0.0, 0.25, 0.9])
+def test_rates_are_those_of_torchs_schedulers(optimiser: str, warmup: float) -> None:
+    protocol = _protocol(optimiser=optimiser, schedule="cosine", warmup=warmup, epochs=5)
+    order = _order(protocol)
+    steps = sum(len(order.spans(epoch)) for epoch in range(5))
+    rising = round(warmup * steps)
+    mine, torchs = make_optimiser(_network(), protocol), make_optimiser(_network(), protocol)
+    found = schedule(mine, order, protocol, done=0)
+    parts: list[LRScheduler] = [CosineAnnealingLR(torchs, steps - rising)]
+    if rising:
+        parts.insert(0, LinearLR(torchs, 1 / rising, total_iters=rising - 1))
+    expected = SequentialLR(torchs, parts, [rising] * (len(parts) - 1))
+    rates = []
+    for _ in range(steps):
+        rates.append(mine.param_groups[0]["lr"])
+        assert rates[-1] == pytest.approx(torchs.param_groups[0]["lr"], rel=1e-9)
+        for one, scheduler in ((mine, found), (torchs, expected)):
+            one.step()
+            scheduler.step()
+    assert max(rates) == pytest.approx(protocol.learning_rate)
+
+
+def test_the_rate_is_constant_unless_it_is_asked_for() -> None:
+    protocol = _protocol(schedule="constant", warmup=0)
+    assert {rate_factor(step, steps=10, protocol=protocol) for step in range(10)} == {1.0}
+    risen = _protocol(schedule="constant", warmup=0.2)
+    found = [rate_factor(step, steps=10, protocol=risen) for step in range(4)]
+    assert found == [0.5, 1.0, 1.0, 1.0]
+
+
+def test_a_long_gradient_is_scaled_down_to_the_limit() -> None:
+    """SGD of one batch, without momentum in the first step, moves by rate times gradient."""
+    moved = {}
+    for limit in (0.0, 1e-3, 1e3):
+        protocol = _protocol(
+            optimiser="sgd", schedule="constant", warmup=0, weight_decay=0, clip_norm=limit,
+            epochs=1, batch_size=N, label_smoothing=0,
+        )  # fmt: skip
+        network = _network()
+        before = nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+        _fit(network, protocol)
+        after = nn.utils.parameters_to_vector(network.parameters()).detach()
+        moved[limit] = (before - after) / protocol.learning_rate
+    assert float(moved[1e-3].norm()) == pytest.approx(1e-3, rel=1e-2)
+    torch.testing.assert_close(moved[1e3], moved[0.0])
+    assert float(nn.functional.cosine_similarity(moved[1e-3], moved[0.0], dim=0)) > 0.999
+
+
 class _Double(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -150,7 +200,9 @@ class _Reads(TorchDispatchMode):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_an_epoch_reads_one_number(precision: str) -> None:
     reads, after = _Reads(), []
-    protocol = _protocol(precision=precision)
+    protocol = _protocol(
+        precision=precision, schedule="cosine", warmup=0.2, clip_norm=1, label_smoothing=0.1
+    )
     with reads:
         fit(
             _network(),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from agfer_bench.errors import UserError, describe
 from agfer_bench.faces.folds import Fold
@@ -173,6 +174,7 @@ def _attempt(
             execution=execution,
             micro_batch=micro_batch,
             keeper=keeper,
+            fusion_HW=_fusion(network, order),
         )
         probabilities = judge(fold.validation)
         train = judge(fold.train)
@@ -230,6 +232,11 @@ def _normaliser(job: Job) -> Normaliser:
     return Normaliser(mean=mean, std=std, scheme=scheme)
 
 
+def _fusion(network: Network, order: BatchOrder) -> Tensor | None:
+    """Return what the images that `order` names are multiplied by; None where it names none."""
+    return network.guidance.weight_HW if network.guidance is not None and order.guided else None
+
+
 def _execution(job: Job, network: Network) -> Execution:
     """Decide how passes are executed; operations are counted only where that depends on them."""
     if job.execution != "auto" or job.device.type == "cpu":
@@ -254,4 +261,8 @@ def batch_order(protocol: Protocol, fold: Fold) -> BatchOrder:
         flips=generator(protocol.seed, "flips", fold.number)
         if protocol.augmentation == "flip"
         else None,
+        guided=generator(protocol.seed, "guided", fold.number)
+        if protocol.guidance and protocol.guidance_share < 1
+        else None,
+        share=protocol.guidance_share,
     )

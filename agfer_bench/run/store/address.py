@@ -79,7 +79,7 @@ def job_address(
         "memory_format": memory_format,
         "execution": settings.execution,
         "micro_batch": settings.micro_batch,
-        "threads": torch.get_num_threads() if device.type == "cpu" else 0,
+        "threads": settings.training_threads if device.type == "cpu" else 0,
     }
 
 

@@ -148,7 +148,7 @@ class Store:
                 for module in record.modules
             ],
             "device": record.environment.device_name,
-            "threads": record.environment.threads,
+            "threads": [record.environment.threads, record.environment.training_threads],
             "execution": [execution, micro_batch],
             # Times that are kept must be those of this way of measuring.
             "measure": measure_sha256(),
