@@ -192,7 +192,7 @@ class Protocol(BaseModel):
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of every setting that moves a trained network's numbers."""
-        return fingerprint(self.model_dump(mode="json", exclude=_MOVES_NOTHING))
+        return settings_fingerprint(self.model_dump(mode="json"))
 
     @property
     def ground(self) -> str:
@@ -242,6 +242,17 @@ def fingerprint(content: Any) -> str:
     """SHA-256 (hex) of JSON-able content, whatever the order of its keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def settings_fingerprint(settings: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of those of a protocol's settings that move a trained network's numbers.
+
+    Args:
+        settings: A protocol as JSON, of this version or an earlier one with fewer settings.
+    """
+    return fingerprint(
+        {name: value for name, value in settings.items() if name not in _MOVES_NOTHING}
+    )
 
 
 def load_preset(name: str) -> Protocol:

@@ -1,6 +1,7 @@
 """The public surface is that of 0.1.0: nothing that users or plugins rely on has gone or changed.
 
-What is added since is no concern of this test, an option, a hook or a field of a record say.
+What is added since is no concern of this test, an option, a hook or a field of a record say. What
+was changed on purpose is named in `CHANGED`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,42 @@ import pytest
 
 from tests.surface import surface
 
+# What was changed on purpose since, by its place: what it was, and what it has become.
+CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
+    # Trainings run side by side by default, on as many cores as pay.
+    **{
+        ("commands", command, "jobs", key): was_and_is
+        for command in ("run", "ablate", "paper")
+        for key, was_and_is in {"default": (1, None), "type": ("int", "int | None")}.items()
+    },
+    # Baselines without a network stand in the default table.
+    ("commands", "run", "modules", "default"): (
+        "agfer,se,cbam",
+        "agfer,se,cbam,linear,hog-svm",
+    ),
+    # Records are of version 5; earlier ones are still read.
+    **{
+        ("records", "run", "properties", "schema_version", key): (4, 5)
+        for key in ("const", "default")
+    },
+}
+
 BEFORE = json.loads((Path(__file__).parent / "surface-0.1.0.json").read_text(encoding="utf-8"))
+
+
+def _change(before: Any, place: tuple[str, ...], was: Any, now: Any) -> None:
+    """Put what has become of something in the place of what it was."""
+    for key in place[:-1]:
+        if isinstance(before, list):
+            before = next(one for one in before if one["name"] == key)
+        else:
+            before = before[key]
+    assert before[place[-1]] == was
+    before[place[-1]] = now
+
+
+for _place, (_was, _now) in CHANGED.items():
+    _change(BEFORE, _place, _was, _now)
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,8 @@ def recipe(record: RunRecord) -> Recipe:
     words += _settings(record.protocol)
     words += ["--device", record.environment.device]
     if record.environment.device == "cpu":
-        words += ["--threads", str(record.environment.threads)]
+        if record.environment.training_threads is None:  # else trainings have those by default
+            words += ["--threads", str(record.environment.threads)]
     # All else is the protocol's own: numbers, and words that it knows.
     if not all(map(_SAFE.fullmatch, values)) or sum(map(len, words)) > _LONGEST:
         return Recipe(
@@ -73,7 +74,8 @@ def _settings(protocol: Protocol) -> list[str]:
     words = ["--preset", preset]
     if protocol.host != origin.host:
         words += ["--host", protocol.host]
-        origin = origin.with_settings({"host": protocol.host})  # which brings others with it
+        # Which brings others with it; whether guidance, depends on the host's layers.
+        origin = origin.with_settings({"host": protocol.host, "guidance": not protocol.guidance})
     if protocol.mask != "default":
         words += ["--mask", "FILE.png"]
     own = set(_OWN_FLAGS)

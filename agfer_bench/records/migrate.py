@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from agfer_bench.protocol import settings_fingerprint
+
 
 def migrate_run(content: Any) -> Any:
-    """Return a run record's content in the layout of version 4.
+    """Return a run record's content in the layout of version 5.
 
     Version 2 knew networks alone; version 3 also has classifiers of their own, which lack what
     only a network has. Version 4 adds several seeds and what comparisons over subjects rest on.
+    Version 5 adds settings to the protocol, whose defaults are what was done before, and with them
+    a new fingerprint.
 
     Args:
         content: Parsed JSON, or anything else, which is left to the validation.
@@ -22,6 +26,21 @@ def migrate_run(content: Any) -> Any:
         content = content | {"schema_version": 3}
     if content.get("schema_version") == 3:
         content = content | {"schema_version": 4}
+    if content.get("schema_version") == 4:
+        content = _to_version_5(content)
+    return content
+
+
+def _to_version_5(content: dict[str, Any]) -> dict[str, Any]:
+    """The protocol has more settings, and a fingerprint over all of them.
+
+    One that is right for the settings as they stand is dropped, and derived anew from the whole
+    protocol. A wrong one is left, so that an audit still finds it.
+    """
+    content = content | {"schema_version": 5}
+    protocol, told = content.get("protocol"), content.get("protocol_fingerprint")
+    if isinstance(protocol, dict) and told == settings_fingerprint(protocol):
+        del content["protocol_fingerprint"]
     return content
 
 

@@ -23,7 +23,7 @@ from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.timing import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
-RUN_SCHEMA_VERSION: Final = 4
+RUN_SCHEMA_VERSION: Final = 5
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
@@ -336,8 +336,8 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[4] = RUN_SCHEMA_VERSION
-    """Version of this layout; records of versions 1 to 3 are read as well."""
+    schema_version: Literal[5] = RUN_SCHEMA_VERSION
+    """Version of this layout; records of versions 1 to 4 are read as well."""
     protocol: Protocol
     """Every setting."""
     protocol_fingerprint: str = Field(default_factory=lambda fields: _fingerprint(fields))

@@ -90,7 +90,7 @@ def test_rejected_records_are_named_and_the_others_published(records: Path, tmp_
         (folder / f"good{number}").mkdir(parents=True)
         (folder / f"good{number}" / "record.json").write_bytes(path.read_bytes())
     (folder / "broken").mkdir()
-    (folder / "broken" / "record.json").write_text('{"schema_version": 4, "modules": NaN}')
+    (folder / "broken" / "record.json").write_text('{"schema_version": 5, "modules": NaN}')
     _build(folder, tmp_path / "site")
     index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert "broken/record.json" in index

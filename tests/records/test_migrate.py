@@ -14,6 +14,7 @@ from agfer_bench.errors import UserError
 from agfer_bench.records.files import dump, load_run
 from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.run import RunRecord
+from agfer_bench.submissions.audit import contradictions
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 OLD = [
@@ -27,7 +28,7 @@ OLD = [
 def test_published_records_load(path: Path) -> None:
     before = json.loads(path.read_text())
     record = load_run(path)
-    assert record.schema_version == 4
+    assert record.schema_version == 5
     for module, old in zip(record.modules, before["modules"], strict=True):
         assert len(module.folds) == len(old["folds"])
         if old["speed"] is None:
@@ -51,8 +52,8 @@ def test_some_published_record_is_of_version_1() -> None:
     assert OLD
 
 
-def test_a_record_of_version_4_is_left_alone() -> None:
-    content = {"schema_version": 4, "modules": [{"speed": {"rounds_ms": []}}]}
+def test_a_record_of_version_5_is_left_alone() -> None:
+    content = {"schema_version": 5, "modules": [{"speed": {"rounds_ms": []}}]}
     assert migrate_run(content) is content
 
 
@@ -61,7 +62,7 @@ def test_version_2_knew_networks_alone() -> None:
     before = json.loads(path.read_text())
     assert before["schema_version"] == 2
     record = load_run(path)
-    assert record.schema_version == 4
+    assert record.schema_version == 5
     assert {module.kind for module in record.modules} == {"attention"}
     after = json.loads(dump(record))
     for module, old in zip(after["modules"], before["modules"], strict=True):
@@ -72,6 +73,25 @@ def test_version_2_knew_networks_alone() -> None:
     lacking["modules"][0]["folds"][0]["host_weights_sha256"] = None
     with pytest.raises(ValueError, match="base: fold 0 lacks what a network's has"):
         RunRecord.model_validate_json(json.dumps(lacking))
+
+
+def test_version_4_had_fewer_settings_and_a_fingerprint_over_those() -> None:
+    path = PUBLISHED / "quick-synthetic-cpu" / "record.json"
+    before = json.loads(path.read_text())
+    assert before["schema_version"] == 4
+    record = load_run(path)
+    protocol = record.protocol
+    assert protocol.guidance_share == 1
+    assert (protocol.schedule, protocol.warmup) == ("constant", 0)
+    assert (protocol.label_smoothing, protocol.clip_norm) == (0, 0)
+    assert record.protocol_fingerprint == protocol.fingerprint != before["protocol_fingerprint"]
+    assert contradictions(record) == []
+    assert RunRecord.model_validate_json(dump(record)) == record
+    forged = RunRecord.model_validate(before | {"protocol_fingerprint": 64 * "0"})
+    assert contradictions(forged) == ["protocol_fingerprint is not that of the settings"]
+    settings = before["protocol"] | {"epochs": 27}
+    changed = RunRecord.model_validate(before | {"protocol": settings})
+    assert "protocol_fingerprint is not that of the settings" in contradictions(changed)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +105,8 @@ def test_version_2_knew_networks_alone() -> None:
         '{"schema_version": 3}',
         '{"schema_version": 4}',
         '{"schema_version": 5}',
+        '{"schema_version": 6}',
+        '{"schema_version": 4, "protocol": {"alpha": NaN}, "protocol_fingerprint": "0"}',
     ],
 )
 def test_junk_is_no_record(junk: str, tmp_path: Path) -> None:

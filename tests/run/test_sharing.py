@@ -31,9 +31,9 @@ def four_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _share(**asked: Any) -> Shares:
-    usual = {"protocol": QUICK, "device": CPU, "cores": 4, "jobs": None, "threads": None}
-    found = usual | asked
-    return share(found.pop("protocol"), found.pop("device"), **found)
+    usual: dict[str, Any] = {"cores": 4, "jobs": None, "threads": None}
+    protocol, device = asked.pop("protocol", QUICK), asked.pop("device", CPU)
+    return share(protocol, device, **usual | asked)
 
 
 @pytest.mark.parametrize("jobs", [None, 1, 2, 9])
@@ -59,7 +59,7 @@ def test_a_small_network_has_one_thread_whatever_the_jobs(jobs: int | None) -> N
     ],
 )
 def test_the_rest_of_the_machine(asked: dict[str, Any], jobs: int, threads: int) -> None:
-    assert _share(**asked) == Shares(jobs=jobs, threads=threads)
+    assert _share(**dict(asked)) == Shares(jobs=jobs, threads=threads)
 
 
 def test_large_trainings_side_by_side_need_their_threads_named() -> None:
