@@ -27,6 +27,11 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         "agfer,se,cbam",
         "agfer,se,cbam,linear,hog-svm",
     ),
+    # McNemar's test over images was one of two trainings, not of blocks.
+    ("commands", "compare", "over", "type"): (
+        "auto|folds|images|subjects",
+        "auto|folds|subjects",
+    ),
     # Records are of version 5; earlier ones are still read.
     **{
         ("records", "run", "properties", "schema_version", key): (4, 5)
