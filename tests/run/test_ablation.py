@@ -21,8 +21,8 @@ from tests.run.test_runner import Make
 pytestmark = pytest.mark.slow
 
 
-def _ablate(runs: Runs, axis: str, modules: str = "base,se") -> Ablation:
-    return ablate(AXES[axis], runs.settings(modules), own(), Silent())
+def _ablate(runs: Runs, axis: str, modules: str = "base,se", *, seeds: int = 1) -> Ablation:
+    return ablate(AXES[axis], runs.settings(modules, seeds=seeds), own(), Silent())
 
 
 def test_guidance_is_compared_fold_by_fold(runs: Runs, count_jobs: list[str]) -> None:
@@ -54,28 +54,18 @@ def test_the_values_are_read_as_the_protocol_reads_them(runs: Runs) -> None:
         ablate(choose_axis("stride", "16,17"), runs.settings("base"), own(), Silent())
 
 
-def test_splits_share_no_folds_and_are_compared_over_subjects(runs: Runs) -> None:
-    ablation = _ablate(runs, "split", "base")
-    assert not ablation.shares_folds
-    row = rows_of(ablation)[1]
-    assert row["difference_folds_mean"] is None
-    low, middle, high = (
-        row[name]
-        for name in (
-            "difference_subjects_low",
-            "difference_subjects",
-            "difference_subjects_high",
-        )
-    )
-    assert low <= middle <= high
-    pooled = [
-        np.mean(
-            [(part["predicted"] == name).mean() for name, part in cell.predictions.groupby("true")]
-        )
-        for cell in ablation.cells
-    ]
-    assert middle == pytest.approx(pooled[1] - pooled[0])
-    assert any("no fold has a partner" in line for line in notes_of(ablation))
+def test_splits_share_no_folds_and_are_compared_over_people_and_trainings(runs: Runs) -> None:
+    once = _ablate(runs, "split", "base")
+    assert not once.shares_folds
+    row = rows_of(once)[1]
+    assert (row["difference_folds_mean"], row["difference"]) == (None, None)
+    assert any("Each fold was trained once" in line for line in notes_of(once))
+    twice = _ablate(runs, "split", "base", seeds=2)
+    row = rows_of(twice)[1]
+    assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+    means = [np.mean(cell.module.accuracies) for cell in twice.cells]
+    assert row["difference"] == pytest.approx(means[1] - means[0])
+    assert any("no fold has a partner" in line for line in notes_of(twice))
 
 
 def test_reduction_is_an_option_of_the_blocks(runs: Runs, count_jobs: list[str]) -> None:
