@@ -48,6 +48,9 @@ _ROUNDING = 1e-12
 _MOST = 10_000
 """Most trainings of a fold, or times as many subjects, that are looked at when planning."""
 
+_QUANTILES = 2000
+"""Values of the estimated standard error that power is averaged over."""
+
 Unit = Literal["subjects", "folds"]
 """What, beside trainings, a difference is judged over."""
 
@@ -324,13 +327,18 @@ def _satterthwaite(trainings: Sequence[tuple[float, float]], unit: tuple[float, 
 @lru_cache(maxsize=4096)
 def _noncentrality(df: float, alpha: float) -> float:
     """Return the true difference in standard errors that the t test finds with that chance."""
+    # Not SciPy's noncentral t, which gives NaN far out: the normal's chance of passing the limit,
+    # averaged over equally likely values of the estimated standard error.
+    df = min(df, 1e6)
     limit = float(stats.t.isf(alpha / 2, df))
+    quantiles = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    limits = limit * np.sqrt(stats.chi2.ppf(quantiles, df) / df)
 
     def beyond(centre: float) -> float:
-        found = stats.nct.sf(limit, df, centre) + stats.nct.cdf(-limit, df, centre)
-        return float(found) - POWER
+        found = stats.norm.sf(limits - centre) + stats.norm.cdf(-limits - centre)
+        return float(found.mean()) - POWER
 
-    return float(optimize.brentq(beyond, 0.0, limit + 40.0, xtol=1e-6))
+    return float(optimize.brentq(beyond, 0.0, 5 * limit + 10, xtol=1e-6))
 
 
 def _first(short: Callable[[int], bool], least: int) -> int | None:
