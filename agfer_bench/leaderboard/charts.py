@@ -28,12 +28,6 @@ from agfer_bench.leaderboard.pareto import front
 from agfer_bench.leaderboard.sanitize import for_chart
 from agfer_bench.leaderboard.site_data import PageListing, SiteRow
 
-_POINTS = (
-    "Bars: 95 % interval of the accuracy. Open and grey: not judged. The dotted line joins judged "
-    "modules than which none has both more accuracy and less cost, by the points alone: it is no "
-    "test. Which accuracies differ stands under the differences."
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class ChartChoice:
@@ -92,7 +86,7 @@ def against_latency(page: PageListing) -> Chart | None:
         name="latency",
         title="Accuracy against latency",
         says="One image at a time, eager fp32. Times of two devices never stand in one picture. "
-        f"{_POINTS}",
+        f"{_of_points(page)}",
         layout=layout("Latency, ms", "Accuracy, %"),
         choices=tuple(choices),
         choose="Device",
@@ -111,7 +105,7 @@ def against_parameters(page: PageListing) -> Chart | None:
     return Chart(
         name="parameters",
         title="Accuracy against parameters",
-        says=f"Learnable parameters of the whole network. {_POINTS}",
+        says=f"Learnable parameters of the whole network. {_of_points(page)}",
         layout=layout("Parameters", "Accuracy, %"),
         choices=(ChartChoice(label="all", traces=_scatter(costs, "parameters")),),
     )
@@ -195,15 +189,30 @@ def _legend(count: int) -> str:
     return f"A click on a name hides or shows it, a double click shows it alone.{few}{hidden}"
 
 
+def _of_points(page: PageListing) -> str:
+    """Say what points, bars and line are."""
+    if not page.judged:
+        return "No module is judged: these accuracies do not tell blocks apart."
+    return (
+        "Bars: 95 % interval of the accuracy. Open and grey: not judged. The dotted line joins "
+        "judged modules than which none has both more accuracy and less cost, by the points alone: "
+        "it is no test. The differences tell which accuracies differ."
+    )
+
+
 def _scatter(costs: Sequence[tuple[SiteRow, float]], unit: str) -> tuple[Any, ...]:
     """Points with their intervals; those that are not judged apart."""
     judged = [one for one in costs if one[0].judged]
     apart = [one for one in costs if not one[0].judged]
-    largest = max(cost for _, cost in costs)
+    values = [cost for _, cost in costs]
+    middle = (min(values) + max(values)) / 2
     traces = []
     for own, colour, symbol in ((judged, COLOURS[0], SYMBOLS[0]), (apart, GREY, SYMBOLS[1])):
         if own:
-            traces.append(_points(own, unit, largest, colour, symbol))
+            named = len(own) <= NAMED and (own is judged or not judged)
+            traces.append(
+                _points(own, unit, middle=middle, named=named, colour=colour, symbol=symbol)
+            )
     return (*traces, _front(judged)) if len(judged) > 1 else tuple(traces)
 
 
@@ -222,16 +231,22 @@ def _front(costs: Sequence[tuple[SiteRow, float]]) -> Any:
 
 
 def _points(
-    costs: Sequence[tuple[SiteRow, float]], unit: str, largest: float, colour: str, symbol: str
+    costs: Sequence[tuple[SiteRow, float]],
+    unit: str,
+    *,
+    middle: float,
+    named: bool,
+    colour: str,
+    symbol: str,
 ) -> Any:
     rows = [row for row, _ in costs]
     names = [for_chart(row.name) for row in rows]
     return go.Scatter(
         x=[cost for _, cost in costs],
         y=[round(100 * (row.accuracy or 0.0), 3) for row in rows],
-        mode="markers+text" if len(costs) <= NAMED else "markers",
+        mode="markers+text" if named else "markers",
         text=names,
-        textposition=["middle left" if cost == largest else "middle right" for _, cost in costs],
+        textposition=["top left" if cost > middle else "top right" for _, cost in costs],
         textfont={"size": 11},
         hovertext=names,
         error_y={

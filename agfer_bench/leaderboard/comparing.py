@@ -34,7 +34,7 @@ MOST = 20
 MOST_JUDGED = 300
 """Modules of a page that are judged."""
 
-SILENT = "has only older records, which do not tell who was recognised"
+SILENT = "only older records, which do not tell who was recognised"
 _ON: Final = "validation"
 
 
@@ -70,7 +70,7 @@ class Compared:
     """What a page's comparisons found."""
 
     standings: tuple[Standing, ...]
-    """The judged modules, most accurate first; behind them the others, by name."""
+    """The judged modules, most accurate first; behind them the others, by reason and name."""
     question: Question
     """What was asked, once for all pairs."""
     unit: Unit | None
@@ -186,8 +186,10 @@ class _Field:
         return [number for number in self.entrants if number not in self.why_not]
 
     def others(self, names: Sequence[str]) -> list[Standing]:
-        """Return those that are not judged: whole ones first, by name."""
-        ordered = sorted(self.why_not, key=lambda n: (n not in self.entrants, names[n]))
+        """Return those that are not judged: whole ones first, by reason and by name."""
+        ordered = sorted(
+            self.why_not, key=lambda n: (n not in self.entrants, self.why_not[n], names[n])
+        )
         return [
             Standing(number=n, entrant=self.entrants.get(n), why_not=self.why_not[n])
             for n in ordered
@@ -226,18 +228,16 @@ def _divided(
     why_not = {}
     for number, name in enumerate(names):
         if number not in entrants:
-            lacks = (
-                "lacks folds or trainings" if entries[number].module.folds else "was not trained"
-            )
-            why_not[number] = lacks
+            trained = bool(entries[number].module.folds)
+            why_not[number] = "folds or trainings are missing" if trained else "not trained"
         elif number not in usable:
             why_not[number] = SILENT
         elif reason := why_not_judged(entrants[number]):
-            why_not[number] = reason.removeprefix(f"{name} ")
+            why_not[number] = reason.removeprefix(f"{name} ").removeprefix("was ")
     judged = [number for number in entrants if number not in why_not]
     judged.sort(key=lambda number: -_mean(entrants[number]))
     for number in judged[MOST_JUDGED:]:
-        why_not[number] = f"is not among the {MOST_JUDGED} most accurate"
+        why_not[number] = f"not among the {MOST_JUDGED} most accurate"
     return _Field(
         unit=unit if judged else None, entrants=entrants, why_not=why_not, left_out=left_out
     )

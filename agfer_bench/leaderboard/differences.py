@@ -33,7 +33,7 @@ def against_base(page: PageListing) -> Chart | None:
     found = [row.against_base for row in page.rows if row.against_base is not None][:_MOST]
     if not found:
         return None
-    names = unique([for_chart(one.first, 22) for one in found])
+    names = unique([for_chart(one.first, 28) for one in found])
     traces = []
     for verdict, colour, symbol in _DRAWN:
         own = [
@@ -42,7 +42,9 @@ def against_base(page: PageListing) -> Chart | None:
         if own:
             traces.append(_intervals(own, verdict, colour, symbol))
     rope = 100 * found[0].rope
-    made = layout(f"Points less {for_chart(page.base or '')}", "", height=150 + 26 * len(found))
+    made = layout(
+        f"Difference from {for_chart(page.base or '')}, points", "", height=110 + 30 * len(found)
+    )
     made.yaxis.update(
         type="category", autorange="reversed", range=None, categoryarray=names, showgrid=False
     )

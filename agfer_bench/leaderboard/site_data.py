@@ -176,7 +176,7 @@ class PageListing:
     records: int
     """Records that belong to the page."""
     rows: tuple[SiteRow, ...]
-    """Those that are judged, most accurate first; behind them the others, by name."""
+    """Those that are judged, most accurate first; behind them the others, by reason and name."""
     unit: Literal["subjects", "folds"] | None
     """What intervals and verdicts are over, beside trainings; null where nothing is judged."""
     units: int | None
@@ -206,9 +206,13 @@ class PageListing:
         return tuple(row for row in self.rows if row.judged)
 
     @property
-    def apart(self) -> tuple[SiteRow, ...]:
-        """The rows that are not."""
-        return tuple(row for row in self.rows if not row.judged)
+    def apart(self) -> dict[str, list[SiteRow]]:
+        """The rows that are not, by the reason."""
+        found: dict[str, list[SiteRow]] = {}
+        for row in self.rows:
+            if not row.judged:
+                found.setdefault(row.why_not or "", []).append(row)
+        return found
 
     @property
     def ahead(self) -> tuple[str, ...]:

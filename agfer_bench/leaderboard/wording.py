@@ -34,25 +34,14 @@ def notes_of(compared: Compared, record: RunRecord) -> list[str]:
     return lines + _of_ranks(compared) + _of_trainings(compared)
 
 
-def over(compared: Compared) -> str:
-    """Say what the page's intervals are over: `80 subjects and trainings`."""
-    if compared.unit is None:
-        return ""
-    return f"{compared.units} {compared.unit} and trainings"
-
-
 def _of_unit(compared: Compared, record: RunRecord) -> list[str]:
-    lines = [f"All intervals and verdicts of this page are over {compared.unit} and trainings."]
+    """Say why the page is over folds where subjects are known."""
     subjects = record.data.subjects
-    if compared.unit == "folds" and subjects is not None:
-        few = subjects < FEWEST_SUBJECTS
-        why = (
-            f"{subjects} subjects are too few (at least {FEWEST_SUBJECTS})"
-            if few
-            else "the records do not all tell who was recognised"
-        )
-        lines.append(f"Not over subjects, since {why}.")
-    return lines
+    if compared.unit != "folds" or subjects is None:
+        return []
+    if subjects < FEWEST_SUBJECTS:
+        return [f"Over folds, since {subjects} subjects are too few (at least {FEWEST_SUBJECTS})."]
+    return ["Over folds, since the records do not tell who was recognised."]
 
 
 def _of_ranks(compared: Compared) -> list[str]:

@@ -96,7 +96,9 @@ function startTable(table) {
   if (input) input.addEventListener("input", () => filterTable(table));
   if (table.id === "rows") {
     document.getElementById("device").addEventListener("change", () => showTimes(table));
-    table.querySelector('th[data-column="accuracy"]').setAttribute("aria-sort", "descending");
+    // Rows that are not judged stand by name: without others, no column is the order.
+    const accuracy = table.querySelector('th[data-column="accuracy"]');
+    if (table.querySelector("tr[data-judged]")) accuracy.setAttribute("aria-sort", "descending");
   }
   filterTable(table);
 }
@@ -200,13 +202,17 @@ async function draw(element, width) {
   const choice = figure.choices[drawn.get(element) ?? 0];
   const size = width ? { width, autosize: false } : { autosize: true, ...narrowed(figure, element.clientWidth) };
   const layout = merged(figure.layout, choice.layout, colours(), size);
+  const data = structuredClone(choice.data);
+  for (const trace of data) { // numbers that a narrow cell does not hold
+    if (!width && trace.type === "heatmap" && trace.y.length * 46 > element.clientWidth) trace.texttemplate = "";
+  }
   const config = {
     responsive: true,
     displaylogo: false,
     displayModeBar: element.clientWidth >= 520,
     modeBarButtons: [["toImage", "resetScale2d"]],
   };
-  await library.react(element, structuredClone(choice.data), layout, config);
+  await library.react(element, data, layout, config);
   element.dataset.drawn = "true";
 }
 
