@@ -36,7 +36,7 @@ def columns_of(page: PageListing) -> tuple[Column, ...]:
         "low": judged,
         "against": page.base is not None,
         "rank": judged,
-        "tier": any((row.tier or 0) > 1 for row in page.rows),
+        "tier": page.tiers > 1,
         "cross": page.crossed,
     }
     return tuple(one for one in _columns(page) if shown.get(one.name, True))

@@ -77,6 +77,8 @@ def _cells(row: SiteRow, page: PageListing) -> dict[str, str]:
         cells["95 % interval"] = _interval(row.interval, percent)
         if page.base is not None:
             cells["Against base"] = _against(row, page)
+        if page.tiers > 1:
+            cells["Tier"] = count(row.tier)
         cells["Rank"] = "–" if row.rank is None else " to ".join(map(str, sorted(set(row.rank))))
     if page.crossed:
         cells["Cross-database %"] = percent(row.cross, row.cross_sd)

@@ -201,6 +201,11 @@ class PageListing:
         return any(row.cross is not None for row in self.rows)
 
     @property
+    def tiers(self) -> int:
+        """How many tiers there are; 0 where nothing is judged."""
+        return max((row.tier or 0 for row in self.rows), default=0)
+
+    @property
     def judged(self) -> tuple[SiteRow, ...]:
         """The rows that are judged."""
         return tuple(row for row in self.rows if row.judged)

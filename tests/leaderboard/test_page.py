@@ -187,3 +187,14 @@ def test_the_matrix_of_pairs_marks_verdicts(run: RunRecord) -> None:
     assert trace["text"][place["good"]][place["base"]].endswith("*")
     assert trace["text"][place["base"]][place["good"]].endswith("*")
     assert not trace["text"][place["base"]][place["same"]].endswith("*")
+
+
+def test_tiers_are_told_where_there_are_several(run: RunRecord, tmp_path: Path) -> None:
+    assert _draw(run).listing.tiers == 3
+    html = _html(_site(tmp_path, run))
+    assert html.count('class="edge"') == 2
+    few = make_run({"base": 0.5, "same": 0.5})
+    assert _draw(few).listing.tiers == 1
+    html = _html(_site(tmp_path / "few", few))
+    assert 'class="edge"' not in html
+    assert 'data-column="tier"' not in html
