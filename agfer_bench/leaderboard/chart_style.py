@@ -12,12 +12,16 @@ from typing import Any, Final, TypeVar
 import plotly.graph_objects as go
 
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+GREY: Final = "#8C8C8C"
+"""Of what is not judged."""
 SYMBOLS: Final = ("circle", "circle-open")
 DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 SHOWN: Final = 6
 """Modules that a chart shows before the reader asks for more."""
 LINES: Final = 12
 """Modules that a chart with a line or a bar for each has at most."""
+NAMED: Final = 12
+"""Points up to which each has its name beside it."""
 SEQUENTIAL: Final = "Blues"
 DIVERGING: Final = [[0, "#D55E00"], [0.5, "#F4F4F4"], [1, "#0072B2"]]
 

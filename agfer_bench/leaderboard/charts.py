@@ -13,7 +13,17 @@ from typing import Any
 import plotly.graph_objects as go
 
 from agfer_bench.comparison.entrants import unique
-from agfer_bench.leaderboard.chart_style import COLOURS, DASHES, LINES, SHOWN, SYMBOLS, layout, pick
+from agfer_bench.leaderboard.chart_style import (
+    COLOURS,
+    DASHES,
+    GREY,
+    LINES,
+    NAMED,
+    SHOWN,
+    SYMBOLS,
+    layout,
+    pick,
+)
 from agfer_bench.leaderboard.pareto import front
 from agfer_bench.leaderboard.sanitize import for_chart
 from agfer_bench.leaderboard.site_data import PageListing, SiteRow
@@ -66,20 +76,17 @@ def against_latency(page: PageListing) -> Chart | None:
     """Accuracy against latency, for each device on its own."""
     choices = []
     for number, device in enumerate(page.devices):
-        rows = [
-            r for r in page.rows if r.device == number and None not in (r.latency_ms, r.accuracy)
-        ]
-        if rows:
-            traces = _scatter(rows, [row.latency_ms or 0.0 for row in rows], "ms")
-            choices.append(ChartChoice(label=device, traces=traces))
+        found = [(row, one.latency_ms) for row in page.rows if (one := row.on(number)) is not None]
+        costs = [(row, ms) for row, ms in found if row.accuracy is not None and ms is not None]
+        if costs:
+            choices.append(ChartChoice(label=device, traces=_scatter(costs, "ms")))
     if not choices:
         return None
-    choices.sort(key=lambda one: -len(one.traces[0].x))
     return Chart(
         name="latency",
         title="Accuracy against latency",
         says="One image at a time, eager fp32. Times of two devices never stand in one picture. "
-        "The line joins what no other module beats in both. Bars: 95 % interval.",
+        f"{_of_points(page)}",
         layout=layout("Latency, ms", "Accuracy, %"),
         choices=tuple(choices),
         choose="Device",
@@ -88,31 +95,32 @@ def against_latency(page: PageListing) -> Chart | None:
 
 def against_parameters(page: PageListing) -> Chart | None:
     """Accuracy against the parameters of the whole network."""
-    rows = [r for r in page.rows if r.compared and None not in (r.parameters, r.accuracy)]
-    if not rows:
+    costs = [
+        (row, float(row.parameters))
+        for row in page.rows
+        if row.parameters is not None and row.accuracy is not None
+    ]
+    if not costs:
         return None
-    traces = _scatter(rows, [float(row.parameters or 0) for row in rows], "parameters")
     return Chart(
         name="parameters",
         title="Accuracy against parameters",
-        says="Learnable parameters of the whole network. The line joins what no other module beats "
-        "in both. Bars: 95 % interval.",
+        says=f"Learnable parameters of the whole network. {_of_points(page)}",
         layout=layout("Parameters", "Accuracy, %"),
-        choices=(ChartChoice(label="all", traces=traces),),
+        choices=(ChartChoice(label="all", traces=_scatter(costs, "parameters")),),
     )
 
 
 def recalls(
-    page: PageListing, classes: Sequence[str], values: Sequence[Sequence[float | None]]
+    rows: Sequence[SiteRow], classes: Sequence[str], values: Sequence[Sequence[float | None]]
 ) -> Chart | None:
     """Recall of each class, a bar for each module.
 
     Args:
-        page: The page.
+        rows: The modules.
         classes: Names of the classes.
-        values: For each compared row the recall of each class, 0..1.
+        values: For each of them the recall of each class, 0..1.
     """
-    rows = [row for row in page.rows if row.compared][:LINES]
     if not rows:
         return None
     names = unique([for_chart(name, 18) for name in classes])
@@ -125,25 +133,26 @@ def recalls(
             visible=True if number < SHOWN else "legendonly",
             hovertemplate="%{x}: %{y:.1f} %<extra>%{fullData.name}</extra>",
         )
-        for number, (row, own) in enumerate(zip(rows, values, strict=False))
+        for number, (row, own) in enumerate(list(zip(rows, values, strict=True))[:LINES])
     )
     return Chart(
         name="recalls",
         title="Recall per class",
-        says=f"Mean over folds and seeds. {_legend(page)}",
+        says=f"Mean over folds and trainings. {_legend(len(rows))}",
         layout=layout("", "Recall, %", y_range=[0, 100]).update(barmode="group"),
         choices=(ChartChoice(label="all", traces=traces),),
     )
 
 
-def curves(page: PageListing, series: Sequence[tuple[str, str, Sequence[Any]]]) -> Chart | None:
+def curves(
+    rows: Sequence[SiteRow], series: Sequence[tuple[str, str, Sequence[Any]]]
+) -> Chart | None:
     """Learning curves: a line for each module.
 
     Args:
-        page: The page.
-        series: What is drawn: its name, its unit, and for each compared row (epochs, values).
+        rows: The modules.
+        series: What is drawn: its name, its unit, and for each module (epochs, values).
     """
-    rows = [row for row in page.rows if row.compared][:LINES]
     choices = []
     for name, axis, lines in series:
         traces = tuple(
@@ -156,7 +165,7 @@ def curves(page: PageListing, series: Sequence[tuple[str, str, Sequence[Any]]]) 
                 visible=True if number < SHOWN else "legendonly",
                 hovertemplate="epoch %{x}: %{y:.3~g}<extra>%{fullData.name}</extra>",
             )
-            for number, (row, (x, y)) in enumerate(zip(rows, lines, strict=False))
+            for number, (row, (x, y)) in enumerate(list(zip(rows, lines, strict=True))[:LINES])
             if len(x)
         )
         if traces:
@@ -167,31 +176,78 @@ def curves(page: PageListing, series: Sequence[tuple[str, str, Sequence[Any]]]) 
     return Chart(
         name="curves",
         title="Learning curves",
-        says=f"Mean over folds and seeds after each epoch. {_legend(page)}",
+        says=f"Mean over folds and trainings after each epoch. {_legend(len(rows))}",
         layout=layout("Epoch", choices[0].label),
         choices=tuple(choices),
         choose="Curve",
     )
 
 
-def _legend(page: PageListing) -> str:
-    count = sum(row.compared for row in page.rows)
-    few = f" The {LINES} most accurate of {count} modules." if count > LINES else ""
-    hidden = f" The first {SHOWN} are drawn; the others come with a click." if count > SHOWN else ""
+def _legend(count: int) -> str:
+    few = f" The first {LINES} of {count} modules of the table." if count > LINES else ""
+    hidden = f" {SHOWN} are drawn; the others come with a click." if count > SHOWN else ""
     return f"A click on a name hides or shows it, a double click shows it alone.{few}{hidden}"
 
 
-def _scatter(rows: Sequence[SiteRow], x: Sequence[float], unit: str) -> tuple[Any, ...]:
-    """Points with their intervals, and the line that joins the front."""
-    y = [round(100 * (row.accuracy or 0.0), 3) for row in rows]
+def _of_points(page: PageListing) -> str:
+    """Say what points, bars and line are."""
+    if not page.judged:
+        return "No module is judged: these accuracies do not tell blocks apart."
+    return (
+        "Bars: 95 % interval of the accuracy. Open and grey: not judged. The dotted line joins "
+        "judged modules than which none has both more accuracy and less cost, by the points alone: "
+        "it is no test. The differences tell which accuracies differ."
+    )
+
+
+def _scatter(costs: Sequence[tuple[SiteRow, float]], unit: str) -> tuple[Any, ...]:
+    """Points with their intervals; those that are not judged apart."""
+    judged = [one for one in costs if one[0].judged]
+    apart = [one for one in costs if not one[0].judged]
+    values = [cost for _, cost in costs]
+    middle = (min(values) + max(values)) / 2
+    traces = []
+    for own, colour, symbol in ((judged, COLOURS[0], SYMBOLS[0]), (apart, GREY, SYMBOLS[1])):
+        if own:
+            named = len(own) <= NAMED and (own is judged or not judged)
+            traces.append(
+                _points(own, unit, middle=middle, named=named, colour=colour, symbol=symbol)
+            )
+    return (*traces, _front(judged)) if len(judged) > 1 else tuple(traces)
+
+
+def _front(costs: Sequence[tuple[SiteRow, float]]) -> Any:
+    x = [cost for _, cost in costs]
+    y = [round(100 * (row.accuracy or 0.0), 3) for row, _ in costs]
     best = front(x, y)
+    return go.Scatter(
+        x=[x[n] for n in best],
+        y=[y[n] for n in best],
+        mode="lines",
+        line={"shape": "hv", "color": COLOURS[0], "width": 1.5, "dash": "dot"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _points(
+    costs: Sequence[tuple[SiteRow, float]],
+    unit: str,
+    *,
+    middle: float,
+    named: bool,
+    colour: str,
+    symbol: str,
+) -> Any:
+    rows = [row for row, _ in costs]
     names = [for_chart(row.name) for row in rows]
-    points = go.Scatter(
-        x=list(x),
-        y=y,
-        mode="markers+text",
-        text=[name if n in best else "" for n, name in enumerate(names)],
-        textposition=["top left" if x[n] == max(x) else "top right" for n in range(len(x))],
+    return go.Scatter(
+        x=[cost for _, cost in costs],
+        y=[round(100 * (row.accuracy or 0.0), 3) for row in rows],
+        mode="markers+text" if named else "markers",
+        text=names,
+        textposition=["top left" if cost > middle else "top right" for _, cost in costs],
+        textfont={"size": 11},
         hovertext=names,
         error_y={
             "type": "data",
@@ -202,23 +258,10 @@ def _scatter(rows: Sequence[SiteRow], x: Sequence[float], unit: str) -> tuple[An
             "width": 0,
             "color": "rgba(128,128,128,.45)",
         },
-        marker={
-            "size": 10,
-            "color": [COLOURS[0] if n in best else COLOURS[1] for n in range(len(rows))],
-            "symbol": [SYMBOLS[0] if n in best else SYMBOLS[1] for n in range(len(rows))],
-        },
+        marker={"size": 10, "color": colour, "symbol": symbol},
         hovertemplate=f"%{{hovertext}}<br>%{{y:.1f}} %, %{{x:,.5~g}} {unit}<extra></extra>",
         showlegend=False,
     )
-    line = go.Scatter(
-        x=[x[n] for n in best],
-        y=[y[n] for n in best],
-        mode="lines",
-        line={"shape": "hv", "color": COLOURS[0], "width": 1.5, "dash": "dot"},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    return (points, line)
 
 
 def _reach(row: SiteRow, end: int) -> float | None:

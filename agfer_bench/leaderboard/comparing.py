@@ -1,125 +1,280 @@
-"""The comparisons of a page: which entries are compared in pairs, and what is found."""
+"""What may be said of a page's modules: who is judged, over what, and what is found.
+
+All of a page is judged over one thing: subjects and trainings, or folds and trainings. Modules are
+held against base, and the most accurate of them against each other; each of the two families has
+its own correction.
+"""
 
 from __future__ import annotations
 
-import datetime
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
 
-from agfer_bench.comparison.contrasts import Contrast, Entrant, contrasts, subject_shares, survivor
-from agfer_bench.comparison.significance import Verdict
-from agfer_bench.leaderboard.model import PageEntry
-from agfer_bench.leaderboard.rows import rounded
-from agfer_bench.leaderboard.site_data import Difference
+import numpy as np
+
+from agfer_bench.comparison.contrasts import (
+    Contrast,
+    Question,
+    accuracy_of,
+    of_pairs,
+    ranks,
+    why_not_judged,
+)
+from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Unit
+from agfer_bench.comparison.outcomes import Entrant, accuracies, subjects_of
+from agfer_bench.leaderboard.model import PageEntry, Result
+from agfer_bench.leaderboard.replicates import pooled
+from agfer_bench.leaderboard.reproduce import OURS
+from agfer_bench.records.run import BASE
 
 MOST = 20
 """Modules of a page that are compared with each other: 190 pairs."""
+MOST_JUDGED = 300
+"""Modules of a page that are judged."""
 
-_SILENT = "which do not tell who was recognised"
+SILENT = "only older records, which do not tell who was recognised"
+_ON: Final = "validation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What may be said of one module of a page."""
+
+    number: int
+    """Number of its entry."""
+    entrant: Entrant | None
+    """Its name and all its trainings; None where no record of it is whole."""
+    why_not: str = ""
+    """Why it is not judged; empty where it is."""
+    accuracy: Difference | None = None
+    """How sure its accuracy is; None where it is not judged."""
+    against_base: Contrast | None = None
+    """What is said of it against base; None for base, for a classifier of its own, which is no
+    block, and where base is not judged."""
+    rank: tuple[int, int] | None = None
+    """The best and the worst rank that its comparisons leave open, from 1; None where it is not
+    among those that are compared with each other."""
+    tier: int | None = None
+    """Number of its tier, from 1; None likewise."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything is said of it."""
+        return not self.why_not
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
     """What a page's comparisons found."""
 
-    entries: tuple[int, ...]
-    """Numbers of the entries that were compared, in the order of the page."""
-    differences: tuple[Difference, ...]
-    """All pairs of them."""
-    best: int | None
-    """Number of the entry that is distinguishably ahead of all others."""
-    method: str
-    """How and which, in words."""
+    standings: tuple[Standing, ...]
+    """The judged modules, most accurate first; behind them the others, by reason and name."""
+    question: Question
+    """What was asked, once for all pairs."""
+    unit: Unit | None
+    """What, beside trainings, is judged over; None where nothing is judged."""
+    base: Entrant | None
+    """What the others are held against; None where there is no base, or it is not judged."""
+    why_no_base: str
+    """Why nothing is said against base; empty where something is."""
+    against_base: tuple[Contrast, ...]
+    """All that is said against base, most accurate module first."""
+    pairs: tuple[Contrast, ...]
+    """All pairs of the most accurate modules."""
+    left_out: int
+    """Trainings that are left out, since they do not tell who was recognised."""
+
+    @property
+    def judged(self) -> tuple[Standing, ...]:
+        """The judged modules."""
+        return tuple(one for one in self.standings if one.judged)
+
+    @property
+    def units(self) -> int | None:
+        """How many subjects or folds; None where nothing is judged."""
+        found = (one.accuracy for one in self.standings if one.accuracy is not None)
+        return next((one.units for one in found), None)
+
+    @property
+    def ranked(self) -> tuple[Standing, ...]:
+        """Those that were compared with each other."""
+        return tuple(one for one in self.standings if one.rank is not None)
 
 
 def compare(entries: Sequence[PageEntry], names: Sequence[str]) -> Compared:
-    """Compare the entries of a page in pairs: each module once, the most accurate ones.
+    """Judge the modules of a page.
 
     Args:
-        entries: In the order of the page, best accuracy first.
-        names: Those of their modules.
+        entries: The page's.
+        names: Names of the modules, each its own.
     """
-    modules = _newest(entries, names)
-    # One record that does not tell who was recognised must not take the subjects from all others.
-    known = [n for n in modules if subject_shares(entries[n].module) is not None]
-    candidates = known if len(known) > 1 else modules
-    chosen = candidates[:MOST]
-    entrants = [
-        Entrant(
-            label=names[number],
-            module=entries[number].module,
-            record=entries[number].submission.record,
+    field = _field(entries, names)
+    question = Question(over=field.unit or "folds")
+    judged = sorted(field.judged, key=lambda number: -_mean(field.entrants[number]))
+    entrants = [field.entrants[number] for number in judged]
+    base, why_no_base = _base(entrants, field)
+    against = of_pairs([(o, base) for o in entrants if _is_held(o, base)], question) if base else ()
+    ranked = [one.label for one in entrants[:MOST]]
+    pairs = of_pairs(list(combinations(entrants[:MOST], 2)), question)
+    open_ranks, tiers = ranks(pairs, ranked), tiers_of(pairs, ranked)
+    by_name = {one.first: one for one in against}
+    standings = [
+        Standing(
+            number=number,
+            entrant=one,
+            accuracy=accuracy_of(one, question),
+            against_base=by_name.get(one.label),
+            rank=open_ranks.get(one.label),
+            tier=tiers.get(one.label),
         )
-        for number in chosen
+        for number, one in zip(judged, entrants, strict=True)
     ]
-    found = contrasts(entrants)
-    best = survivor(entrants, found)
     return Compared(
-        entries=tuple(chosen),
-        differences=tuple(map(_difference, found)),
-        best=next((number for number in chosen if names[number] == best), None),
-        method=_method(found, len(candidates), len(modules) - len(candidates)),
+        standings=(*standings, *field.others(names)),
+        question=question,
+        unit=field.unit,
+        base=base,
+        why_no_base=why_no_base,
+        against_base=against,
+        pairs=pairs,
+        left_out=field.left_out,
     )
 
 
-def _newest(entries: Sequence[PageEntry], names: Sequence[str]) -> list[int]:
-    """Return the newest entry of each module that is complete, whatever its device."""
-    newest: dict[str, int] = {}
-    for number, (entry, same) in enumerate(zip(entries, names, strict=True)):
-        if not entry.module.complete(entry.submission.record.protocol):
-            continue
-        if same not in newest or _age(entry) > _age(entries[newest[same]]):
-            newest[same] = number
-    return sorted(newest.values())
+def tiers_of(pairs: Sequence[Contrast], labels: Sequence[str]) -> dict[str, int]:
+    """Divide modules into tiers: every module is behind every module of the tiers above its own.
+
+    A new tier begins where a module and all that are less accurate are behind every module of the
+    tier above. Without such a place there is one tier.
+
+    Args:
+        pairs: All pairs of the modules.
+        labels: The modules, most accurate first.
+
+    Returns:
+        The number of each module's tier, from 1.
+    """
+    behind = {(one.first, one.second) for one in pairs if one.verdict == "behind"}
+    behind |= {(one.second, one.first) for one in pairs if one.verdict == "ahead"}
+    found: dict[str, int] = {}
+    above: list[str] = []
+    tier = 1
+    for place, label in enumerate(labels):
+        below = labels[place:]
+        if above and all((low, high) in behind for low in below for high in above):
+            tier, above = tier + 1, []
+        above.append(label)
+        found[label] = tier
+    return found
 
 
-def _age(entry: PageEntry) -> tuple[datetime.datetime, str]:
-    submission = entry.submission
-    when = datetime.datetime.fromisoformat(submission.record.finished)
-    return when.astimezone(datetime.UTC), submission.path
+@dataclass(frozen=True, kw_only=True)
+class _Field:
+    """The modules of a page before they are compared."""
+
+    unit: Unit | None
+    entrants: dict[int, Entrant]
+    """Every module that is whole, by its entry's number."""
+    why_not: dict[int, str]
+    """Why an entry is not judged; none for one that is."""
+    left_out: int
+
+    @property
+    def judged(self) -> list[int]:
+        return [number for number in self.entrants if number not in self.why_not]
+
+    def others(self, names: Sequence[str]) -> list[Standing]:
+        """Return those that are not judged: whole ones first, by reason and by name."""
+        ordered = sorted(
+            self.why_not, key=lambda n: (n not in self.entrants, self.why_not[n], names[n])
+        )
+        return [
+            Standing(number=n, entrant=self.entrants.get(n), why_not=self.why_not[n])
+            for n in ordered
+        ]
 
 
-def _difference(one: Contrast) -> Difference:
-    verdict = one.verdict
-    return Difference(
-        first=one.first,
-        second=one.second,
-        difference=rounded(verdict.estimate),
-        interval=_interval(verdict),
-        p=rounded(verdict.p),
-        adjusted=rounded(one.adjusted),
-        distinguishable=one.distinguishable,
-        sentence=one.sentence,
+def _field(entries: Sequence[PageEntry], names: Sequence[str]) -> _Field:
+    """Find who can be judged, and over what, in one way for all."""
+    every: dict[int, Entrant] = {}
+    telling: dict[int, Entrant] = {}
+    left_out = 0
+    for number, (entry, name) in enumerate(zip(entries, names, strict=True)):
+        if entry.whole:
+            every[number] = pooled(name, entry.whole)
+            tell = [one for one in entry.whole if _tells(one)]
+            if tell:
+                telling[number] = pooled(name, tell)
+                left_out += len(every[number].trainings) - len(telling[number].trainings)
+    able = [one for one in telling.values() if not why_not_judged(one)]
+    # A record that does not tell who was recognised must not take the subjects from the others.
+    others = any(not why_not_judged(one) for number, one in every.items() if number not in telling)
+    if _share_subjects(able) and (len(able) > 1 or not others):
+        return _divided("subjects", every | telling, telling, names, entries, left_out)
+    return _divided("folds", every, every, names, entries, 0)
+
+
+def _divided(
+    unit: Unit,
+    entrants: dict[int, Entrant],
+    usable: dict[int, Entrant],
+    names: Sequence[str],
+    entries: Sequence[PageEntry],
+    left_out: int,
+) -> _Field:
+    """Tell those that are judged from those that are not."""
+    why_not = {}
+    for number, name in enumerate(names):
+        if number not in entrants:
+            trained = bool(entries[number].module.folds)
+            why_not[number] = "folds or trainings are missing" if trained else "not trained"
+        elif number not in usable:
+            why_not[number] = SILENT
+        elif reason := why_not_judged(entrants[number]):
+            why_not[number] = reason.removeprefix(f"{name} ").removeprefix("was ")
+    judged = [number for number in entrants if number not in why_not]
+    judged.sort(key=lambda number: -_mean(entrants[number]))
+    for number in judged[MOST_JUDGED:]:
+        why_not[number] = f"not among the {MOST_JUDGED} most accurate"
+    return _Field(
+        unit=unit if judged else None, entrants=entrants, why_not=why_not, left_out=left_out
     )
 
 
-def _interval(verdict: Verdict) -> tuple[float, float] | None:
-    if verdict.low is None or verdict.high is None:
-        return None
-    if not (math.isfinite(verdict.low) and math.isfinite(verdict.high)):
-        return None
-    return rounded(verdict.low), rounded(verdict.high)
+def _tells(result: Result) -> bool:
+    return all(fold.recognised is not None for fold in result.module.trainings)
 
 
-def _method(found: Sequence[Contrast], modules: int, unknown: int) -> str:
-    if not found:
-        return "Nothing was compared: that takes two modules that were trained on all folds."
-    verdict = found[0].verdict
-    how = {
-        "sign-flip over subjects": f"over {verdict.units} subjects by sign-flip permutation",
-        "t over subjects": f"over {verdict.units} subjects by Student's t test",
-        "corrected t over folds": f"over {verdict.units} folds by the corrected resampled t test",
-        "McNemar": f"over {verdict.units} images by McNemar's test",
-    }[verdict.method]
-    which = (
-        f"the {MOST} most accurate of {modules} modules, the others not at all"
-        if modules > MOST
-        else f"all {modules} modules"
+def _share_subjects(entrants: Sequence[Entrant]) -> bool:
+    """Tell whether modules were judged on the same subjects, and on enough of them."""
+    known = [subjects_of(one, _ON) for one in entrants]
+    return bool(known) and all(
+        subjects is not None and subjects == known[0] and len(subjects) >= FEWEST_SUBJECTS
+        for subjects in known
     )
-    pairs = f"{len(found)} pairs" if len(found) > 1 else "one pair"
-    return (
-        f"Compared {how}: {which}, {pairs}, at the 5 % level after Holm's correction for their "
-        "number. Of a module that was run on several devices the newest record is compared."
-        + (f" Not compared: {unknown} of older records, {_SILENT}." if unknown else "")
-    )
+
+
+def _base(judged: Sequence[Entrant], field: _Field) -> tuple[Entrant | None, str]:
+    """Choose what is held against, or say why nothing is: our own base, of most trainings."""
+    found = [one for one in judged if one.module.label == BASE]
+    if found:
+        return max(found, key=_weight), ""
+    for number, one in field.entrants.items():
+        if one.module.label == BASE:
+            return None, f"{one.label}: {field.why_not[number]}"
+    return None, "no whole record has base"
+
+
+def _weight(one: Entrant) -> tuple[bool, int, str, str]:
+    ours = one.module.distribution == OURS
+    return ours, len(one.trainings), one.record.finished, one.label
+
+
+def _is_held(one: Entrant, base: Entrant) -> bool:
+    return one is not base and one.module.kind != "classifier"
+
+
+def _mean(one: Entrant) -> float:
+    return float(np.mean(accuracies(one, _ON)))

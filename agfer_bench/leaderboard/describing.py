@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from agfer_bench.leaderboard.model import PageEntry
 from agfer_bench.leaderboard.reproduce import recipe
@@ -13,6 +13,8 @@ from agfer_bench.protocol import PRESETS, Protocol
 from agfer_bench.records.run import DataRecord, RunRecord
 from agfer_bench.submissions.model import Submission
 
+MOST_OTHERS = 50
+"""Records beside those that rows name of which a page tells how they are made again."""
 _VERSIONS = 20
 """Packages of a record that are named."""
 _PROBLEMS = 5
@@ -39,10 +41,13 @@ def preset_of(protocol: Protocol) -> str:
 
 
 def changes_of(protocol: Protocol) -> str:
-    """Tell the settings that differ from the preset; empty where none does."""
+    """Tell the settings that differ from the preset; empty where none does.
+
+    Not the number of trainings: records of a page differ in it.
+    """
     if protocol.preset not in PRESETS:
         return "no preset of ours: see every setting"
-    return clean(protocol.told_changes())
+    return clean(protocol.told_changes({"seeds"}))
 
 
 def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
@@ -69,11 +74,10 @@ def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
 
 def _training(record: RunRecord) -> str:
     protocol = record.protocol
-    seeds = f", {protocol.seeds} seeds" if protocol.seeds > 1 else ""
     weights = "" if protocol.pretrained == "none" else ", from pretrained weights"
     return (
         f"{protocol.epochs} epochs, batches of {protocol.batch_size}, {protocol.optimiser} at "
-        f"{protocol.learning_rate:g}, {protocol.precision}{seeds}{weights}; "
+        f"{protocol.learning_rate:g}, {protocol.precision}{weights}; "
         f"guidance {'on' if protocol.guidance else 'off'}"
     )
 
@@ -95,10 +99,15 @@ def _folds(record: RunRecord) -> str:
 
 
 def sources_of(entries: Sequence[PageEntry], files: Mapping[str, str]) -> tuple[RecordSource, ...]:
-    """Return the records from which rows are, newest first."""
-    found = {entry.submission.path: entry.submission for entry in entries}
-    newest = sorted(found.values(), key=lambda one: (one.record.finished, one.path), reverse=True)
-    return tuple(_source(one, files[one.path]) for one in newest)
+    """Return the records of a page: those that rows name, then others, the newest of each first."""
+    named = {entry.submission.path: entry.submission for entry in entries}
+    others = {one.path: one for entry in entries for one in entry.again if one.path not in named}
+    found = [*_newest(named.values()), *_newest(others.values())[:MOST_OTHERS]]
+    return tuple(_source(one, files[one.path]) for one in found)
+
+
+def _newest(found: Iterable[Submission]) -> list[Submission]:
+    return sorted(found, key=lambda one: (one.record.finished, one.path), reverse=True)
 
 
 def _source(submission: Submission, file: str) -> RecordSource:

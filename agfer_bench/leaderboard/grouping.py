@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agfer_bench.comparison.comparable import Ground, ground_of
 from agfer_bench.comparison.entrants import unique
-from agfer_bench.leaderboard.model import Page, PageEntry
+from agfer_bench.leaderboard.model import Page, PageEntry, Result
 from agfer_bench.leaderboard.naming import MODULE_DETAILS, Detail, told_apart
 from agfer_bench.records.run import ModuleRecord
 from agfer_bench.submissions.model import Reading, Submission
 
 Identity = tuple[str, ...]
-"""What makes rows of two records the same module on the same device."""
+"""What makes modules of two records the same."""
 
 
 def pages_of(reading: Reading) -> tuple[Page, ...]:
     """Group the accepted records by ground: pages with most records first.
 
-    A record in which no fold was trained, or which lacks some, joins the page of the records that
-    it agrees with; without any such it is a page of its own.
+    A page's records may differ in `seeds`, how often each fold was trained. One in which no fold
+    was trained, or which lacks some, joins the page of the records that it agrees with; without any
+    such it is a page of its own.
     """
     pages = [_page(ground, records) for ground, records in _grounds(reading.accepted)]
     return tuple(sorted(pages, key=lambda page: (-len(page.paths), page.ground.key)))
@@ -57,23 +55,15 @@ def _is_part(submission: Submission, ground: Ground, whole: Ground) -> bool:
 
 
 def _page(ground: Ground, submissions: Sequence[Submission]) -> Page:
-    same: dict[Identity, list[_Row]] = defaultdict(list)
+    same: dict[Identity, list[Result]] = defaultdict(list)
     for submission in submissions:
         for module in submission.record.modules:
-            same[_identity(module, submission)].append(_Row(module=module, submission=submission))
-    entries = [_entry(rows) for rows in same.values()]
-    return Page(ground=ground, entries=tuple(sorted(_labelled(entries), key=_place)))
+            same[_identity(module)].append(Result(module=module, submission=submission))
+    entries = _labelled([_entry(results) for results in same.values()])
+    return Page(ground=ground, entries=tuple(sorted(entries, key=lambda one: one.label)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Row:
-    """One module of one record."""
-
-    module: ModuleRecord
-    submission: Submission
-
-
-def _identity(module: ModuleRecord, submission: Submission) -> Identity:
+def _identity(module: ModuleRecord) -> Identity:
     return (
         module.kind,
         module.name,
@@ -81,28 +71,13 @@ def _identity(module: ModuleRecord, submission: Submission) -> Identity:
         module.distribution,
         module.version,
         module.package_sha256,
-        submission.record.environment.device_name,
     )
 
 
-def _entry(rows: Sequence[_Row]) -> PageEntry:
-    """The newest stands for all; one that lacks folds does not stand before one that has all."""
-    newest, *older = sorted(rows, key=_standing, reverse=True)
-    return PageEntry(
-        label=newest.module.label,
-        module=newest.module,
-        submission=newest.submission,
-        again=tuple(row.submission for row in older),
-    )
-
-
-def _standing(row: _Row) -> tuple[bool, tuple[datetime.datetime, str]]:
-    whole = row.module.complete(row.submission.record.protocol)
-    return whole, _age(row.submission)
-
-
-def _age(submission: Submission) -> tuple[datetime.datetime, str]:
-    return datetime.datetime.fromisoformat(submission.record.finished), submission.path
+def _entry(results: Sequence[Result]) -> PageEntry:
+    """One that lacks trainings does not stand before one that has all; else the newest is first."""
+    ordered = sorted(results, key=lambda one: (one.whole, one.age), reverse=True)
+    return PageEntry(label=ordered[0].module.label, results=tuple(ordered))
 
 
 def _labelled(entries: Sequence[PageEntry]) -> list[PageEntry]:
@@ -123,14 +98,6 @@ def _options(entry: PageEntry) -> str:
 
 _DETAILS: tuple[Detail, ...] = (
     *MODULE_DETAILS,
-    lambda one: one.submission.record.environment.device_name,
     _options,
 )
-"""What tells rows of one label apart, in this order."""
-
-
-def _place(entry: PageEntry) -> tuple[float, str]:
-    """Sort rows: best accuracy first; those without one, or with a part of the folds, last."""
-    whole = entry.module.complete(entry.submission.record.protocol)
-    mean = statistics.mean(entry.module.accuracies) if whole else math.nan
-    return (math.inf if math.isnan(mean) else -mean, entry.label)
+"""What tells modules of one label apart, in this order."""

@@ -14,10 +14,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agfer_bench.leaderboard.charts import Chart
-from agfer_bench.leaderboard.columns import COLUMNS
+from agfer_bench.leaderboard.columns import columns_of
 from agfer_bench.leaderboard.pages import Drawn
 from agfer_bench.leaderboard.sanitize import LABEL, link_of, shorten
-from agfer_bench.leaderboard.site_data import Listing
+from agfer_bench.leaderboard.site_data import Listing, SiteRow
+from agfer_bench.leaderboard.wording import ONCE
 from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.numbers import count, number, percent, quantity, signed
 
@@ -41,10 +42,12 @@ def environment() -> Environment:
         "percent": percent,
         "points": signed,
         "quantity": quantity,
+        "range": _range,
         "record_id": lambda file: file.rpartition("/")[2].partition(".")[0],
         "short": shorten,
+        "times": _times,
     }
-    made.globals |= {"link_of": link_of, "columns": COLUMNS, "label_length": LABEL}
+    made.globals |= {"link_of": link_of, "label_length": LABEL, "once": ONCE}
     return made
 
 
@@ -52,6 +55,7 @@ def page_html(templates: Environment, drawn: Drawn) -> str:
     """Write a page."""
     return templates.get_template("page.html").render(
         page=drawn.listing,
+        columns=columns_of(drawn.listing),
         charts=drawn.charts,
         left_out=drawn.left_out,
         data=data_block(drawn.charts),
@@ -80,6 +84,24 @@ def data_block(charts: Sequence[Chart]) -> str:
     for character, escape in _UNSAFE.items():
         text = text.replace(character, escape)
     return text
+
+
+def _range(ends: tuple[int, int]) -> str:
+    """Write a range of whole numbers.
+
+    >>> _range((2, 2)), _range((1, 4))
+    ('2', '1 to 4')
+    """
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def _times(row: SiteRow, devices: int) -> str:
+    """Write a row's times as JSON: for each device latency, Hz and seconds, or null."""
+    found = [row.on(number) for number in range(devices)]
+    return json.dumps(
+        [one and [one.latency_ms, one.hz, one.train_seconds] for one in found],
+        separators=(",", ":"),
+    )
 
 
 def _finite(value: Any) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from agfer_bench.leaderboard.sanitize import TEXT, for_markdown
 from agfer_bench.leaderboard.site_data import Listing, PageListing, SiteRow
+from agfer_bench.leaderboard.wording import ONCE
 from agfer_bench.report.notes import DRAWN_NOTICE
-from agfer_bench.report.numbers import count, number, percent, quantity
+from agfer_bench.report.numbers import count, number, percent, quantity, signed
 from agfer_bench.report.table import markdown_table
 
 MOST_ROWS = 50
 """Rows of a page's table; the site has more."""
 _REJECTED = 100
+_NOTE = 2000
 
 
 def to_markdown(listing: Listing) -> str:
@@ -38,35 +42,67 @@ def _page(page: PageListing) -> list[str]:
         parts.append(DRAWN_NOTICE)
     if page.changes:
         parts.append(f"Settings changed: {for_markdown(page.changes, TEXT)}")
-    frame = pd.DataFrame([_cells(row, page) for row in page.rows[:MOST_ROWS]])
-    parts.append(markdown_table(frame))
+    rows = page.rows[:MOST_ROWS]
+    judged, apart = ([row for row in rows if row.judged is side] for side in (True, False))
+    if judged:
+        parts.append(markdown_table(pd.DataFrame([_cells(row, page) for row in judged])))
+    if apart:
+        parts.append("### Not judged")
+        parts.append(markdown_table(pd.DataFrame([_cells(row, page) for row in apart])))
     if len(page.rows) > MOST_ROWS:
         parts.append(f"{len(page.rows) - MOST_ROWS} more rows on the site.")
-    best = "Bold: distinguishably ahead of all that it was compared with."
-    if page.best is None:
-        best = "None is bold: no module is distinguishably ahead of all that it was compared with."
-    parts.append(
-        "±: sample standard deviation over folds, not an interval. Times compare within one device "
-        f"alone. Chance {100 * page.chance:.1f} %. {best} {page.method}"
-    )
-    parts += [for_markdown(line, TEXT) for line in page.caveats]
+    parts.append(_means(page))
+    lines = [*page.notes, *page.calibration, *page.caveats]
+    parts.append("\n".join(f"- {for_markdown(line, _NOTE)}" for line in lines))
     return parts
 
 
+def _means(page: PageListing) -> str:
+    text = "±: sample standard deviation over folds, not an interval."
+    if page.unit is not None:
+        text += f" Intervals: 95 %, over {page.units} {page.unit} and trainings."
+    if any(not row.judged for row in page.rows):
+        text += f" {ONCE}"
+    if page.devices:
+        text += f" Times: on {for_markdown(page.devices[0], 60)}."
+    return f"{text} Chance {100 * page.chance:.1f} %."
+
+
 def _cells(row: SiteRow, page: PageListing) -> dict[str, str]:
-    accuracy = percent(row.accuracy, row.accuracy_sd)
-    interval = "–" if row.interval is None else " to ".join(map(percent, row.interval))
-    return {
-        "Module": for_markdown(row.name),
-        "Accuracy % ± SD": f"**{accuracy}**" if row.best else accuracy,
-        "95 % interval": interval,
-        "Cross-database %": percent(row.cross, row.cross_sd),
-        "Latency ms": number(row.latency_ms, 2),
-        "Hz": number(row.hz, 0 if (row.hz or 0) >= 100 else 1),
-        "Device": for_markdown(page.devices[row.device], 40),
+    cells = {"Module": for_markdown(row.name)}
+    if not row.judged:
+        cells["Why"] = for_markdown(row.error or row.why_not or "", TEXT)
+    cells["Accuracy % ± SD"] = percent(row.accuracy, row.accuracy_sd)
+    if row.judged:
+        cells["95 % interval"] = _interval(row.interval, percent)
+        if page.base is not None:
+            cells["Against base"] = _against(row, page)
+        if page.tiers > 1:
+            cells["Tier"] = count(row.tier)
+        cells["Rank"] = "–" if row.rank is None else " to ".join(map(str, sorted(set(row.rank))))
+    if page.crossed:
+        cells["Cross-database %"] = percent(row.cross, row.cross_sd)
+    times = row.on(0)
+    hz = times.hz if times else None
+    return cells | {
+        "Latency ms": number(times.latency_ms if times else None, 2),
+        "Hz": number(hz, 0 if (hz or 0) >= 100 else 1),
         "Params": count(row.parameters),
         "Block params": count(row.block_parameters),
         "MACs": quantity(row.macs),
-        "Train s": number(row.train_seconds, 1),
+        "Train s": number(times.train_seconds if times else None, 1),
+        "Trainings": str(row.trainings),
         "Version": for_markdown(f"{row.distribution} {row.version}", 40),
     }
+
+
+def _against(row: SiteRow, page: PageListing) -> str:
+    one = row.against_base
+    if one is None:
+        return "base" if row.name == page.base else "–"
+    interval = "" if one.interval is None else f" ({_interval(one.interval, signed)})"
+    return f"{one.verdict}: {signed(one.difference)}{interval}"
+
+
+def _interval(ends: tuple[float, float] | None, write: Callable[[float], str]) -> str:
+    return "–" if ends is None else " to ".join(map(write, ends))

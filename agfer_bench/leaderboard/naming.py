@@ -10,9 +10,6 @@ from agfer_bench.comparison.entrants import unique
 from agfer_bench.leaderboard.model import PageEntry
 from agfer_bench.leaderboard.sanitize import LABEL, clean, shorten
 
-Module = tuple[str, ...]
-"""What makes two rows the same module, whatever they ran on."""
-
 Detail = Callable[[PageEntry], str]
 """Something that may tell entries of one label apart."""
 
@@ -38,26 +35,14 @@ def told_apart(entries: Sequence[PageEntry], details: Sequence[Detail]) -> list[
     return told
 
 
-def module_of(entry: PageEntry) -> Module:
-    """Return what tells an entry's module from others: not its device."""
-    one = entry.module
-    options = repr(sorted(one.options.items()))
-    return (one.kind, one.label, options, one.distribution, one.version, one.package_sha256)
-
-
 def names_of(entries: Sequence[PageEntry]) -> list[str]:
-    """Name each entry's module: entries of one module have one name, others have others.
+    """Name modules for tables and sentences: short, and each by a name of its own.
 
     The label alone where it does; else with the distribution, the version, or the source's hash,
     whichever tells them apart first.
     """
-    firsts: dict[Module, PageEntry] = {}
-    for entry in entries:
-        firsts.setdefault(module_of(entry), entry)
-    told = told_apart(list(firsts.values()), MODULE_DETAILS)
-    names = unique([_name(entry, own) for entry, own in zip(firsts.values(), told, strict=True)])
-    by_module = dict(zip(firsts, names, strict=True))
-    return [by_module[module_of(entry)] for entry in entries]
+    told = told_apart(entries, MODULE_DETAILS)
+    return unique([_name(entry, own) for entry, own in zip(entries, told, strict=True)])
 
 
 def _name(entry: PageEntry, details: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What charts show of a module, put together over its folds and seeds."""
+"""What charts show of a module, put together over its folds and trainings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POINTS = 250
 
 
 def confusion_of(module: ModuleRecord) -> NDArray[np.int64]:
-    """Return (M, M) counts of all folds and seeds: rows are true classes."""
+    """Return (M, M) counts of all folds and trainings: rows are true classes."""
     matrices = [fold.confusion for fold in module.trainings]
     return np.asarray(matrices, dtype=np.int64).sum(axis=0)  # type: ignore[no-any-return]
 

@@ -23,7 +23,7 @@ from agfer_bench.files import writing
 from agfer_bench.leaderboard.html import environment, index_html, page_html
 from agfer_bench.leaderboard.markdown import to_markdown
 from agfer_bench.leaderboard.model import Page
-from agfer_bench.leaderboard.pages import draw
+from agfer_bench.leaderboard.pages import Calibrations, draw
 from agfer_bench.leaderboard.sanitize import clean
 from agfer_bench.leaderboard.site_data import Listing, Refusal
 from agfer_bench.records.run import RunRecord
@@ -49,13 +49,19 @@ class Summary:
     """Files that are not published, with the reasons."""
 
 
-def build_site(reading: Reading, pages: Sequence[Page], out: Path) -> Summary:
+def build_site(
+    reading: Reading,
+    pages: Sequence[Page],
+    out: Path,
+    calibrations: Calibrations | None = None,
+) -> Summary:
     """Build a site, whole or not at all.
 
     Args:
         reading: The records.
         pages: Those that were accepted, grouped.
         out: The site's folder; a former site there is replaced.
+        calibrations: What is known of how often blocks that do nothing get a verdict.
 
     Raises:
         UserError: The folder is something else, or cannot be written.
@@ -63,7 +69,7 @@ def build_site(reading: Reading, pages: Sequence[Page], out: Path) -> Summary:
     check_target(out)
     with writing(out), _replacing(out.resolve()) as folder, _records_set_aside():
         written = _write_records(reading, folder)
-        return _write_pages(reading, pages, written, folder)
+        return _write_pages(reading, pages, written, calibrations or {}, folder)
 
 
 def check_target(out: Path) -> None:
@@ -97,7 +103,11 @@ def _write_record(record: RunRecord, folder: Path) -> str:
 
 
 def _write_pages(
-    reading: Reading, pages: Sequence[Page], written: dict[str, str], folder: Path
+    reading: Reading,
+    pages: Sequence[Page],
+    written: dict[str, str],
+    calibrations: Calibrations,
+    folder: Path,
 ) -> Summary:
     templates = environment()
     (folder / "pages").mkdir()
@@ -105,7 +115,7 @@ def _write_pages(
     refusals = [Refusal(path=clean(one.path), reason=clean(one.reason)) for one in reading.rejected]
     for page in pages:
         try:
-            drawn = draw(page, written)
+            drawn = draw(page, written, calibrations)
             html = page_html(templates, drawn)
         except Exception as error:  # whatever a stranger's numbers do, the other pages stand
             reason = clean(f"its page cannot be drawn: {describe(error)}")

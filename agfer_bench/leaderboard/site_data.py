@@ -10,70 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Version of this layout."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SiteRow:
-    """One module of one record."""
-
-    name: str
-    """Name of the module, in which pairs are told as well; the same for all devices."""
-    label: str
-    """Name of the row: with its device where that tells it apart."""
-    kind: Literal["attention", "classifier"]
-    """A block in the host, or a classifier of its own without size or speed."""
-    best: bool
-    """Whether it is distinguishably ahead of every other module that it was compared with."""
-    compared: bool
-    """Whether it takes part in the page's comparisons."""
-    complete: bool
-    """Whether every fold was trained with every seed; without, there is no accuracy."""
-    accuracy: float | None
-    """Mean per-class recall, mean over folds."""
-    accuracy_sd: float | None
-    """Sample standard deviation of that over folds, seeds averaged first."""
-    interval: tuple[float, float] | None
-    """95 % interval of the accuracy."""
-    interval_over: str | None
-    """What the interval is over: `60 subjects` or `5 folds`."""
-    cross: float | None
-    """The same on the second data set."""
-    cross_sd: float | None
-    """Sample standard deviation of that over folds."""
-    gap: float | None
-    """Training less validation accuracy."""
-    device: int
-    """Number of the page's device on which times were taken; times compare within one alone."""
-    latency_ms: float | None
-    """Median latency of one image, eager fp32."""
-    hz: float | None
-    """Images a second, one at a time."""
-    train_seconds: float | None
-    """Training of one fold, mean over folds and seeds."""
-    parameters: int | None
-    """Learnable parameters of the network."""
-    block_parameters: int | None
-    """Those of the attention blocks."""
-    macs: int | None
-    """Multiply-accumulates of one image."""
-    seeds: int
-    """Times that every fold was trained."""
-    distribution: str
-    """Distribution that offers the module."""
-    version: str
-    """Version of that."""
-    source: str
-    """Where the module is published."""
-    date: str
-    """Day of the end of the run."""
-    record: str
-    """The record's file, below the site."""
-    others: tuple[str, ...]
-    """Files of other records of the same module and device."""
-    error: str | None
-    """Why the row is incomplete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,18 +22,109 @@ class Difference:
     """Name of the first."""
     second: str
     """Name of the second."""
+    verdict: Literal["ahead", "behind", "equivalent", "not distinguishable", "not judged"]
+    """What is said of the first, held against the second."""
     difference: float
     """The first's accuracy less the second's."""
     interval: tuple[float, float] | None
-    """95 % interval of the difference."""
-    p: float
-    """Two-sided p value."""
-    adjusted: float
-    """That adjusted for all pairs of the page (Holm)."""
-    distinguishable: bool
-    """Whether the adjusted one is at most 0.05."""
+    """95 % interval of the difference, adjusted as `p_holm`."""
+    p: float | None
+    """Two-sided p value of this pair alone."""
+    p_holm: float | None
+    """That adjusted for all pairs that were judged together (Holm)."""
+    pairs: int
+    """How many these are."""
+    p_worse: float | None
+    """Probability that the first is worse by more than the region of practical equivalence."""
+    p_equivalent: float | None
+    """Probability that the two differ by no more than that."""
+    p_better: float | None
+    """Probability that the first is better by more than that."""
+    rope: float
+    """Half the region of practical equivalence."""
     sentence: str
-    """The same in words."""
+    """The verdict in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """How fast a module is on one device, by the newest record from there."""
+
+    device: int
+    """Number of the page's device; times compare within one alone."""
+    latency_ms: float | None
+    """Median latency of one image, eager fp32."""
+    hz: float | None
+    """Images a second, one at a time."""
+    train_seconds: float | None
+    """Training of one fold, mean over folds and seeds."""
+    record: str
+    """The record's file, below the site."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteRow:
+    """One module of a page, with all its records."""
+
+    name: str
+    """Name of the module, short; pairs are told by it as well."""
+    label: str
+    """The same in full."""
+    kind: Literal["attention", "classifier"]
+    """A block in the host, or a classifier of its own without size or speed."""
+    complete: bool
+    """Whether a record has every fold with every seed; without, there is no accuracy."""
+    judged: bool
+    """Whether anything is said of it beyond its own numbers."""
+    why_not: str | None
+    """Why it is not judged."""
+    accuracy: float | None
+    """Mean per-class recall, mean over folds and trainings."""
+    accuracy_sd: float | None
+    """Sample standard deviation of that over folds, trainings averaged first."""
+    interval: tuple[float, float] | None
+    """95 % interval of the accuracy, over what the page's `unit` says, and trainings."""
+    against_base: Difference | None
+    """What is said of it against the page's base; null for base itself, for a classifier, and where
+    the row or base is not judged."""
+    rank: tuple[int, int] | None
+    """The best and the worst rank that its comparisons leave open."""
+    tier: int | None
+    """Its tier, from 1: it is behind every module of the tiers above."""
+    cross: float | None
+    """Accuracy on the second data set, mean over folds and trainings."""
+    cross_sd: float | None
+    """Sample standard deviation of that over folds."""
+    gap: float | None
+    """Training less validation accuracy."""
+    times: tuple[Times, ...]
+    """Its times, for each device on which there are any."""
+    parameters: int | None
+    """Learnable parameters of the network."""
+    block_parameters: int | None
+    """Those of the attention blocks."""
+    macs: int | None
+    """Multiply-accumulates of one image."""
+    trainings: int
+    """Trainings of each fold, of all records, that the accuracy rests on; 0 without one."""
+    distribution: str
+    """Distribution that offers the module."""
+    version: str
+    """Version of that."""
+    source: str
+    """Where the module is published."""
+    date: str
+    """Day of the end of the newest run."""
+    record: str
+    """The newest record's file, below the site."""
+    others: tuple[str, ...]
+    """Files of its other records."""
+    error: str | None
+    """Why the newest record is incomplete."""
+
+    def on(self, device: int) -> Times | None:
+        """Return the times on one device."""
+        return next((one for one in self.times if one.device == device), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,30 +168,62 @@ class PageListing:
     settings: dict[str, Any]
     """Every setting of the protocol."""
     protocol: str
-    """Fingerprint of the settings that move accuracies."""
+    """Fingerprint of the settings that move accuracies, but for the number of trainings."""
     data: str
     """Fingerprint of the images."""
     devices: tuple[str, ...]
-    """Names of the devices on which times were taken."""
+    """Names of the devices on which times were taken, that of most rows first."""
     records: int
-    """Records that belong to the page, others of the same module and device included."""
+    """Records that belong to the page."""
     rows: tuple[SiteRow, ...]
-    """Best accuracy first, those without one last."""
-    best: str | None
-    """Name of the module that is distinguishably ahead of all that it was compared with."""
-    method: str
-    """How pairs were compared, and which."""
+    """Those that are judged, most accurate first; behind them the others, by reason and name."""
+    unit: Literal["subjects", "folds"] | None
+    """What intervals and verdicts are over, beside trainings; null where nothing is judged."""
+    units: int | None
+    """How many of these."""
+    base: str | None
+    """Name of the row that the others are held against; null where there is none."""
+    notes: tuple[str, ...]
+    """What the verdicts are, what they rest on, what would tell more."""
+    calibration: tuple[str, ...]
+    """How often a block that does nothing gets a verdict under these settings and data; empty where
+    that was not measured."""
     differences: tuple[Difference, ...]
-    """The pairs."""
+    """All pairs of the most accurate rows that are judged; corrected together."""
     caveats: tuple[str, ...]
-    """What the compared records do not share that may move accuracies by itself."""
+    """What the records of the judged rows do not share that may move accuracies by itself."""
     sources: tuple[RecordSource, ...]
-    """The records of the rows, newest first."""
+    """The records, newest first, those that rows name before others."""
 
     @property
     def crossed(self) -> bool:
         """Whether there is a cross-database test."""
         return any(row.cross is not None for row in self.rows)
+
+    @property
+    def tiers(self) -> int:
+        """How many tiers there are; 0 where nothing is judged."""
+        return max((row.tier or 0 for row in self.rows), default=0)
+
+    @property
+    def judged(self) -> tuple[SiteRow, ...]:
+        """The rows that are judged."""
+        return tuple(row for row in self.rows if row.judged)
+
+    @property
+    def apart(self) -> dict[str, list[SiteRow]]:
+        """The rows that are not, by the reason."""
+        found: dict[str, list[SiteRow]] = {}
+        for row in self.rows:
+            if not row.judged:
+                found.setdefault(row.why_not or "", []).append(row)
+        return found
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Names of the rows that are ahead of base."""
+        found = ((row, row.against_base) for row in self.rows)
+        return tuple(row.name for row, one in found if one and one.verdict == "ahead")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +240,7 @@ class Refusal:
 class Listing:
     """The whole leaderboard."""
 
-    layout: Literal[1] = LAYOUT
+    layout: Literal[2] = LAYOUT
     """Version of this layout."""
     pages: tuple[PageListing, ...]
     """Those with most records first."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from agfer_bench.metrics import mean_recall
 from agfer_bench.protocol import Protocol, load_preset
+from agfer_bench.records.run import RunRecord
 
 PAYLOADS = (
     "<script>window.hacked=1</script>",
@@ -140,6 +142,39 @@ def make_records(
     return paths
 
 
+def make_run(
+    skills: Mapping[str, float],
+    *,
+    seeds: int = 3,
+    draw: int = 0,
+    subjects: int = 60,
+    device: int = 0,
+    hours: int = 0,
+) -> RunRecord:
+    """Return a run of five folds whose modules recognise each image with the given chance.
+
+    Runs of one number of subjects stand on one ground, whatever else they are.
+
+    Args:
+        skills: Chance of each module, 0..1; one that begins with `hog` is a classifier.
+        seeds: Trainings of each fold.
+        draw: Runs of different draws hold different trainings, from the same weights and batches.
+        subjects: Number of subjects.
+        device: Place among `DEVICES`.
+        hours: When it ended.
+    """
+    text = Text(False)
+    ground = _ground(1, text, np.random.default_rng(0), subjects)
+    ground = replace(ground, protocol=ground.protocol.model_copy(update={"seeds": seeds}))
+    rows = []
+    for number, (name, skill) in enumerate(skills.items()):
+        random = np.random.default_rng([draw, *name.encode()])
+        classifier = name.startswith("hog")
+        row = _row(ground, number, name, skill, text, random, classifier=classifier)
+        rows.append(_of_run(row | {"label": name, "options": {}}, device, False, random))
+    return RunRecord.model_validate(_record(ground, rows, hours, device, text))
+
+
 def sha(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -148,7 +183,9 @@ def _plain_name(number: int) -> str:
     return MODULES[number] if number < len(MODULES) else f"block-{number}"
 
 
-def _ground(number: int, text: Text, random: np.random.Generator) -> Ground:
+def _ground(
+    number: int, text: Text, random: np.random.Generator, subjects: int | None = None
+) -> Ground:
     kind = number % 3
     changes: dict[str, Any] = {"epochs": 12, "learning_rate": 3e-4 * (1 + number)}
     if kind == 1:
@@ -160,7 +197,7 @@ def _ground(number: int, text: Text, random: np.random.Generator) -> Ground:
     protocol = load_preset("quick").with_settings(changes)
     protocol = protocol.model_copy(update={"preset": text.name("quick")} if kind else {})
     classes = [text.name(name) if kind == 2 else name for name in EMOTIONS]
-    subjects = 12 * protocol.folds
+    subjects = subjects or 12 * protocol.folds
     images_SM = random.integers(1, 4, (subjects, len(classes)))
     return Ground(
         number=number,
@@ -218,6 +255,22 @@ def _module(
     classifier = 0 < number == modules - 1
     failed = number and number % 7 == 6
     skill = 0.35 + 0.04 * ((number * 3 + ground.number) % 10)
+    return _row(
+        ground, number, name, skill, text, random, classifier=bool(classifier), failed=bool(failed)
+    )
+
+
+def _row(
+    ground: Ground,
+    number: int,
+    name: str,
+    skill: float,
+    text: Text,
+    random: np.random.Generator,
+    *,
+    classifier: bool = False,
+    failed: bool = False,
+) -> dict[str, Any]:
     seeds = [
         [
             _fold(ground, fold, seed, skill, classifier, text, random)

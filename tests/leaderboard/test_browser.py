@@ -95,20 +95,26 @@ def _show_all_charts(browser: webdriver.Chrome) -> int:
     return len(charts)
 
 
-def _column(browser: webdriver.Chrome, name: str) -> list[float | None]:
-    """Return the values of a column, top to bottom, of the rows that are shown."""
-    found: list[float | None] = _run(
+def _bodies(browser: webdriver.Chrome, name: str) -> list[list[float | None]]:
+    """Return a column's values, top to bottom: of judged rows, then of each group of others."""
+    found: list[list[float | None]] = _run(
         browser,
         """
         const place = document.querySelector(`th[data-column="${arguments[0]}"]`).cellIndex;
-        return [...document.querySelectorAll("#rows tbody tr:not([hidden])")].map((row) => {
+        const rows = (body) => [...body.querySelectorAll("tr:not([hidden], .heading)")];
+        return [...document.querySelectorAll("#rows tbody")].map((body) => rows(body).map((row) => {
           const value = row.cells[place].dataset.v;
           return value === undefined ? null : Number(value);
-        });
+        }));
         """,
         name,
     )
     return found
+
+
+def _column(browser: webdriver.Chrome, name: str) -> list[float | None]:
+    """Return the values of a column, top to bottom, of the rows that are shown."""
+    return [value for body in _bodies(browser, name) for value in body]
 
 
 def _button(browser: webdriver.Chrome, column: str) -> WebElement:
@@ -165,53 +171,76 @@ def test_a_page_is_light_and_soon_ready(browser: webdriver.Chrome, site: Path) -
 
 
 def test_sorting_by_mouse_and_by_keyboard(page: webdriver.Chrome) -> None:
-    accuracy = _column(page, "accuracy")
+    accuracy, *_ = _bodies(page, "accuracy")
     known = [value for value in accuracy if value is not None]
-    assert known == sorted(known, reverse=True), "best first, before anything is clicked"
-    assert len(known) > 10
+    assert known == sorted(known, reverse=True), "judged rows by accuracy, before any click"
+    assert len(known) > 7
     button = _button(page, "parameters")
     button.click()
     header = page.find_element(By.CSS_SELECTOR, 'th[data-column="parameters"]')
     first = header.get_attribute("aria-sort")
-    values = [value for value in _column(page, "parameters") if value is not None]
-    assert values == sorted(values, reverse=first == "descending")
-    assert len(set(values)) > 1
+    before = _bodies(page, "parameters")
+    for body in before:
+        values = [value for value in body if value is not None]
+        assert values == sorted(values, reverse=first == "descending")
+    assert len(set(before[0])) > 1
     button.send_keys(Keys.ENTER)
     assert {first, header.get_attribute("aria-sort")} == {"ascending", "descending"}
-    turned = _column(page, "parameters")
-    assert [value for value in turned if value is not None] == values[::-1]
-    missing = [value is None for value in turned]
-    assert missing == sorted(missing), "rows without a value stand last, whatever the order"
+    for body, turned in zip(before, _bodies(page, "parameters"), strict=True):
+        known = [value for value in body if value is not None]
+        assert [value for value in turned if value is not None] == known[::-1]
+        missing = [value is None for value in turned]
+        assert missing == sorted(missing), "rows without a value stand last, whatever the order"
 
 
-def test_times_sort_within_one_device_alone(page: webdriver.Chrome) -> None:
-    assert not _button(page, "latency").is_enabled()
+def test_times_are_those_of_the_chosen_device(page: webdriver.Chrome) -> None:
     device = Select(page.find_element(By.ID, "device"))
     assert len(device.options) > 2
-    device.select_by_index(1)
-    button = _button(page, "latency")
-    assert button.is_enabled()
-    button.click()
-    values = [value for value in _column(page, "latency") if value is not None]
-    assert values == sorted(values)
-    assert len(values) > 1
-    device.select_by_index(0)
-    assert not _button(page, "latency").is_enabled()
-    known = [value for value in _column(page, "accuracy") if value is not None]
-    assert known == sorted(known, reverse=True), "without a device the order is accuracy's again"
+    _button(page, "latency").click()
+    found = []
+    for number in range(len(device.options)):
+        device.select_by_index(number)
+        values = [value for value in _column(page, "latency") if value is not None]
+        assert len(values) > 1
+        for body in _bodies(page, "latency"):
+            known = [value for value in body if value is not None]
+            assert known == sorted(known), "another device's times are sorted anew"
+        found.append(sorted(values))
+    assert len({tuple(one) for one in found}) == len(found)
+
+
+def test_rows_that_are_not_judged_stay_apart_however_the_table_is_sorted(
+    page: webdriver.Chrome,
+) -> None:
+    headings = page.find_elements(By.CSS_SELECTOR, "#rows tr.heading")
+    assert headings
+    assert all(one.text.startswith("Not judged: ") for one in headings)
+    names = "return [...document.querySelectorAll('#rows tr[data-judged]')].map((r) => r.innerText)"
+    judged = sorted(_run(page, names))
+    for column in ("accuracy", "name", "parameters"):
+        _button(page, column).click()
+        first = page.find_elements(By.CSS_SELECTOR, "#rows tbody:first-of-type tr")
+        assert sorted(_run(page, names)) == judged
+        assert len(first) == len(judged)
+        assert page.find_elements(
+            By.CSS_SELECTOR, "#rows tbody:last-of-type tr.heading:first-child"
+        )
+    edges = "return document.querySelector('#rows').classList.contains('by-accuracy')"
+    assert not _run(page, edges), "tiers are edges in the order of accuracy alone"
 
 
 def test_filtering(page: webdriver.Chrome) -> None:
     total = len(_column(page, "accuracy"))
     box = page.find_element(By.CSS_SELECTOR, ".filter[data-table=rows]")
     box.send_keys("cbam")
-    shown = page.find_elements(By.CSS_SELECTOR, "#rows tbody tr:not([hidden])")
+    shown = page.find_elements(By.CSS_SELECTOR, "#rows tbody tr:not([hidden], .heading)")
     assert 0 < len(shown) < total
     assert all("cbam" in row.text.lower() for row in shown)
     output = page.find_element(By.CSS_SELECTOR, ".shown[data-table=rows]")
     assert output.text == f"{len(shown)} of {total} rows"
     box.send_keys(" no such module")
-    assert not page.find_elements(By.CSS_SELECTOR, "#rows tbody tr:not([hidden])")
+    assert not page.find_elements(By.CSS_SELECTOR, "#rows tr.heading:not([hidden])")
+    assert not page.find_elements(By.CSS_SELECTOR, "#rows tbody tr:not([hidden], .heading)")
 
 
 def test_dark_mode_of_the_system_and_by_hand(page: webdriver.Chrome) -> None:

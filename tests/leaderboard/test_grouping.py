@@ -1,8 +1,7 @@
-"""Records in pages: one for each ground, rows once, labels that tell them apart."""
+"""Records in pages: one for each ground, modules once, labels that tell them apart."""
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from agfer_bench.leaderboard.model import Page
 from agfer_bench.records.run import RunRecord
 from agfer_bench.submissions.model import Reading, Submission
 from agfer_bench.submissions.read import read_folder
-from tests.leaderboard.generated import make_records
+from tests.leaderboard.generated import make_records, make_run
 
 
 @pytest.fixture(scope="module")
@@ -65,36 +64,15 @@ def test_every_module_of_every_record_is_on_one_page(reading: Reading) -> None:
     assert sorted(placed) == sorted(there)
 
 
-def test_the_newest_record_of_a_module_stands(reading: Reading) -> None:
-    entries = [entry for page in pages_of(reading) for entry in page.entries]
-    repeated = [entry for entry in entries if entry.again]
-    assert repeated
-    for entry in repeated:
-        times = [one.record.finished for one in (entry.submission, *entry.again)]
-        assert times == sorted(times, reverse=True)
-        devices = {one.record.environment.device_name for one in entry.again}
-        assert devices == {entry.submission.record.environment.device_name}
+def test_a_module_is_one_entry_whatever_it_ran_on(reading: Reading) -> None:
     for page in pages_of(reading):
-        keys = [
-            (
-                entry.module.name,
-                entry.module.version,
-                entry.submission.record.environment.device_name,
-            )
-            for entry in page.entries
-        ]
+        keys = [(entry.module.name, entry.module.version) for entry in page.entries]
         assert len(set(keys)) == len(keys)
-
-
-def test_best_first_and_failed_last(reading: Reading) -> None:
-    for page in pages_of(reading):
-        means = [
-            sum(accuracies) / len(accuracies) if (accuracies := entry.module.accuracies) else -1
-            for entry in page.entries
-        ]
-        assert means == sorted(means, reverse=True)
-        assert means[-1] == -1
-        assert page.entries[-1].module.error
+        for entry in page.entries:
+            ages = [one.age for one in entry.results if one.whole]
+            assert ages == sorted(ages, reverse=True)
+    devices = {one.record.environment.device_name for one in page.entries[0].results}
+    assert len(devices) > 1
 
 
 def test_labels_are_unique_and_do_not_depend_on_the_order(reading: Reading) -> None:
@@ -136,28 +114,17 @@ def test_a_label_that_looks_like_anothers(reading: Reading) -> None:
     assert len(_labels(page)) == 4
 
 
-def test_a_row_that_lacks_folds_stands_last_and_never_before_a_whole_one(reading: Reading) -> None:
+def test_a_record_that_lacks_folds_never_stands_before_a_whole_one(reading: Reading) -> None:
     whole = _changed(reading.accepted[0].record)
-    best = whole.modules[0].folds[0]
-    perfect = best.model_copy(
-        update={
-            "confusion": tuple(
-                tuple(sum(row) if n == m else 0 for m in range(len(row)))
-                for n, row in enumerate(best.confusion)
-            )
-        }
-    )
     failed = {"error": "it: raised", "size": None, "speed": None}
-    newer = _changed(whole, folds=(perfect,), **failed)
+    newer = _changed(whole, folds=whole.modules[0].folds[:1], **failed)
     newer = newer.model_copy(update={"finished": "2026-06-01T00:00:00+00:00"})
     assert newer.finished > whole.finished
     (page,) = pages_of(_of(whole, newer))
-    (entry,) = [one for one in page.entries if one.label == "base"]
+    (entry,) = page.entries
     assert entry.submission.record == whole
     assert [one.record for one in entry.again] == [newer]
-    alone = _changed(newer, name="a", label="a")
-    (page,) = pages_of(_of(whole, alone))
-    assert page.entries[-1].label == "a"
+    assert [one.record for one in entry.whole] == [whole]
 
 
 def test_records_that_lack_folds_join_the_page_of_their_ground(reading: Reading) -> None:
@@ -175,13 +142,12 @@ def test_records_that_lack_folds_join_the_page_of_their_ground(reading: Reading)
     assert len(pages_of(_of(none))) == 1
 
 
-def test_seeds_need_not_agree_but_settings_must(reading: Reading) -> None:
-    record = _changed(reading.accepted[0].record)
-    content = json.loads(record.model_dump_json())
-    content["protocol"]["seeds"] = 2
-    del content["protocol_fingerprint"]
-    two = RunRecord.model_validate(content)
-    assert len(pages_of(_of(record, two))) == 2
+def test_seeds_need_not_agree_but_settings_must() -> None:
+    one, three = (make_run({"base": 0.5}, seeds=seeds) for seeds in (1, 3))
+    (page,) = pages_of(_of(one, three))
+    assert [len(result.module.seeds) for result in page.entries[0].results] == [3, 1]
+    protocol = three.protocol.model_copy(update={"epochs": 13})
+    assert len(pages_of(_of(one, three.model_copy(update={"protocol": protocol})))) == 2
 
 
 def test_nothing_makes_no_page(tmp_path: Path) -> None:

@@ -5,29 +5,24 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
-from scipy import stats
 
-from agfer_bench.comparison.contrasts import subject_shares
-from agfer_bench.leaderboard import comparing, describing
+from agfer_bench.leaderboard import describing
 from agfer_bench.leaderboard.grouping import pages_of
-from agfer_bench.leaderboard.interval import interval_of
 from agfer_bench.leaderboard.model import Page
-from agfer_bench.leaderboard.naming import module_of, names_of
+from agfer_bench.leaderboard.naming import names_of
 from agfer_bench.leaderboard.pareto import front
 from agfer_bench.leaderboard.reproduce import recipe
 from agfer_bench.leaderboard.sanitize import for_chart, for_markdown, link_of
 from agfer_bench.leaderboard.site import build_site
 from agfer_bench.leaderboard.site_data import Listing
-from agfer_bench.records.run import FoldRecord, RunRecord
+from agfer_bench.records.run import RunRecord
 from agfer_bench.run.request import TrainingOptions
 from agfer_bench.run.resolve import build_protocol
 from agfer_bench.submissions.read import read_folder
@@ -103,54 +98,10 @@ def test_no_command_of_names_that_mean_something_to_a_shell(plain: Path, name: s
         assert recipe(hostile).command is None
 
 
-def test_interval_over_subjects_is_that_of_scipy(pages: tuple[Page, ...]) -> None:
-    module = pages[0].entries[0].module
-    shares = subject_shares(module)
-    assert shares is not None
-    values = len(shares) * np.array(list(shares.values()))
-    test = stats.ttest_1samp(values, 0.0)
-    expected = test.confidence_interval(0.95)
-    found = interval_of(module)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert (found.over, found.units) == ("subjects", len(shares))
-
-
-def test_names_tell_modules_apart_and_not_devices(pages: tuple[Page, ...]) -> None:
+def test_every_module_has_a_name_of_its_own(pages: tuple[Page, ...]) -> None:
     for page in pages:
         names = names_of(page.entries)
-        modules = [module_of(entry) for entry in page.entries]
-        assert len(set(names)) == len(set(modules)) == len(set(zip(names, modules, strict=True)))
-
-
-def test_only_the_most_accurate_are_compared_and_that_is_said(
-    pages: tuple[Page, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(comparing, "MOST", 3)
-    entries = pages[0].entries
-    found = comparing.compare(entries, names_of(entries))
-    assert len(found.entries) == 3
-    assert len(found.differences) == 3
-    assert "the 3 most accurate of" in found.method
-
-
-def test_a_record_that_names_nobody_does_not_take_the_subjects_from_others(
-    pages: tuple[Page, ...],
-) -> None:
-    entries = list(pages[0].entries)
-    folds = tuple(f.model_copy(update={"recognised": None}) for f in entries[0].module.folds)
-    repeats = tuple(
-        tuple(f.model_copy(update={"recognised": None}) for f in one)
-        for one in entries[0].module.repeats
-    )
-    old = entries[0].module.model_copy(
-        update={"label": "old", "folds": folds, "repeats": repeats, "version": "0"}
-    )
-    entries.insert(0, replace(entries[0], module=old, label="old"))
-    found = comparing.compare(entries, names_of(entries))
-    assert 0 not in found.entries
-    assert "subjects by sign-flip permutation" in found.method
-    assert "Not compared: 1 of older records, which do not tell who was recognised." in found.method
+        assert len(set(names)) == len(page.entries)
 
 
 def test_a_preset_that_is_none_of_ours_is_not_told(plain: Path) -> None:
@@ -169,33 +120,6 @@ def test_what_others_offer_is_named_beside_the_command(plain: Path) -> None:
     theirs = record.modules[1].model_copy(update={"distribution": "my-gate", "version": "0.7"})
     made = recipe(record.model_copy(update={"modules": (record.modules[0], theirs)}))
     assert f"Needs my-gate 0.7, which offers {theirs.label}." in made.notes
-
-
-def test_what_is_bold_is_ahead_of_all(pages: tuple[Page, ...]) -> None:
-    """A module that recognises everything is; put twice, neither copy is."""
-    entry = next(e for e in pages[0].entries if e.module.complete(e.submission.record.protocol))
-    folds = tuple(_perfect(fold) for fold in entry.module.folds)
-    repeats = tuple(tuple(map(_perfect, one)) for one in entry.module.repeats)
-    module = entry.module.model_copy(
-        update={"label": "perfect", "folds": folds, "repeats": repeats}
-    )
-    perfect = replace(entry, module=module, label="perfect")
-    entries = (perfect, *pages[0].entries)
-    assert comparing.compare(entries, names_of(entries)).best == 0
-    twin = replace(perfect, module=module.model_copy(update={"label": "twin"}), label="twin")
-    entries = (twin, *entries)
-    assert comparing.compare(entries, names_of(entries)).best is None
-
-
-def _perfect(fold: FoldRecord) -> FoldRecord:
-    images = np.array(fold.confusion).sum(axis=1)
-    share = {s: tuple(int(n) for n in counts) for s, counts in (fold.recognised or {}).items()}
-    first, *others = share
-    rest = images - sum(np.array(share[s]) for s in others)
-    share = {first: tuple(int(n) for n in rest)} | {s: share[s] for s in others}
-    return fold.model_copy(
-        update={"confusion": tuple(map(tuple, np.diag(images).tolist())), "recognised": share}
-    )
 
 
 @pytest.mark.parametrize("text", PAYLOADS)

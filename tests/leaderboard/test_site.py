@@ -13,7 +13,7 @@ import pytest
 from agfer_bench.errors import UserError
 from agfer_bench.leaderboard.grouping import pages_of
 from agfer_bench.leaderboard.model import Page
-from agfer_bench.leaderboard.pages import Drawn, draw
+from agfer_bench.leaderboard.pages import Calibrations, Drawn, draw
 from agfer_bench.leaderboard.site import build_site
 from agfer_bench.records.files import load_run
 from agfer_bench.submissions.read import read_folder
@@ -100,10 +100,10 @@ def test_rejected_records_are_named_and_the_others_published(records: Path, tmp_
 def test_a_page_that_cannot_be_drawn_takes_no_other_with_it(
     records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(page: Page, files: Mapping[str, str]) -> Drawn:
+    def refuse(page: Page, files: Mapping[str, str], calibrations: Calibrations) -> Drawn:
         if page.ground == pages[0].ground:
             raise ZeroDivisionError("\x1b[2J")
-        return draw(page, files)
+        return draw(page, files, calibrations)
 
     reading = read_folder(records)
     pages = pages_of(reading)

@@ -7,6 +7,10 @@ const root = document.documentElement;
 
 // --- Tables ---
 
+function rowsOf(body) {
+  return [...body.rows].filter((row) => !row.classList.contains("heading"));
+}
+
 function valueOf(row, place, isText) {
   const cell = row.cells[place];
   if (isText) return cell.textContent.trim().toLowerCase();
@@ -19,10 +23,12 @@ function compare(a, b, sign) {
   return sign * (a - b);
 }
 
-function sortTable(table, button) {
+// With `again`, in the order that it has already: its values have changed.
+function sortTable(table, button, again = false) {
   const header = button.closest("th");
   const opposite = { ascending: "descending", descending: "ascending" };
-  const order = opposite[header.getAttribute("aria-sort")] ?? button.dataset.first;
+  const now = header.getAttribute("aria-sort");
+  const order = again ? now : opposite[now] ?? button.dataset.first;
   const sign = order === "ascending" ? 1 : -1;
   const place = header.cellIndex;
   const isText = "text" in button.dataset;
@@ -30,40 +36,56 @@ function sortTable(table, button) {
     if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
   }
   header.setAttribute("aria-sort", order);
-  const body = table.tBodies[0];
-  const rows = [...body.rows].map((row) => [valueOf(row, place, isText), row]);
-  rows.sort((a, b) => compare(a[0], b[0], sign));
-  body.append(...rows.map(([, row]) => row));
+  table.classList.toggle("by-accuracy", header.dataset.column === "accuracy" && sign < 0);
+  for (const body of table.tBodies) { // rows that are not judged stay apart
+    const rows = rowsOf(body).map((row) => [valueOf(row, place, isText), row]);
+    rows.sort((a, b) => compare(a[0], b[0], sign));
+    body.append(...rows.map(([, row]) => row));
+  }
 }
 
 function filterTable(table) {
   const input = document.querySelector(`.filter[data-table="${table.id}"]`);
   const words = input ? input.value.toLowerCase().split(/\s+/).filter(Boolean) : [];
-  const device = table.id === "rows" ? document.getElementById("device").value : "";
   let shown = 0;
-  for (const row of table.tBodies[0].rows) {
-    row.searched ??= row.textContent.toLowerCase();
-    const fits = words.every((word) => row.searched.includes(word));
-    row.hidden = !fits || (device !== "" && row.dataset.device !== device);
-    shown += row.hidden ? 0 : 1;
+  let total = 0;
+  for (const body of table.tBodies) {
+    const rows = rowsOf(body);
+    for (const row of rows) {
+      row.searched ??= row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => row.searched.includes(word));
+      shown += row.hidden ? 0 : 1;
+    }
+    total += rows.length;
+    const heading = body.querySelector(".heading");
+    if (heading) heading.hidden = rows.every((row) => row.hidden);
   }
   const output = document.querySelector(`.shown[data-table="${table.id}"]`);
-  if (output) output.textContent = `${shown} of ${table.tBodies[0].rows.length} rows`;
+  if (output) output.textContent = `${shown} of ${total} rows`;
 }
 
-// Times compare within one device alone: without one, they do not sort.
-function allowTimes(table) {
-  const select = document.getElementById("device");
-  const many = select.options.length > 2;
-  const allowed = !many || select.value !== "";
-  for (const button of all("button[data-timed]", table)) {
-    button.disabled = !allowed;
-    const header = button.closest("th");
-    if (many) button.setAttribute("aria-describedby", "timed-note");
-    if (!allowed && header.getAttribute("aria-sort") !== "none") {
-      sortTable(table, table.querySelector('th[data-column="accuracy"] button'));
+// Times are those of one device, which the reader chooses: two devices never stand in one column.
+const DIGITS = { latency: () => 2, hz: (value) => (value >= 100 ? 0 : 1), train: () => 1 };
+
+function showTimes(table) {
+  const device = Number(document.getElementById("device").value);
+  for (const row of all("tr[data-times]", table)) {
+    const times = JSON.parse(row.dataset.times)[device] ?? [];
+    for (const [place, name] of Object.keys(DIGITS).entries()) {
+      const cell = row.querySelector(`[data-time="${name}"]`);
+      const value = times[place] ?? null;
+      if (value === null) {
+        delete cell.dataset.v;
+        cell.textContent = "–";
+      } else {
+        const digits = DIGITS[name](value);
+        cell.dataset.v = value;
+        cell.textContent = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+      }
     }
   }
+  const sorted = table.querySelector("th:is([aria-sort=ascending], [aria-sort=descending])");
+  if (sorted && sorted.dataset.column in DIGITS) sortTable(table, sorted.querySelector("button"), true);
 }
 
 function startTable(table) {
@@ -73,10 +95,10 @@ function startTable(table) {
   const input = document.querySelector(`.filter[data-table="${table.id}"]`);
   if (input) input.addEventListener("input", () => filterTable(table));
   if (table.id === "rows") {
-    const device = document.getElementById("device");
-    device.addEventListener("change", () => { allowTimes(table); filterTable(table); });
-    allowTimes(table);
-    table.querySelector('th[data-column="accuracy"]').setAttribute("aria-sort", "descending");
+    document.getElementById("device").addEventListener("change", () => showTimes(table));
+    // Rows that are not judged stand by name: without others, no column is the order.
+    const accuracy = table.querySelector('th[data-column="accuracy"]');
+    if (table.querySelector("tr[data-judged]")) accuracy.setAttribute("aria-sort", "descending");
   }
   filterTable(table);
 }
@@ -87,7 +109,7 @@ function startPairs() {
   const [first, second] = ["pair-first", "pair-second"].map((id) => document.getElementById(id));
   if (!first) return;
   const filter = () => {
-    for (const item of all("#pairs li")) {
+    for (const item of all("#words li")) {
       const pair = [item.dataset.first, item.dataset.second];
       item.hidden = [first, second].some((one) => one.value !== "" && !pair.includes(one.value));
     }
@@ -180,13 +202,17 @@ async function draw(element, width) {
   const choice = figure.choices[drawn.get(element) ?? 0];
   const size = width ? { width, autosize: false } : { autosize: true, ...narrowed(figure, element.clientWidth) };
   const layout = merged(figure.layout, choice.layout, colours(), size);
+  const data = structuredClone(choice.data);
+  for (const trace of data) { // numbers that a narrow cell does not hold
+    if (!width && trace.type === "heatmap" && trace.y.length * 46 > element.clientWidth) trace.texttemplate = "";
+  }
   const config = {
     responsive: true,
     displaylogo: false,
     displayModeBar: element.clientWidth >= 520,
     modeBarButtons: [["toImage", "resetScale2d"]],
   };
-  await library.react(element, structuredClone(choice.data), layout, config);
+  await library.react(element, data, layout, config);
   element.dataset.drawn = "true";
 }
 
