@@ -327,10 +327,12 @@ def _noncentrality(df: float, alpha: float) -> float:
     limit = float(stats.t.isf(alpha / 2, df))
 
     def beyond(centre: float) -> float:
-        found = stats.nct.sf(limit, df, centre) + stats.nct.cdf(-limit, df, centre)
+        below = stats.nct.cdf(-limit, df, centre)
+        # SciPy returns NaN for tails that are next to nothing.
+        found = stats.nct.sf(limit, df, centre) + (0.0 if math.isnan(below) else below)
         return float(found) - POWER
 
-    return float(optimize.brentq(beyond, 0.0, limit + 40.0, xtol=1e-6))
+    return float(optimize.brentq(beyond, 0.0, 2 * limit + 40.0, xtol=1e-6))
 
 
 def _first(short: Callable[[int], bool], least: int) -> int | None:
