@@ -18,6 +18,8 @@ ExecutionName = Literal["auto", "eager", "compile", "graph"]
 
 MODULES = "agfer,se,cbam"
 """What is compared where the user names nothing."""
+BLOCKS = 12
+"""Blocks that do nothing in a calibration where the user gives no number."""
 
 
 @dataclass(frozen=True, kw_only=True)
