@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from statistics import median_high
 
@@ -120,7 +121,10 @@ def _trained(record: RunRecord) -> list[Entrant]:
 
 def _alone(pairs: Sequence[Pair], question: Question) -> list[Contrast]:
     """Compare pairs, each as if it were the only one."""
-    return [one for pair in pairs for one in of_pairs([pair], question)]
+    return [
+        replace(one, adjusted=one.difference and one.difference.p, pairs=1 if one.difference else 0)
+        for one in of_pairs(pairs, question)
+    ]
 
 
 def _counts(found: Sequence[Contrast]) -> VerdictCounts:

@@ -31,6 +31,7 @@ _VERDICTS: dict[str, Callable[[VerdictCounts], int]] = {
 _WITH_A_RATE = ("ahead or behind (wrong)", "equivalent (right)", "not distinguishable")
 """Verdicts that depend on no sign: which of two like networks comes first means nothing."""
 
+_RATE = ("Rate of all %", "95 % interval")
 _CORRELATED = 0.1
 """Correlation of trainings with one seed from which it is told."""
 
@@ -42,9 +43,7 @@ def title_of(record: CalibrationRecord) -> str:
 
 def verdict_lines(record: CalibrationRecord) -> Lines:
     """Return how often each verdict was given."""
-    lines = [
-        ["Verdict", "Base, Holm", "Base, alone", "All pairs, alone", "Rate %", "95 % interval"]
-    ]
+    lines = [["Verdict", "With base, Holm", "With base, alone", "All pairs, alone", *_RATE]]
     for name, read in _VERDICTS.items():
         counts = [read(one) for one in (record.family, record.single, record.every)]
         rate, interval = "–", "–"
@@ -70,7 +69,7 @@ def plan_lines(record: CalibrationRecord) -> Lines:
 def notes_of(record: CalibrationRecord) -> list[str]:
     """Say in sentences what was found."""
     lines = [DRAWN_NOTICE] if record.drawn else []
-    lines += [_design(record), *_not_judged(record), *_against_base(record), _all_pairs(record)]
+    lines += [*_design(record), *_single(record), _all_pairs(record)]
     return lines + _not_moved(record) + _spread(record) + _planned(record)
 
 
@@ -120,41 +119,43 @@ def _tables(record: CalibrationRecord) -> list[tuple[str, Lines]]:
     return [*tables, (heading, plan)] if plan else tables
 
 
-def _design(record: CalibrationRecord) -> str:
-    units = f"{record.units} subjects and " if record.unit == "subjects" else ""
+def _design(record: CalibrationRecord) -> list[str]:
+    """Say what was compared over what."""
+    family = record.family
+    units = f"{record.units} subjects, " if record.unit == "subjects" else ""
     text = (
-        f"{record.blocks} blocks that do nothing but nudge their input by rounding were trained "
-        f"beside base, and judged {record.population}: {units}{record.protocol.seeds} trainings of "
-        f"each of {record.protocol.folds} folds."
+        f"{_many(record.blocks, 'block')} that do nothing but nudge their input by rounding were "
+        f"compared with base {record.population} ({units}{record.protocol.seeds} trainings of each "
+        f"of {record.protocol.folds} folds), with Holm's correction: "
     )
-    if record.unit == "subjects":
-        return text
-    if record.data.subjects is None:
-        return f"{text} Who is in the images is not known: nothing is said about new people."
-    return f"{text} Fewer than {FEWEST_SUBJECTS} subjects are too few to be judged over."
-
-
-def _not_judged(record: CalibrationRecord) -> list[str]:
+    if family.judged:
+        text += (
+            f"{_number(family.ahead)} {_were(family.ahead)} called ahead, {_number(family.behind)} "
+            f"behind, {_number(family.equivalent)} equivalent within {_points(record.rope)}, "
+            f"{_number(family.not_distinguishable)} not distinguishable."
+        )
+    else:
+        text += "none was judged, since base is not."
+    lines = [text]
+    if record.unit == "folds":
+        lines.append(
+            "Who is in the images is not known: nothing is said about new people."
+            if record.data.subjects is None
+            else f"Fewer than {FEWEST_SUBJECTS} subjects are too few: judged over folds."
+        )
     why = [one.why_not for one in record.networks if one.why_not]
-    return [f"Not judged: {'; '.join(why)}."] if why else []
+    return lines + ([f"Not judged: {'; '.join(why)}."] if why else [])
 
 
-def _against_base(record: CalibrationRecord) -> list[str]:
-    family, single = record.family, record.single
-    if not family.judged:
-        return ["No block was compared with base, which is not judged."]
-    judged = _many(family.judged, "block")
-    within = f"{100 * record.rope:g} {'point' if record.rope == 0.01 else 'points'}"
-    expected = ALPHA * single.judged
+def _single(record: CalibrationRecord) -> list[str]:
+    single = record.single
+    if not single.judged:
+        return []
     return [
-        f"{judged} that {_do(family.judged)} nothing {_were(family.judged)} compared with base, "
-        f"with Holm's correction: {_number(family.ahead)} {_were(family.ahead)} called ahead, "
-        f"{_number(family.behind)} behind, {_number(family.equivalent)} equivalent within "
-        f"{within}, {_number(family.not_distinguishable)} not distinguishable.",
         f"Each compared with base alone, at the {100 * ALPHA:g} % level, "
         f"{_number(single.false_positives)} of {single.judged} {_were(single.false_positives)} "
-        f"called ahead or behind, where {expected:.1f} are expected. All share the trainings of "
-        "base, which may be odd ones, so that this rate has no interval of use.",
+        f"called ahead or behind, where {ALPHA * single.judged:.1f} are expected. All share the "
+        "trainings of base: where these are odd, all comparisons are, so that no interval is given."
     ]
 
 
@@ -219,7 +220,7 @@ def _shares(record: CalibrationRecord) -> list[tuple[str, float]]:
 
 def _planned(record: CalibrationRecord) -> list[str]:
     if not record.plan:
-        return []
+        return ["All networks recognise the same: nothing scatters, and nothing is told of seeds."]
     lines = [
         f"Seeds and subjects above find a true difference with a chance of {100 * POWER:.0f} %, "
         f"where {record.planned_pairs} blocks are compared with base (median over pairs)."
@@ -230,9 +231,12 @@ def _planned(record: CalibrationRecord) -> list[str]:
 def _limited(record: CalibrationRecord, one: PlanRecord) -> str:
     text = f"{_points(one.effect)}: no number of seeds finds it"
     if record.unit == "folds":
-        return f"{text} with these folds, since who is in the images is not known or too few are."
+        return f"{text} with these folds."
     if one.subjects is None:
-        return f"{text} with {record.units} subjects, and no number of subjects with these seeds."
+        return (
+            f"{text} with {record.units} subjects, nor any number of subjects with "
+            f"{record.protocol.seeds} seeds: it takes more of both."
+        )
     return (
         f"{text} with {record.units} subjects; {one.subjects:,} subjects with "
         f"{record.protocol.seeds} seeds would."
@@ -258,7 +262,3 @@ def _number(number: int) -> str:
 
 def _were(number: int) -> str:
     return "was" if number < 2 else "were"
-
-
-def _do(number: int) -> str:
-    return "does" if number == 1 else "do"
