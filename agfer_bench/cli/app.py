@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from agfer_bench import __version__
-from agfer_bench.cli import ablate, data, leaderboard, paper, report, results, run, speed, stdout
+from agfer_bench.cli import (
+    ablate,
+    calibrate,
+    data,
+    leaderboard,
+    paper,
+    report,
+    results,
+    run,
+    speed,
+    stdout,
+)
 from agfer_bench.cli import compare as differences
 from agfer_bench.cli.console import fail
 from agfer_bench.cli.modules import app as modules
@@ -24,6 +35,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("paper")(paper.paper)
 app.command("ablate")(ablate.ablate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("speed")(speed.speed)
 app.command("compare")(differences.compare)
 app.add_typer(modules.app, name="modules")

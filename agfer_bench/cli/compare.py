@@ -268,8 +268,8 @@ def _draw(chosen: list[Entrant], question: Question, path: Path) -> str:
     ranking = rank(chosen, question.on)
     draw(ranking, path, drawn_faces=any(one.record.drawn for one in chosen))
     return (
-        f"{path}: mean ranks over {ranking.trainings} trainings; they differ at the 5 % level where "
-        f"they lie more than {ranking.critical_difference:.2f} apart (Nemenyi; Friedman p = "
+        f"{path}: mean ranks over {ranking.trainings} trainings; they differ at the 5 % level "
+        f"where they lie more than {ranking.critical_difference:.2f} apart (Nemenyi; Friedman p = "
         f"{ranking.p:.3f}). Over new trainings on these people, not over new people."
     )
 

@@ -13,13 +13,21 @@ from agfer_bench.errors import UserError
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run, or its record.json.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a run or a calibration, or its record.")
+    ],
     as_json: JsonOption = False,
     svg: Annotated[Path | None, typer.Option(help="Draw the tables into this SVG file.")] = None,
 ) -> None:
-    """Show the tables of a run or a speed comparison that is done."""
+    """Show the tables of a run, a speed comparison or a calibration that is done."""
     from agfer_bench.files import write_text
-    from agfer_bench.records.files import is_speed, load_run, load_speed
+    from agfer_bench.records.files import (
+        is_calibration,
+        is_speed,
+        load_calibration,
+        load_run,
+        load_speed,
+    )
     from agfer_bench.report.table import to_json, to_rich, to_svg
 
     if is_speed(folder):
@@ -32,6 +40,14 @@ def report(
             show_json(speed.to_json(speeds))
         else:
             show(speed.to_rich(speeds, output().width))
+        return
+    if is_calibration(folder):
+        from agfer_bench.report import calibration_table as calibration
+
+        found = load_calibration(folder)
+        if svg is not None:
+            raise UserError("--svg draws runs with training alone; leave it out")
+        show_json(calibration.to_json(found)) if as_json else show(calibration.to_rich(found))
         return
     record = load_run(folder)
     if svg is not None:

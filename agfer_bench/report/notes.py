@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from agfer_bench.records.calibration import CalibrationRecord
 from agfer_bench.records.run import OVERFIT_POINTS, DataRecord, ModuleRecord, RunRecord
 from agfer_bench.report.latency_tail import tail_note
 
@@ -151,7 +152,7 @@ def _test_notes(test: DataRecord) -> list[str]:
     ]
 
 
-def title(record: RunRecord, without: Container[str] = ()) -> str:
+def title(record: RunRecord | CalibrationRecord, without: Container[str] = ()) -> str:
     """Say what a table is about: preset and what was changed in it, split, data, device.
 
     Args:

@@ -22,6 +22,9 @@ MODULES = "agfer,se,cbam"
 COMPARED = f"{MODULES},linear,hog-svm"
 """What `run` compares where the user names nothing: the blocks, and what does without a network."""
 
+BLOCKS = 12
+"""Blocks that do nothing in a calibration where the user gives no number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
