@@ -11,6 +11,8 @@ from agfer_bench.cli.console import show, show_json, warn
 from agfer_bench.cli.groups import JsonOption
 from agfer_bench.errors import UserError
 
+_MOST = 1000
+"""Most calibrations that are read."""
 _TOLD = 20
 """Rejected records that are named on the screen."""
 
@@ -38,7 +40,7 @@ def leaderboard(
     reading = read_folder(results)
     if not reading.accepted and not reading.rejected:
         warn(f"no record of a run lies below {results}: the site is empty")
-    summary = build_site(reading, pages_of(reading), out)
+    summary = build_site(reading, pages_of(reading), out, _calibrations(results))
     if as_json:
         show_json({"site": str(out / "index.html"), **asdict(summary)})
         return
@@ -50,3 +52,19 @@ def leaderboard(
         f"{summary.records} records, {summary.rows} rows on {summary.pages} pages: "
         f"{out / 'index.html'}"
     )
+
+
+def _calibrations(results: Path) -> dict[tuple[str, str], list[str]]:
+    """Return what calibrations found, by protocol and images; one that is not valid is left out."""
+    from agfer_bench.records.files import CALIBRATION, load_calibration
+    from agfer_bench.report.calibration_table import notes_of
+
+    found = {}
+    for path in sorted(results.rglob(CALIBRATION))[:_MOST]:
+        try:
+            record = load_calibration(path)
+        except UserError as error:
+            warn(f"{path} is not published: {error}")
+            continue
+        found[record.protocol.ground, record.data.fingerprint] = notes_of(record)
+    return found
