@@ -1,0 +1,33 @@
+"""What users ask for becomes settings: guidance follows the host unless it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agfer_bench.run.request import NetworkOptions
+from agfer_bench.run.resolve import build_protocol
+
+BATCH_NORM, WITHOUT = "timm:resnet10t", "timm:convnext_atto"
+
+
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+@pytest.mark.parametrize(
+    ("host", "guidance"), [("vgg16", True), (BATCH_NORM, False), (WITHOUT, True)]
+)
+def test_guidance_is_off_where_the_host_normalises_batches(
+    preset: str, host: str, guidance: bool
+) -> None:
+    asked = NetworkOptions(preset=preset, host=host, image_size=64)
+    assert build_protocol(asked).guidance is guidance
+
+
+def test_guidance_stays_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert build_protocol(NetworkOptions(host=BATCH_NORM, guidance=True)).guidance
+    assert build_protocol(NetworkOptions(host=BATCH_NORM, settings=["guidance=true"])).guidance
+    file = tmp_path / "mine.toml"
+    file.write_text(f'preset = "quick"\nhost = "{BATCH_NORM}"\n')
+    assert not build_protocol(NetworkOptions(protocol_file=file)).guidance
+    file.write_text(f'preset = "quick"\nhost = "{BATCH_NORM}"\nguidance = true\n')
+    assert build_protocol(NetworkOptions(protocol_file=file)).guidance
