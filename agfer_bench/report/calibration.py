@@ -122,7 +122,7 @@ def _trained(record: RunRecord) -> list[Entrant]:
 def _alone(pairs: Sequence[Pair], question: Question) -> list[Contrast]:
     """Compare pairs, each as if it were the only one."""
     return [
-        replace(one, adjusted=one.difference and one.difference.p, pairs=1 if one.difference else 0)
+        replace(one, adjusted=one.difference.p if one.difference else None, pairs=1)
         for one in of_pairs(pairs, question)
     ]
 
