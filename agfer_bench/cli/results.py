@@ -51,13 +51,20 @@ def validate(
 @app.command("schema")
 def schema(
     speed: Annotated[bool, typer.Option("--speed", help="That of speed comparisons.")] = False,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="That of calibrations.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of a run's record."""
+    from agfer_bench.records.calibration import CalibrationRecord
     from agfer_bench.records.json_schema import schema_of
     from agfer_bench.records.run import RunRecord
     from agfer_bench.records.speed import SpeedRun
 
-    show_json(schema_of(SpeedRun if speed else RunRecord))
+    if speed and calibration:
+        raise UserError("give --speed or --calibration, not both")
+    kind = CalibrationRecord if calibration else SpeedRun if speed else RunRecord
+    show_json(schema_of(kind))
 
 
 def _tell(accepted: list[str], reading: Reading) -> None:

@@ -270,7 +270,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     [0.03, 0.06, 0.06]
     """
     values = np.asarray(p_values, dtype=np.float64)
-    if values.size == 0:
+    if values.size < 2:  # statsmodels collects garbage, which takes long in a large process
         return values
     adjusted: NDArray[np.float64] = multipletests(values, alpha=ALPHA, method="holm")[1]
     return adjusted

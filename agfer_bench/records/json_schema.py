@@ -12,13 +12,14 @@ from pydantic import BaseModel
 
 from agfer_bench.protocol import Protocol, SpeedProtocol
 from agfer_bench.records.base import Record
+from agfer_bench.records.calibration import CalibrationRecord
 from agfer_bench.records.run import RunRecord
 from agfer_bench.records.speed import SpeedRun
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def schema_of(kind: type[RunRecord] | type[SpeedRun]) -> dict[str, Any]:
+def schema_of(kind: type[RunRecord] | type[SpeedRun] | type[CalibrationRecord]) -> dict[str, Any]:
     """Return the JSON Schema of records of the newest version, with what each field means.
 
     It tells their shape. That the parts agree with each other is what `audit` looks at.

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agfer_bench.cli.app import app, main
+from agfer_bench.records.calibration import CalibrationRecord
 from agfer_bench.records.files import dump, is_speed, load_run, load_speed
 from agfer_bench.records.json_schema import schema_of
 from agfer_bench.records.run import RunRecord
@@ -19,11 +20,13 @@ from tests.leaderboard.generated import make_records
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "results" / "published"
-SCHEMAS: dict[str, type[RunRecord] | type[SpeedRun]] = {
+SCHEMAS: dict[str, type[RunRecord] | type[SpeedRun] | type[CalibrationRecord]] = {
     "run-record.json": RunRecord,
     "speed-record.json": SpeedRun,
+    "calibration-record.json": CalibrationRecord,
 }
-"""Written by `agfer-bench results schema > docs/schema/run-record.json` and with `--speed`."""
+"""Written by `agfer-bench results schema > docs/schema/run-record.json`, with `--speed` and with
+`--calibration`."""
 
 
 def _run(*words: str | Path) -> tuple[int, str]:
@@ -99,7 +102,7 @@ def test_the_published_schema_is_that_of_the_code(name: str) -> None:
         {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}
     )
     assert published == schema_of(SCHEMAS[name])
-    code, printed = _run("schema", *(["--speed"] if name.startswith("speed") else []))
+    code, printed = _run("schema", *([] if name.startswith("run") else [f"--{name.split('-')[0]}"]))
     assert (code, json.loads(printed)) == (0, published)
     jsonschema.Draft202012Validator.check_schema(published)
     properties = [published, *published["$defs"].values()]
@@ -160,3 +163,8 @@ def test_a_folder_without_records_makes_an_empty_site_and_says_so(tmp_path: Path
     assert result.exit_code == 0
     assert "no record of a run lies below" in result.stderr
     assert "There is no record to show yet." in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_one_schema_at_a_time() -> None:
+    code, printed = _run("schema", "--speed", "--calibration")
+    assert (code, printed) == (1, "")
