@@ -42,9 +42,9 @@ def recipe(record: RunRecord) -> Recipe:
     words = ["agfer-bench", "run", "--modules", values[0], "--data", values[1], "--test", values[2]]
     words += _settings(record.protocol)
     words += ["--device", record.environment.device]
-    if record.environment.device == "cpu":
-        if record.environment.training_threads is None:  # else trainings have those by default
-            words += ["--threads", str(record.environment.threads)]
+    where = record.environment
+    if where.device == "cpu" and where.training_threads is None:
+        words += ["--threads", str(where.threads)]  # else trainings have theirs by default
     # All else is the protocol's own: numbers, and words that it knows.
     if not all(map(_SAFE.fullmatch, values)) or sum(map(len, words)) > _LONGEST:
         return Recipe(
