@@ -123,6 +123,7 @@ SETTINGS = {
     "image_size": "32",
     "folds": "2",
     "epochs": "1",
+    "seeds": "1",
     "batch_size": "8",
     "speed.rounds": "2",
     "speed.repeats": "1",

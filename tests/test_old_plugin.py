@@ -10,7 +10,7 @@ from tests.run.support import install
 from tests.test_third_party import command
 
 PLUGIN = Path(__file__).with_name("plugin_of_0_1_0.py")
-SETTINGS = ["crop=none", "image_size=32", "folds=2", "epochs=1", "batch_size=8"]
+SETTINGS = ["crop=none", "image_size=32", "folds=2", "epochs=1", "batch_size=8", "seeds=1"]
 
 
 def test_it_has_one_of_each_hook_that_0_1_0_had() -> None:

@@ -25,11 +25,11 @@ def test_the_paper_preset_is_the_papers() -> None:
     assert paper.changes() == {}
 
 
-def test_quick_has_at_most_three_subject_folds() -> None:
+def test_quick_trains_three_subject_folds_three_times_with_guidance() -> None:
     quick = load_preset("quick")
-    assert quick.folds <= 3
-    assert quick.split == "subject"
+    assert (quick.folds, quick.split, quick.seeds) == (3, "subject", 3)
     assert quick.guidance
+    assert 0 < quick.guidance_share < 1, "images without the mask, as they are judged, as well"
 
 
 def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:

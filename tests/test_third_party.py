@@ -90,6 +90,7 @@ def test_run_names_what_fails_and_keeps_the_rest(site: Path, blobs: Path, tmp_pa
         "image_size=32",
         "folds=2",
         "epochs=1",
+        "seeds=1",
         "batch_size=8",
         "speed.rounds=2",
         "speed.repeats=1",

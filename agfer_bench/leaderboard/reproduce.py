@@ -43,8 +43,8 @@ def recipe(record: RunRecord) -> Recipe:
     words += _settings(record.protocol)
     words += ["--device", record.environment.device]
     where = record.environment
-    if where.device == "cpu" and where.training_threads is None:  # else they have those by default
-        words += ["--threads", str(where.threads)]
+    if where.device == "cpu" and where.training_threads is None:
+        words += ["--threads", str(where.threads)]  # else trainings have theirs by default
     # All else is the protocol's own: numbers, and words that it knows.
     if not all(map(_SAFE.fullmatch, values)) or sum(map(len, words)) > _LONGEST:
         return Recipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Container, Sequence
 
 from agfer_bench.records.calibration import CalibrationRecord
@@ -31,13 +32,69 @@ def notes(record: RunRecord, differences: Sequence[str] = ()) -> list[str]:
         f"(SD) over {protocol.folds} folds{_averaged(protocol.seeds)}, not an interval, and no "
         "test of differences."
     )
+    if protocol.guidance:
+        lines.append("Masked %: the same with the guidance mask on, as images are trained on.")
     lines += differences
     lines.append(
         f"Gap: training less validation accuracy in points; ! marks {OVERFIT_POINTS:.0f} or more "
         f"(the paper's over-fit criterion). Latency: one image, fp32{_passes(record)}. "
         "Train s: mean per fold, when it was trained."
     )
-    return lines + _classifier_notes(record) + remarks(record)
+    lines += [*_classifier_notes(record), *_mask_notes(record), *_baseline_notes(record)]
+    return lines + remarks(record)
+
+
+MASK_POINTS = 3.0
+"""A mask that moves an accuracy by more points than these is warned of."""
+
+
+def _mask_notes(record: RunRecord) -> list[str]:
+    """Say where a network is judged on images of another kind than those it was trained on."""
+    found = []
+    for label, module in _trained(record, "attention").items():
+        masked = [fold.masked_accuracy for fold in module.trainings]
+        if None in masked:
+            continue
+        with_mask = 100 * statistics.mean(module.over_folds(lambda f: f.masked_accuracy or 0.0))
+        without = 100 * statistics.mean(module.accuracies)
+        if abs(with_mask - without) > MASK_POINTS:
+            found.append(f"{label} {without:.1f} % without and {with_mask:.1f} % with it")
+    if not found:
+        return []
+    return [
+        f"The mask moves accuracies by more than {MASK_POINTS:.0f} points: {'; '.join(found)}. "
+        "Networks are trained with it and judged without, and part of a difference may come from "
+        "that. Try --set guidance_share=0.5, or --no-guidance."
+    ]
+
+
+_BASELINES = ("linear", "hog-svm")
+"""Classifiers that any network should be ahead of."""
+
+
+def _baseline_notes(record: RunRecord) -> list[str]:
+    """Say which networks are not above a simple classifier on the same crops and folds."""
+    networks = _trained(record, "attention")
+    lines = []
+    for label, module in _trained(record, "classifier").items():
+        bar = statistics.mean(module.accuracies)
+        below = [name for name, one in networks.items() if statistics.mean(one.accuracies) <= bar]
+        if module.name in _BASELINES and below:
+            lines.append(
+                f"Not above {label} ({100 * bar:.1f} %), which has no network: "
+                f"{', '.join(below)}. A network that has not learned more than that is no ground "
+                "to judge a block on: train longer or with other settings."
+            )
+    return lines
+
+
+def _trained(record: RunRecord, kind: str) -> dict[str, ModuleRecord]:
+    """Return the rows of a kind that were trained on every fold, by label."""
+    return {
+        module.label: module
+        for module in record.modules
+        if module.kind == kind and module.complete(record.protocol)
+    }
 
 
 def _averaged(seeds: int) -> str:

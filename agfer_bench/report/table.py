@@ -21,9 +21,9 @@ from agfer_bench.report.numbers import count, number, percent, quantity, signed
 from agfer_bench.report.rows import rows_of
 from agfer_bench.report.verdicts import Judged, entrants_of, judge, notes_on, to_rows
 
-ACCURACY = "Accuracy %"
+ACCURACY, MASKED = "Accuracy %", "Masked %"
 COLUMN_GROUPS = {
-    "Accuracy": (ACCURACY, "Train %", "Gap"),
+    "Accuracy": (ACCURACY, MASKED, "Train %", "Gap"),
     "Size": ("Block params", "Params", "MACs", "Layers", "Memory"),
     "Time": ("Latency ms", "p95 ms", "Hz", "× base", "Train s"),
 }
@@ -34,6 +34,9 @@ MAIN_COLUMNS = ("Module", *(name for names in COLUMN_GROUPS.values() for name in
 FULL_WIDTH = 145
 """Columns that the whole table takes, with some room for long labels."""
 
+_MASKED_WIDTH = 11
+"""What the column of masked accuracies takes beside."""
+
 
 def _main_cells(row: dict[str, Any]) -> list[str]:
     gap = None
@@ -42,6 +45,7 @@ def _main_cells(row: dict[str, Any]) -> list[str]:
     return [
         row["module"],
         percent(row["accuracy_mean"], row["accuracy_sd"]),
+        percent(row["masked_accuracy_mean"]),
         percent(row["train_accuracy_mean"]),
         "–" if gap is None else f"{100 * gap:.1f}" + (" !" if row["overfit"] else ""),
         count(row["block_parameters"]),
@@ -55,6 +59,11 @@ def _main_cells(row: dict[str, Any]) -> list[str]:
         number(row["latency_ratio_to_base"], 2),
         number(row["train_seconds_per_fold"], 1),
     ]
+
+
+def _shown(columns: Sequence[str], record: RunRecord) -> tuple[str, ...]:
+    """Return the columns that say something of a record: without guidance nothing is masked."""
+    return tuple(name for name in columns if name != MASKED or record.protocol.guidance)
 
 
 def _class_cells(row: dict[str, Any], classes: Sequence[str]) -> list[str]:
@@ -82,15 +91,19 @@ def _test_cells(row: dict[str, Any], record: RunRecord) -> list[str]:
     return cells[: len(_cross_columns(record))]
 
 
-def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
-    """Return the tables and notes for a terminal of `width` columns.
+def to_rich(record: RunRecord, width: int | None = None) -> RenderableType:
+    """Return the tables and notes for a terminal of `width` columns; None: wide enough.
 
     A narrow terminal gets a table for each group of columns in place of one for all.
     """
+    full = FULL_WIDTH + _MASKED_WIDTH * record.protocol.guidance
+    narrow = width is not None and width < full
     rows = rows_of(record)
     judged = judge(entrants_of(record))
     cells = [dict(zip(MAIN_COLUMNS, _main_cells(row), strict=True)) for row in rows]
-    groups = COLUMN_GROUPS if width < FULL_WIDTH else {None: MAIN_COLUMNS[1:]}
+    groups: dict[str | None, tuple[str, ...]] = {None: _shown(MAIN_COLUMNS[1:], record)}
+    if narrow:
+        groups = {name: _shown(columns, record) for name, columns in COLUMN_GROUPS.items()}
     tables = []
     for heading, names in groups.items():
         table = Table(title=heading, title_justify="left")
@@ -100,7 +113,7 @@ def to_rich(record: RunRecord, width: int = FULL_WIDTH) -> RenderableType:
     classes = record.data.classes
     recalls = Table(title="Recall per class, % ± SD", title_justify="left")
     lines = [_class_cells(row, classes) for row in rows]
-    if width < FULL_WIDTH:
+    if narrow:
         turned = [list(line) for line in zip(("", *classes), *lines, strict=True)]
         _fill(recalls, turned[0], turned[1:])
     else:
@@ -151,6 +164,7 @@ def to_markdown(record: RunRecord) -> str:
     judged = judge(entrants_of(record))
     classes = record.data.classes
     main = pd.DataFrame([_main_cells(row) for row in rows], columns=list(MAIN_COLUMNS))
+    main = main[list(_shown(MAIN_COLUMNS, record))]
     best = main["Module"].isin(judged.ahead)
     main.loc[best, ACCURACY] = "**" + main.loc[best, ACCURACY] + "**"
     recalls = pd.DataFrame(

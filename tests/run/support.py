@@ -27,6 +27,7 @@ TINY: dict[str, Any] = {
     "folds": 2,
     "epochs": 2,
     "batch_size": 8,
+    "seeds": 1,
     # Fresh processes cannot see the plugins that tests make up.
     "speed": {"repeats": 1, "fresh": False, "warmup": 1, "rounds": 2, "passes": 1, "seconds": 0},
 }

@@ -19,7 +19,10 @@ from tests.run.support import HEAD, install
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = ("crop=none", "image_size=32", "folds=2", "epochs=1", "batch_size=8", "speed.rounds=2")
+SETTINGS = (
+    *("crop=none", "image_size=32", "folds=2", "seeds=1", "epochs=1", "batch_size=8"),
+    "speed.rounds=2",
+)
 PATIENCE = 120.0
 """Seconds after which something that should happen is taken to have failed."""
 
