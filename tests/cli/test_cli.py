@@ -28,6 +28,7 @@ from agfer_bench.run.jobs import network as jobs
 TINY = (
     *("--set", "crop=none", "--image-size", "32", "--folds", "2", "--epochs", "1"),
     *("--batch-size", "8", "--set", "seeds=1"),
+    *("--jobs", "1"),  # in this process, so that what a test puts in place is met
     *("--set", "speed.warmup=1", "--set", "speed.rounds=2"),
     *("--set", "speed.passes=1"),
     *("--set", "speed.repeats=1", "--set", "speed.fresh=false", "--set", "speed.seconds=0"),

@@ -132,7 +132,7 @@ def test_a_network_that_knows_one_class_in_a_fold_is_not_judged() -> None:
     entrants = _entrants(
         base=module("base", other, repeats=(tuple(other),)),
         a=module("a", other, repeats=(tuple(stuck),)),
-        b=module("b", other[::-1], repeats=(tuple(other),)),
+        b=module("b", other, repeats=((other[0], fold(1, diagonal(8, 8, 7))),)),
     )
     first, second = contrasts(entrants, Question())
     assert first.why_not == "a predicts a single class in fold 1"
