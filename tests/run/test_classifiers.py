@@ -134,7 +134,7 @@ def test_rows_share_folds_and_are_left_out_of_size_and_speed(runs: Runs, others:
     (line,) = [
         line for line in text.splitlines() if line.startswith("| hog-svm") and "100" in line
     ][:1]
-    assert line.count("–") == 9
+    assert line.count("–") == 10
     assert (
         "hog-knn, hog-svm: classifiers of their own, without the host: neither their size nor "
         "their speed is measured beside networks'" in text
