@@ -47,6 +47,8 @@ Verdict = Literal["ahead", "behind", "equivalent", "not distinguishable", "not j
 
 ROPE = 0.01
 """Half the default region of practical equivalence: one point."""
+_NONE = 1e-9
+"""Differences that are none, but for rounding."""
 SURE = 0.95
 """Probability from which two modules count as equivalent."""
 
@@ -165,7 +167,7 @@ def of_pairs(pairs: Sequence[Pair], question: Question) -> tuple[Contrast, ...]:
     for one, other in pairs:
         why = unjudged or reasons[one.label] or reasons[other.label]
         difference = None if why else _difference(one, other, unit, subjects or [], question.on)
-        if difference is not None and difference.constant:
+        if difference is not None and difference.constant and abs(difference.estimate) > _NONE:
             why = (
                 f"{one.label} and {other.label} differ by the same in every fold and training, so "
                 "that nothing tells how sure that is"

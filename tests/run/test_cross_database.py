@@ -60,7 +60,7 @@ def test_the_second_set_moves_no_other_number(runs: Runs, others: Path) -> None:
         del content["test"]
         for module in content["modules"]:
             for fold in module["folds"]:
-                del fold["test_confusions"], fold["job"]
+                del fold["test_confusions"], fold["test_recognised"], fold["job"]
         return content
 
     alone, _ = runs("base,cbam", out="a")
