@@ -74,9 +74,8 @@ def test_mirrored_images_and_bf16_move_the_numbers(runs: Runs) -> None:
         "bf16": {"precision": "bf16"},
     }
     for name, changes in settings.items():
-        record, _ = runs(
-            "base", out=name, **{"augmentation": "none", "learning_rate": 3e-4} | changes
-        )
+        wanted: dict[str, Any] = {"augmentation": "none", "learning_rate": 3e-4, **changes}
+        record, _ = runs("base", out=name, **wanted)
         losses[name] = [epoch.loss for epoch in record.modules[0].folds[0].history]
     assert losses["plain"] != losses["flip"]
     assert losses["plain"] != losses["bf16"]
