@@ -325,7 +325,9 @@ def _difference(
 ) -> Difference:
     if unit == "subjects":
         first, second = (shares_of_all(each, on, subjects) for each in (one, other))
-        paired = one.pairs_with(other)
+        # Folds that divide the images otherwise have no partner: their trainings count apart.
+        same_folds = np.array_equal(np.isnan(first[:, 0]), np.isnan(second[:, 0]))
+        paired = same_folds and one.pairs_with(other)
         return over_subjects([first - second] if paired else [first, -second])
     first, second = (accuracies(each, on) for each in (one, other))
     share = test_share(one.module.folds)

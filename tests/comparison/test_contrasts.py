@@ -317,6 +317,20 @@ def test_between_protocols_the_same_people_are_needed() -> None:
     assert found.estimate == pytest.approx(
         np.mean(one.module.accuracies) - np.mean(other.module.accuracies)
     )
+    sets = [  # other folds of the same people: the halves exchanged
+        tuple(
+            _fold(1 - n, _draw([0.5] * 6, 50 + 2 * seed + n), range(6 * n, 6 * n + 6))
+            for n in range(2)
+        )
+        for seed in range(3)
+    ]
+    (moved,) = _entrants(m=module("m", sets[0], repeats=tuple(sets[1:])))
+    found = between_protocols(one, moved)
+    assert found is not None
+    assert found.trainings == (3, 3), "trainings of other folds do not pair"
+    assert found.estimate == pytest.approx(
+        np.mean(one.module.accuracies) - np.mean(moved.module.accuracies)
+    )
     (few,) = _entrants(c=_module("c", 0.5, 3, subjects=10))
     assert between_protocols(one, few) is None
     (once,) = _entrants(d=_module("d", 0.5, 3, trainings=1))
