@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from agfer_bench.run.resolve import cores
 from tests.run.support import HEAD, install
 
 pytestmark = pytest.mark.slow
@@ -90,10 +89,10 @@ def test_an_installed_strangers_block_is_found_and_may_print(blobs: Path, tmp_pa
     }
     (path,) = (tmp_path / "out").glob("quick-*")
     record = json.loads((path / "record.json").read_text())
-    assert record["environment"]["threads"] == max(1, cores() // 2)
+    assert record["environment"]["training_threads"] == 1, "a small network's, whatever --jobs is"
     jobs = (tmp_path / "out" / "jobs").glob("*/record.json")
     addresses = [json.loads(path.read_text())["address"] for path in jobs]
-    assert {address["threads"] for address in addresses} == {max(1, cores() // 2)}
+    assert {address["threads"] for address in addresses} == {1}
 
 
 @linux
