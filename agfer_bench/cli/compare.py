@@ -170,7 +170,11 @@ def compare(
         _across(records, question, as_json=as_json)
         return
     found = _compared(records, asked, question)
-    outcomes = [one for gate in conditions for one in _hold(gate, found, question)]
+    held = found
+    if asked.modules is None:  # a baseline without a network is no block that a gate is about
+        blocks = [one for one in found.chosen if one.module.kind != "classifier"]
+        held = replace(found, chosen=blocks)
+    outcomes = [one for gate in conditions for one in _hold(gate, held, question)]
     if diagram is not None:
         found.notes.append(_draw(found.chosen, question, diagram))
     if as_json:

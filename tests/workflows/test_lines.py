@@ -215,7 +215,7 @@ def test_a_new_distributions_workflow_compares_it(
 
 @of("action.yml", "conditions=()")
 def test_the_action_fails_on_a_condition(runner: Runner, step: Step) -> None:
-    folder = PUBLISHED / "quick-synthetic-cpu"
+    folder = PUBLISHED / "quick-cpu"
 
     def gates(*lines: str) -> int:
         values = {"inputs.fail-if": "\n".join(lines), "steps.run.outputs.folder": folder}
