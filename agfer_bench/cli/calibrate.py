@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench.cli.console import catalogue_with_notes, show, show_json, working
-from agfer_bench.cli.groups import JsonOption, grouped
-from agfer_bench.errors import UserError
+from agfer_bench.cli.groups import JsonOption, RopeOption, grouped, rope_share
 from agfer_bench.run.request import (
     BLOCKS,
     DataOptions,
@@ -27,14 +26,7 @@ def calibrate(
     blocks: Annotated[
         int, typer.Option(metavar="N", help="Blocks that do nothing, 2 to 1000.")
     ] = BLOCKS,
-    rope: Annotated[
-        float,
-        typer.Option(
-            metavar="POINTS",
-            help="Region of practical equivalence: differences of at most so many points count as "
-            "none.",
-        ),
-    ] = 1.0,
+    rope: RopeOption = 1.0,
     as_json: JsonOption = False,
 ) -> None:
     """Train blocks that do nothing, and count how often they are called better or worse.
@@ -46,8 +38,7 @@ def calibrate(
     from agfer_bench.run.calibration import modules_of
     from agfer_bench.run.resolve import build_settings
 
-    if not 0 <= rope < 100:
-        raise UserError(f"--rope {rope:g}: give points from 0 to 100, as in --rope 1")
+    share = rope_share(rope)
     modules = modules_of(blocks)
     catalogue = catalogue_with_notes()
     plan = build_settings(catalogue, modules, data, protocol, machine, output)
@@ -55,7 +46,7 @@ def calibrate(
     from agfer_bench.run.calibration import calibrate as run_all
 
     with working(output.out) as bars:
-        record, folder = run_all(plan, catalogue, bars, rope / 100)
+        record, folder = run_all(plan, catalogue, bars, share)
     if as_json:
         show_json({"folder": str(folder), **to_json(record)})
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agfer_bench.cli.console import show, show_json
-from agfer_bench.cli.groups import JsonOption, grouped
+from agfer_bench.cli.groups import JsonOption, RopeOption, grouped, rope_share
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -73,14 +73,7 @@ class Asked:
     on: Annotated[
         On, typer.Option(help="Compare on the validation folds or on the second data set.")
     ] = On.validation
-    rope: Annotated[
-        float,
-        typer.Option(
-            metavar="POINTS",
-            help="Region of practical equivalence: differences of at most so many points count as "
-            "none.",
-        ),
-    ] = 1.0
+    rope: RopeOption = 1.0
     across: Annotated[
         bool,
         typer.Option(
@@ -98,13 +91,11 @@ class Asked:
         """
         from agfer_bench.comparison.contrasts import Question
 
-        if not 0 <= self.rope < 100:
-            raise UserError(f"--rope {self.rope:g}: give points from 0 to 100, as in --rope 1")
         return Question(
             against=self.against.value,
             over=self.over.value,
             on=self.on.value,
-            rope=self.rope / 100,
+            rope=rope_share(self.rope),
         )
 
 
@@ -307,7 +298,9 @@ def _with_base(chosen: list[Entrant], entrants: list[Entrant], against: Against)
     """Add base to the rows that are compared with it."""
     if against is Against.all:
         return chosen
-    bases = [one for one in entrants if one.module.label == "base"]
+    from agfer_bench.records.run import BASE
+
+    bases = [one for one in entrants if one.module.label == BASE]
     return [*(one for one in bases if one not in chosen), *chosen]
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agfer_bench.errors import UserError
 from agfer_bench.files import CACHE_VARIABLE
 
 DATA = "Data"
@@ -36,6 +37,14 @@ WeightsOption = Annotated[
     typer.Option("--save-weights", help="Keep each network's final weights, as safetensors."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RopeOption = Annotated[
+    float,
+    typer.Option(
+        metavar="POINTS",
+        help="Region of practical equivalence: differences of at most so many points count as "
+        "none.",
+    ),
+]
 OutOption = Annotated[Path, typer.Option(help="Where jobs and runs are kept.")]
 
 OPTIONS: dict[str, Any] = {
@@ -182,6 +191,17 @@ OPTIONS: dict[str, Any] = {
     ),
 }
 """The flag of each field of a group, by the field's name."""
+
+
+def rope_share(points: float) -> float:
+    """Return half the region of practical equivalence as a share, 0..1.
+
+    Raises:
+        UserError: It is no number of points.
+    """
+    if not 0 <= points < 100:
+        raise UserError(f"--rope {points:g}: give points from 0 to 100, as in --rope 1")
+    return points / 100
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
