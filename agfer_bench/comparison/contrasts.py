@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agfer_bench.comparison.inference import (
     ALPHA,
@@ -162,11 +163,14 @@ def of_pairs(pairs: Sequence[Pair], question: Question) -> tuple[Contrast, ...]:
         return ()
     unit, subjects = _unit(whole, question)
     reasons = {one.label: why_not_judged(one) for one in whole}
+    means = {one.label: float(np.mean(accuracies(one, question.on))) for one in whole}
+    values = {one.label: _values(one, unit, subjects or [], question.on) for one in whole}
     unjudged = _why_none(unit, subjects, question)
     found: list[tuple[Pair, Difference | None, str]] = []
     for one, other in pairs:
         why = unjudged or reasons[one.label] or reasons[other.label]
-        difference = None if why else _difference(one, other, unit, subjects or [], question.on)
+        both = values[one.label], values[other.label]
+        difference = None if why else _difference((one, other), both, unit)
         if difference is not None and difference.constant and abs(difference.estimate) > _NONE:
             why = (
                 f"{one.label} and {other.label} differ by the same in every fold and training, so "
@@ -181,7 +185,7 @@ def of_pairs(pairs: Sequence[Pair], question: Question) -> tuple[Contrast, ...]:
         Contrast(
             first=one.label,
             second=other.label,
-            estimate=_mean(one, question.on) - _mean(other, question.on),
+            estimate=means[one.label] - means[other.label],
             difference=difference,
             why_not=why,
             adjusted=float(next(adjusted)) if difference is not None else None,
@@ -202,9 +206,10 @@ def accuracy_of(one: Entrant, question: Question) -> Difference | None:
     unit, subjects = _unit([one], question)
     if why_not_judged(one) or _why_none(unit, subjects, question):
         return None
+    values = _values(one, unit, subjects or [], question.on)
     if unit == "subjects":
-        return over_subjects([shares_of_all(one, question.on, subjects or [])])
-    return over_folds([accuracies(one, question.on)], test_share(one.module.folds))
+        return over_subjects([values])
+    return over_folds([values], test_share(one.module.folds))
 
 
 def between_protocols(one: Entrant, other: Entrant) -> Difference | None:
@@ -222,7 +227,8 @@ def between_protocols(one: Entrant, other: Entrant) -> Difference | None:
     kept = [each.record.data.images_kept for each in (one, other)]  # numbers tell who is who
     if kept[0] != kept[1] or len(one.module.folds) != len(other.module.folds):
         return None
-    return _difference(one, other, "subjects", subjects, "validation")
+    first, second = (_values(each, "subjects", subjects, "validation") for each in (one, other))
+    return _difference((one, other), (first, second), "subjects")
 
 
 def pairs_of(entrants: Sequence[Entrant], against: Against) -> list[Pair]:
@@ -320,22 +326,23 @@ def _why_none(unit: Unit, subjects: list[str] | None, question: Question) -> str
     return ""
 
 
+def _values(one: Entrant, unit: Unit, subjects: Sequence[str], on: On) -> NDArray[np.float64]:
+    """Return what is compared of a module: (K, S, N) shares of subjects, or (K, S) accuracies."""
+    return shares_of_all(one, on, subjects) if unit == "subjects" else accuracies(one, on)
+
+
 def _difference(
-    one: Entrant, other: Entrant, unit: Unit, subjects: Sequence[str], on: On
+    pair: Pair, values: tuple[NDArray[np.float64], NDArray[np.float64]], unit: Unit
 ) -> Difference:
+    """Judge a pair by its values (`_values`)."""
+    one, other = pair
+    first, second = values
+    # Folds that divide the images otherwise have no partner: their trainings count apart.
+    same_folds = np.array_equal(np.isnan(first[:, 0]), np.isnan(second[:, 0]))
+    parts = [first - second] if same_folds and one.pairs_with(other) else [first, -second]
     if unit == "subjects":
-        first, second = (shares_of_all(each, on, subjects) for each in (one, other))
-        # Folds that divide the images otherwise have no partner: their trainings count apart.
-        same_folds = np.array_equal(np.isnan(first[:, 0]), np.isnan(second[:, 0]))
-        paired = same_folds and one.pairs_with(other)
-        return over_subjects([first - second] if paired else [first, -second])
-    first, second = (accuracies(each, on) for each in (one, other))
-    share = test_share(one.module.folds)
-    return over_folds([first - second] if one.pairs_with(other) else [first, -second], share)
-
-
-def _mean(one: Entrant, on: On) -> float:
-    return float(np.mean(accuracies(one, on)))
+        return over_subjects(parts)
+    return over_folds(parts, test_share(one.module.folds))
 
 
 def _population(unit: Unit, on: On, one: Entrant) -> str:
