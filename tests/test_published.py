@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agfer_bench.records.files import load_run
 from agfer_bench.report.ablation_table import Ablation, Cell, rows_of, to_markdown
-from agfer_bench.run.ablation import AXES
+from agfer_bench.run.studies.ablation import AXES
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
 

@@ -44,15 +44,15 @@ def ablate(
     difference is what frames of one person on both sides give away. stride: 32 and 16. init: Glorot
     and He. reduction: R of the blocks.
     """
-    from agfer_bench.run.ablation import choose_axis
+    from agfer_bench.run.studies.ablation import choose_axis
     from agfer_bench.run.resolve import build_settings
 
     axis = choose_axis(setting, values)
     catalogue = catalogue_with_notes()
     plan = build_settings(catalogue, modules, data, protocol, machine, output)
     from agfer_bench.report.ablation_table import notes_of, rows_of, title_of, to_rich
-    from agfer_bench.run.ablation import ablate as run_all
-    from agfer_bench.run.ablation import write
+    from agfer_bench.run.studies.ablation import ablate as run_all
+    from agfer_bench.run.studies.ablation import write
 
     with working(output.out) as bars:
         ablation = run_all(axis, plan, catalogue, bars)

@@ -35,7 +35,7 @@ def calibrate(
     takes. It needs --seeds 2 or more. Finished jobs are kept, those of base shared with `run`;
     nothing is timed.
     """
-    from agfer_bench.run.calibration import modules_of
+    from agfer_bench.run.studies.calibration import modules_of
     from agfer_bench.run.resolve import build_settings
 
     share = rope_share(rope)
@@ -43,7 +43,7 @@ def calibrate(
     catalogue = catalogue_with_notes()
     plan = build_settings(catalogue, modules, data, protocol, machine, output)
     from agfer_bench.report.calibration_table import to_json, to_rich
-    from agfer_bench.run.calibration import calibrate as run_all
+    from agfer_bench.run.studies.calibration import calibrate as run_all
 
     with working(output.out) as bars:
         record, folder = run_all(plan, catalogue, bars, share)

@@ -49,7 +49,7 @@ def paper(
     command goes on where it was. With --data the preset is `paper` unless you name another; on the
     drawn default faces it is `quick`.
     """
-    from agfer_bench.run.ablation import choose_axis
+    from agfer_bench.run.studies.ablation import choose_axis
     from agfer_bench.run.resolve import build_settings
 
     names = [name.strip() for name in (ablations or "").split(",") if name.strip()]
@@ -64,7 +64,7 @@ def paper(
         raise UserError("the study runs both strides: leave --set stride=... out")
     plan = build_settings(catalogue, modules, data, protocol, machine, results)
     from agfer_bench.report.table import to_json, to_rich
-    from agfer_bench.run.study import run_study
+    from agfer_bench.run.studies.paper import run_study
 
     with working(results.out) as bars:
         study, page = run_study(plan, catalogue, bars, ablations=names, examples=examples)

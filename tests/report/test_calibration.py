@@ -20,7 +20,7 @@ from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.report.calibration import calibration_of, rate_interval
 from agfer_bench.report.calibration_table import notes_of, plan_lines, to_json, to_markdown
 from agfer_bench.report.verdicts import entrants_of
-from agfer_bench.run.calibration import write
+from agfer_bench.run.studies.calibration import write
 from tests.report.studies import fold, module, record
 
 FOLDS, SUBJECTS, IMAGES = 3, 18, 4

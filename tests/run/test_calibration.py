@@ -13,7 +13,7 @@ from agfer_bench.cli.app import app
 from agfer_bench.errors import UserError
 from agfer_bench.progress import Silent
 from agfer_bench.records.files import load_calibration, load_run
-from agfer_bench.run.calibration import calibrate, modules_of
+from agfer_bench.run.studies.calibration import calibrate, modules_of
 from tests.run.support import Runs, own
 
 LEARNS: dict[str, Any] = {

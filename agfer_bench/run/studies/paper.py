@@ -23,7 +23,7 @@ from agfer_bench.records.run import RunRecord
 from agfer_bench.report.ablation_table import Ablation, Axis
 from agfer_bench.report.paper.study import Example, Study, StudyRun
 from agfer_bench.report.paper.write import write_report
-from agfer_bench.run.ablation import AXES, ablate, check_options
+from agfer_bench.run.studies.ablation import AXES, ablate, check_options
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings
 
@@ -51,7 +51,7 @@ def run_study(
         settings: Modules, data, protocol; its stride is passed over.
         catalogue: Where modules come from.
         reporter: Hears of progress.
-        ablations: Names of further comparisons (`run.ablation.AXES`).
+        ablations: Names of further comparisons (`run.studies.ablation.AXES`).
         examples: Whether the report shows photographs.
 
     Returns:
