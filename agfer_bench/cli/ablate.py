@@ -44,8 +44,8 @@ def ablate(
     difference is what frames of one person on both sides give away. stride: 32 and 16. init: Glorot
     and He. reduction: R of the blocks.
     """
-    from agfer_bench.run.studies.ablation import choose_axis
     from agfer_bench.run.resolve import build_settings
+    from agfer_bench.run.studies.ablation import choose_axis
 
     axis = choose_axis(setting, values)
     catalogue = catalogue_with_notes()

@@ -35,8 +35,8 @@ def calibrate(
     takes. It needs --seeds 2 or more. Finished jobs are kept, those of base shared with `run`;
     nothing is timed.
     """
-    from agfer_bench.run.studies.calibration import modules_of
     from agfer_bench.run.resolve import build_settings
+    from agfer_bench.run.studies.calibration import modules_of
 
     share = rope_share(rope)
     modules = modules_of(blocks)

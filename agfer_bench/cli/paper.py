@@ -49,8 +49,8 @@ def paper(
     command goes on where it was. With --data the preset is `paper` unless you name another; on the
     drawn default faces it is `quick`.
     """
-    from agfer_bench.run.studies.ablation import choose_axis
     from agfer_bench.run.resolve import build_settings
+    from agfer_bench.run.studies.ablation import choose_axis
 
     names = [name.strip() for name in (ablations or "").split(",") if name.strip()]
     for name in names:

@@ -13,8 +13,8 @@ import pytest
 from agfer_bench.errors import UserError
 from agfer_bench.progress import Silent
 from agfer_bench.report.ablation_table import Ablation, notes_of, rows_of, to_markdown
-from agfer_bench.run.studies.ablation import AXES, ablate, choose_axis, write
 from agfer_bench.run.runner import run
+from agfer_bench.run.studies.ablation import AXES, ablate, choose_axis, write
 from tests.run.support import HEAD, Runs, own
 from tests.run.test_runner import Make
 

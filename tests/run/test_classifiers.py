@@ -27,9 +27,9 @@ from agfer_bench.records.run import RunRecord
 from agfer_bench.report.notes import notes
 from agfer_bench.report.rows import rows_of
 from agfer_bench.report.table import to_markdown
-from agfer_bench.run.studies.ablation import AXES, ablate
 from agfer_bench.run.runner import run
 from agfer_bench.run.store.store import PREDICTIONS
+from agfer_bench.run.studies.ablation import AXES, ablate
 from agfer_bench.seeds import derive_seed
 from tests.run.support import Runs, own, without_times
 

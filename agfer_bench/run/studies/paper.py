@@ -23,9 +23,9 @@ from agfer_bench.records.run import RunRecord
 from agfer_bench.report.ablation_table import Ablation, Axis
 from agfer_bench.report.paper.study import Example, Study, StudyRun
 from agfer_bench.report.paper.write import write_report
-from agfer_bench.run.studies.ablation import AXES, ablate, check_options
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings
+from agfer_bench.run.studies.ablation import AXES, ablate, check_options
 
 STRIDES = (16, 32)
 """The paper's host, and the one with pool5 (Table 4)."""
