@@ -15,14 +15,14 @@ from agfer_bench.run.request import (
     DataOptions,
     MachineOptions,
     OutputOptions,
-    TrainingOptions,
+    SeedsOptions,
 )
 
 
 @grouped
 def paper(
     data: DataOptions,
-    protocol: TrainingOptions,
+    protocol: SeedsOptions,
     machine: MachineOptions,
     results: OutputOptions,
     modules: ModulesOption = MODULES,
@@ -46,8 +46,9 @@ def paper(
     """Run the study of Arabian et al. 2023 and write its tables and figures beside the published.
 
     Every module at stride 16 and 32, tested on a second data set. Finished jobs are kept: the same
-    command goes on where it was. With --data the preset is `paper` unless you name another; on the
-    drawn default faces it is `quick`.
+    command goes on where it was. Every fold is trained once, as in the paper, and then nothing is
+    said about blocks: --seeds 3 trains what that takes. With --data the preset is `paper` unless you
+    name another; on the drawn default faces it is `quick`.
     """
     from agfer_bench.run.resolve import build_settings
     from agfer_bench.run.studies.ablation import choose_axis
@@ -58,7 +59,9 @@ def paper(
     catalogue = catalogue_with_notes()
     if protocol.preset is None and protocol.protocol_file is None and data.data is not None:
         protocol = replace(protocol, preset="paper")
-    if protocol.protocol_file is None:  # every fold once, as in the paper
+    if (
+        protocol.protocol_file is None and protocol.seeds is None
+    ):  # every fold once, as in the paper
         protocol = replace(protocol, settings=["seeds=1", *(protocol.settings or ())])
     if any(text.split("=")[0].strip() == "stride" for text in protocol.settings or ()):
         raise UserError("the study runs both strides: leave --set stride=... out")

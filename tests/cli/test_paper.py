@@ -66,7 +66,7 @@ def test_the_study_is_reported_whole(
         assert title in page, title
     for title in ("Figure 8", "Figure 9", "Ablation of split"):
         assert title in page, title
-    assert (report / "report.md").is_file()
+    assert "trained once on each fold" in (report / "report.md").read_text(), "nothing is judged"
     for path in (report / "figures").glob("*.svg"):
         assert path.with_suffix(".png").is_file()
     assert {path.stem for path in (report / "data").glob("*.csv")} >= {
@@ -75,6 +75,19 @@ def test_the_study_is_reported_whole(
         *("efficiency-sizes", "efficiency-times", "over-fit", "fitting-speed", "learning-curves"),
         "ablation-split",
     }
+
+
+def test_seeds_bring_verdicts_on_blocks(
+    blobs: Path, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ("--seeds", "2", "--no-examples")
+    assert _run(_arguments(blobs, others, tmp_path, *more), monkeypatch) == 0
+    report = _report(tmp_path)
+    text = (report / "report.md").read_text()
+    assert "trained once on each fold" not in text
+    assert "Every fold was trained with 2 seeds" in text
+    assert "Differences of accuracy at stride 32" in text
+    assert (report / "data" / "verdicts-stride-16.csv").is_file()
 
 
 def test_killed_and_started_again_it_ends_with_the_same_report(

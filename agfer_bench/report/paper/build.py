@@ -16,6 +16,7 @@ from agfer_bench.report.paper.emotions import emotion_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
+from agfer_bench.report.paper.verdicts import verdict_section
 
 _SHORT_NOTICE = "Drawn faces: tells nothing about people."
 
@@ -26,6 +27,7 @@ _SECTIONS = (
     age_section,
     confusion_section,
     method_section,
+    verdict_section,
     stride_section,
     efficiency_section,
     overfit_section,

@@ -101,8 +101,8 @@ def run_classifier(job: ClassifierJob) -> tuple[FoldRecord, pd.DataFrame]:
         weights = class_weights(labels_N, len(job.classes))
         weights_N = np.asarray(weights)[labels_N]
     seed = derive_seed(job.protocol.seed, "classifier", fold.number)
-    # scikit-learn's numerical libraries take all cores unless told: jobs side by side would fight for
-    # them, and sums would depend on how many there are.
+    # scikit-learn's numerical libraries take all cores unless told: jobs side by side would fight
+    # for them, and sums would depend on how many there are.
     with seeded(CPU, seed), threadpool_limits(torch.get_num_threads()):
         classifier = build_classifier(job.chosen, seed)
         pixels_NHWC = np.asarray(job.pixels_NHWC[fold.train])

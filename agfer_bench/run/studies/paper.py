@@ -60,8 +60,6 @@ def run_study(
     Raises:
         UserError: As `run`.
     """
-    if settings.protocol.seeds > 1:
-        raise UserError("the paper trains every fold once: leave seeds out, or use `run --seeds`")
     axes = [AXES[name] for name in dict.fromkeys(ablations)]
     for axis in axes:
         check_options(axis, settings)
