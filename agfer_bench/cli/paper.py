@@ -47,8 +47,8 @@ def paper(
 
     Every module at stride 16 and 32, tested on a second data set. Finished jobs are kept: the same
     command goes on where it was. Every fold is trained once, as in the paper, and then nothing is
-    said about blocks: --seeds 3 trains what that takes. With --data the preset is `paper` unless you
-    name another; on the drawn default faces it is `quick`.
+    said about blocks: --seeds 3 trains what that takes. With --data the preset is `paper` unless
+    you name another; on the drawn default faces it is `quick`.
     """
     from agfer_bench.run.resolve import build_settings
     from agfer_bench.run.studies.ablation import choose_axis
