@@ -18,7 +18,7 @@ from agfer_bench.protocol import Protocol
 SMALL_STEP = 1e10
 """Multiply-accumulates of a batch's forward pass below which a training has one thread.
 
-Preset `quick` has 4e8, preset `paper` 2e12. Two trainings of `quick` side by side, with one thread
+Preset `quick` has 3e8, preset `paper` 2e12. Two trainings of `quick` side by side, with one thread
 each, do 1.4 times as much as one after the other with two threads. From about this size on threads
 share the work well, and a process for each core would take too much memory.
 """
