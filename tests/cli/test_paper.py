@@ -77,19 +77,6 @@ def test_the_study_is_reported_whole(
     }
 
 
-def test_seeds_bring_verdicts_on_blocks(
-    blobs: Path, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    more = ("--seeds", "2", "--no-examples")
-    assert _run(_arguments(blobs, others, tmp_path, *more), monkeypatch) == 0
-    report = _report(tmp_path)
-    text = (report / "report.md").read_text()
-    assert "trained once on each fold" not in text
-    assert "Every fold was trained with 2 seeds" in text
-    assert "Differences of accuracy at stride 32" in text
-    assert (report / "data" / "verdicts-stride-16.csv").is_file()
-
-
 def test_killed_and_started_again_it_ends_with_the_same_report(
     blobs: Path, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +124,7 @@ def _files(report: Path) -> dict[str, bytes]:
     }
 
 
-def test_json_and_unknown_ablations(
+def test_json_seeds_and_unknown_ablations(
     blobs: Path,
     others: Path,
     tmp_path: Path,
@@ -152,9 +139,15 @@ def test_json_and_unknown_ablations(
     assert _run(_arguments(blobs, others, tmp_path, "--set", "stride=32"), monkeypatch) == 2
     assert "runs both strides" in capsys.readouterr().err
     assert not (tmp_path / "out" / "jobs").exists(), "refused before any work"
-    arguments = _arguments(blobs, others, tmp_path, "--json", "--no-examples")
+    more = ("--json", "--no-examples", "--seeds", "2")
+    arguments = _arguments(blobs, others, tmp_path, *more)
     assert _run(arguments, monkeypatch) == 0
     shown = json.loads(capsys.readouterr().out)
     assert Path(shown["report"]).is_file()
     assert [run["protocol"]["stride"] for run in shown["runs"]] == [16, 32]
     assert not list(Path(shown["report"]).parent.glob("figures/figure-6*"))
+    text = (Path(shown["report"]).parent / "report.md").read_text()
+    assert "trained once on each fold" not in text
+    assert "Every fold was trained with 2 seeds" in text
+    assert "Differences of accuracy at stride 32" in text
+    assert (Path(shown["report"]).parent / "data" / "verdicts-stride-16.csv").is_file()
