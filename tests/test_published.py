@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from agfer_bench.records.files import load_run
+from agfer_bench.comparison.comparable import ground_of
+from agfer_bench.records.files import load_calibration, load_run
+from agfer_bench.report import calibration_table
 from agfer_bench.report.ablation_table import Ablation, Cell, rows_of, to_markdown
 from agfer_bench.run.studies.ablation import AXES
 
@@ -37,3 +39,16 @@ def test_image_folds_stand_above_subject_folds() -> None:
     trained_once = ablation.runs[0][0].protocol.seeds == 1
     assert all((row["difference"] is None) == trained_once for row in rows)
     assert all(row["difference_low"] > 0 for row in rows if not trained_once)
+
+
+def test_nothing_that_does_nothing_is_called_ahead_by_the_default_run() -> None:
+    folder = PUBLISHED / "calibration-quick-cpu"
+    calibration = load_calibration(folder)
+    table = (folder / "table.md").read_text(encoding="utf-8")
+    assert calibration_table.to_markdown(calibration) == table
+    default = load_run(PUBLISHED / "quick-cpu")
+    assert calibration.ground == ground_of(default).key, "of the same settings, images and folds"
+    assert len(calibration.networks) == 13
+    assert calibration.family.ahead == 0
+    assert calibration.single.ahead + calibration.single.behind <= 2
+    assert calibration.single.not_judged == 0
