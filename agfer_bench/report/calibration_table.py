@@ -221,10 +221,16 @@ def _shares(record: CalibrationRecord) -> list[tuple[str, float]]:
 def _planned(record: CalibrationRecord) -> list[str]:
     if not record.plan:
         return ["All networks recognise the same: nothing scatters, and nothing is told of seeds."]
-    lines = [
-        f"Seeds and subjects above find a true difference with a chance of {100 * POWER:.0f} %, "
-        f"where {record.planned_pairs} blocks are compared with base (median over pairs)."
+    takes = [
+        f"{_points(one.effect)}: {one.seeds:,}" for one in record.plan if one.seeds is not None
     ]
+    condition = (
+        f"with a chance of {100 * POWER:.0f} %, where {_many(record.planned_pairs, 'block')} "
+        f"{'is' if record.planned_pairs == 1 else 'are'} compared with base (median over pairs)"
+    )
+    lines = []
+    if takes:
+        lines = [f"Seeds that find a true difference {condition}: {'; '.join(takes)}."]
     return lines + [_limited(record, one) for one in record.plan if one.seeds is None]
 
 
