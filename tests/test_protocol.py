@@ -41,7 +41,7 @@ def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
         "batch_size": 2, "shuffle": "once", "drop_last": True, "optimiser": "sgd",
         "learning_rate": 1.0, "momentum": 0.1, "weight_decay": 0.5, "precision": "bf16", "seed": 1,
         "augmentation": "none", "host": "timm:resnet18", "slots": "2,3", "seeds": 2,
-        "guidance_share": 0.25, "schedule": "constant", "warmup": 0.6, "label_smoothing": 0.2,
+        "guidance_share": 0.25, "schedule": "constant", "warmup": 0.6, "label_smoothing": 0.3,
         "clip_norm": 2.0,
     }  # fmt: skip
     weights = {"pretrained": "mine@sha256:" + 64 * "0", "width": 1.0}

@@ -158,7 +158,7 @@ def test_equation_1_by_hand() -> None:
 
 
 def test_multiply_accumulates_by_hand() -> None:
-    protocol = load_preset("quick")
+    protocol = load_preset("quick").with_settings({"image_size": 48})
     (chosen,) = CATALOGUE.choose_modules("base")
     network = build_network(chosen, protocol, classes=7, mask=np.ones((48, 48), dtype=bool), fold=0)
     size = measure_size(network, protocol)

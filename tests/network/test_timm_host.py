@@ -106,7 +106,7 @@ def test_size_counts_the_blocks_and_no_papers_layers() -> None:
         ("timm:resnet81", {}, "did you mean 'resnet"),
         ("timm:zzzzqqqq", {}, "timm.list_models"),
         ("timm:vit_tiny_patch16_224", {"image_size": 224}, "not a map"),
-        ("timm:vit_tiny_patch16_224", {}, "does not take images of 48 px"),
+        ("timm:vit_tiny_patch16_224", {"image_size": 48}, "does not take images of 48 px"),
         ("timm:swin_tiny_patch4_window7_224", {"image_size": 224}, "not a map"),
         ("timm:resnet18", {"slots": "6"}, "no stage 6.*1 act1, 2 layer1"),
         ("vgg16", {"slots": "6"}, "no stage 6"),

@@ -108,7 +108,7 @@ def test_labels_are_no_markup(tmp_path: Path) -> None:
     rows = [
         line for line in (tmp_path / "report.md").read_text().splitlines() if "&lt;script" in line
     ]
-    assert all(line.startswith(("|", "-", "!", "4", "1", "#", "Mean")) for line in rows)
+    assert all(line.startswith(("|", "-", "!", "4", "1", "#", "Mean", "Not judged")) for line in rows)
     assert "alert(1)</script>|$x^$" in svg_text(tmp_path / "figures" / "figure-7.svg")
 
 
