@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from agfer_bench.plugin import hookspecs
 from tests.run.support import install
 from tests.test_third_party import command
@@ -20,6 +22,7 @@ def test_it_has_one_of_each_hook_that_0_1_0_had() -> None:
     assert set(hooks) <= set(vars(hookspecs))
 
 
+@pytest.mark.slow
 def test_each_hook_of_it_still_works(blobs: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()

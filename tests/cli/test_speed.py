@@ -58,6 +58,7 @@ def _run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
     return code, *capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_the_whole_way(blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = ("--out", tmp_path / "out", "--cache", tmp_path / "cache")
     frames = ("--data", f"image-folder={blobs}", "--set", "crop=none")

@@ -477,6 +477,7 @@ def _in_crop(points: pd.DataFrame) -> Any:
     return (found - crop) / side
 
 
+@pytest.mark.slow
 def test_london_loses_at_most_two_percent(london: CropSet) -> None:
     assert len(london.excluded) <= 0.02 * 204
     assert len(london.table) + len(london.excluded) == 204

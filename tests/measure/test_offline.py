@@ -46,6 +46,7 @@ def test_images_a_second_by_hand() -> None:
     assert found.end == "batch 8 is the largest tried"
 
 
+@pytest.mark.slow
 def test_the_search_ends_when_throughput_has_fallen_twice() -> None:
     ms = {1: 1.0, 2: 1.0, 4: 4.0, 8: 2.0, 16: 8.0, 32: 32.0, 64: 0.1}
     found = _search({"one": _batched(ms.__getitem__)}, tuple(ms)).found["one"]

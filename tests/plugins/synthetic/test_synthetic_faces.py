@@ -126,6 +126,7 @@ def test_every_class_can_be_told(guesses: NDArray[np.str_], crops: Crops, emotio
     assert (guesses[~there] == emotion).mean() < CHANCE
 
 
+@pytest.mark.slow
 def test_nothing_outside_the_mask_tells_the_emotion(crops: Crops) -> None:
     outside = crops.pixels[:, ~default_mask(SIDE)]
     assert linear_accuracy(outside, crops) <= 1.5 * CHANCE
