@@ -59,9 +59,7 @@ def paper(
     catalogue = catalogue_with_notes()
     if protocol.preset is None and protocol.protocol_file is None and data.data is not None:
         protocol = replace(protocol, preset="paper")
-    if (
-        protocol.protocol_file is None and protocol.seeds is None
-    ):  # every fold once, as in the paper
+    if protocol.protocol_file is None:  # every fold once, as in the paper; --seeds goes over it
         protocol = replace(protocol, settings=["seeds=1", *(protocol.settings or ())])
     if any(text.split("=")[0].strip() == "stride" for text in protocol.settings or ()):
         raise UserError("the study runs both strides: leave --set stride=... out")
