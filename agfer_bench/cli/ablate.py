@@ -49,7 +49,7 @@ def ablate(
 
     axis = choose_axis(setting, values)
     catalogue = catalogue_with_notes()
-    plan = build_settings(catalogue, modules, data, protocol, machine, output)
+    plan = build_settings(catalogue, modules, data, protocol, machine, output, controls="none")
     from agfer_bench.report.ablation_table import notes_of, rows_of, title_of, to_rich
     from agfer_bench.run.studies.ablation import ablate as run_all
     from agfer_bench.run.studies.ablation import write

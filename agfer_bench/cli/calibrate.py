@@ -41,7 +41,7 @@ def calibrate(
     share = rope_share(rope)
     modules = modules_of(blocks)
     catalogue = catalogue_with_notes()
-    plan = build_settings(catalogue, modules, data, protocol, machine, output)
+    plan = build_settings(catalogue, modules, data, protocol, machine, output, controls="none")
     from agfer_bench.report.calibration_table import to_json, to_rich
     from agfer_bench.run.studies.calibration import calibrate as run_all
 

@@ -18,6 +18,7 @@ import typer
 
 from agfer_bench.errors import UserError
 from agfer_bench.files import CACHE_VARIABLE
+from agfer_bench.run.request import ControlsName
 
 DATA = "Data"
 PROTOCOL = "Protocol"
@@ -30,6 +31,14 @@ ModulesOption = Annotated[
         help="Attention blocks, comma-separated, with options: `agfer,cbam:reduction=8`; to train "
         "and compare, classifiers as well: `hog-svm`. `base` is always added. See "
         "`agfer-bench modules`.",
+    ),
+]
+ControlsOption = Annotated[
+    ControlsName,
+    typer.Option(
+        help="What blocks are held against, beside base: `fast` adds a block that does nothing and "
+        "judges each trained network with frozen and with shuffled gates; `all` also trains, for "
+        "each block, one with a constant and one with a blind gate. See docs/controls.md."
     ),
 ]
 WeightsOption = Annotated[

@@ -63,7 +63,7 @@ def paper(
         protocol = replace(protocol, settings=["seeds=1", *(protocol.settings or ())])
     if any(text.split("=")[0].strip() == "stride" for text in protocol.settings or ()):
         raise UserError("the study runs both strides: leave --set stride=... out")
-    plan = build_settings(catalogue, modules, data, protocol, machine, results)
+    plan = build_settings(catalogue, modules, data, protocol, machine, results, controls="none")
     from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.studies.paper import run_study
 

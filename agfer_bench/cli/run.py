@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from agfer_bench.cli.console import catalogue_with_notes, output, show, show_json, working
-from agfer_bench.cli.groups import JsonOption, ModulesOption, WeightsOption, grouped
+from agfer_bench.cli.groups import ControlsOption, JsonOption, ModulesOption, WeightsOption, grouped
 from agfer_bench.run.request import (
     COMPARED,
     DataOptions,
@@ -22,6 +22,7 @@ def run(
     machine: MachineOptions,
     results: OutputOptions,
     modules: ModulesOption = COMPARED,
+    controls: ControlsOption = "fast",
     save_weights: WeightsOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,7 +34,14 @@ def run(
 
     catalogue = catalogue_with_notes()
     plan = build_settings(
-        catalogue, modules, data, protocol, machine, results, save_weights=save_weights
+        catalogue,
+        modules,
+        data,
+        protocol,
+        machine,
+        results,
+        controls=controls,
+        save_weights=save_weights,
     )
     from agfer_bench.report.table import to_json, to_rich
     from agfer_bench.run.runner import run as run_all

@@ -29,6 +29,7 @@ from agfer_bench.comparison.outcomes import (
     Entrant,
     On,
     accuracies,
+    control_of,
     shares_of_all,
     stuck_folds,
     subjects_of,
@@ -234,7 +235,8 @@ def between_protocols(one: Entrant, other: Entrant) -> Difference | None:
 def pairs_of(entrants: Sequence[Entrant], against: Against) -> list[Pair]:
     """Return the pairs that are compared: with base, or where there is none, all with all.
 
-    Against base, classifiers of their own are left out: they are no blocks.
+    Against base, classifiers of their own and controls are left out: they are no blocks that
+    anybody asks about.
     """
     whole = [one for one in entrants if one.complete]
     bases = [one for one in whole if one.module.label == BASE]
@@ -243,7 +245,7 @@ def pairs_of(entrants: Sequence[Entrant], against: Against) -> list[Pair]:
     return [
         (one, next((base for base in bases if base.record is one.record), bases[0]))
         for one in whole
-        if one not in bases and one.module.kind != "classifier"
+        if one not in bases and one.module.kind != "classifier" and not control_of(one.module)
     ]
 
 

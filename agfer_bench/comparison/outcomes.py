@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from agfer_bench.records.run import UNKNOWN_AGE, Confusion, FoldRecord, ModuleRe
 
 On = Literal["validation", "test"]
 """Images that are compared on: the folds' own, or the second data set's."""
+
+NULL: Final = "null"
+"""Name of the block that does nothing."""
 
 TrainingSet = tuple[FoldRecord, ...]
 """One training of each fold."""
@@ -53,6 +56,14 @@ class Entrant:
             and len(self.module.seeds) == len(other.module.seeds)
             and self.record.protocol.seed == other.record.protocol.seed
         )
+
+
+def control_of(module: ModuleRecord) -> str | None:
+    """Tell which control a row is: `null`, `scale` or `blind`; None for any other row."""
+    if module.name == NULL:
+        return NULL
+    asked = str(module.options.get("control", "none"))
+    return None if asked == "none" else asked
 
 
 def accuracies(entrant: Entrant, on: On) -> NDArray[np.float64]:

@@ -17,16 +17,18 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.network.gates import NoGate
 from agfer_bench.network.guidance import Guidance
 from agfer_bench.network.host import Host
 from agfer_bench.network.initialise import initialise
 from agfer_bench.network.pretrained import Pretrained, keep_weights, settle
 from agfer_bench.network.residual import Residual
 from agfer_bench.network.timm_host import PREFIX, TimmHost, trace_slots
+from agfer_bench.network.twins import twin_of
 from agfer_bench.network.vgg16 import Vgg16, Vgg16Shape
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.containment import contained, told
-from agfer_bench.plugin.options import RESIDUAL
+from agfer_bench.plugin.options import CONTROL, NEUTRAL, RESIDUAL
 from agfer_bench.plugin.specs import AttentionSpec, Slot
 from agfer_bench.protocol import SCRATCH, VGG16, Protocol
 from agfer_bench.records.run import MemoryFormat
@@ -142,11 +144,13 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
 
     Raises:
         UserError: The plugin says that an option's value is wrong.
-        PluginError: The plugin raised anything else, or returned something that is no module.
+        PluginError: The plugin raised anything else, or returned something that is no module; or
+            an option needs the block's gate, and it cannot be told.
     """
     owner, name = chosen.entry.distribution, chosen.label
     values = dict(chosen.values)
     residual = values.pop(RESIDUAL, False)
+    neutral, control = values.pop(NEUTRAL, False), values.pop(CONTROL, "none")
     try:
         block: Any = chosen.entry.spec.build(slot, **values)
     except UserError:
@@ -158,7 +162,11 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
     if not isinstance(block, nn.Module):
         kind = type(block).__name__
         raise PluginError(owner, f"{name}: build returned {kind}, not a torch.nn.Module")
-    return Residual(block) if residual else block
+    block = Residual(block) if residual else block
+    try:
+        return twin_of(block, slot, neutral=neutral, control=control)
+    except NoGate as error:
+        raise PluginError(owner, f"{name} needs the gate of the block: {error}") from error
 
 
 def _bare_host(protocol: Protocol, classes: int) -> Host:

@@ -19,7 +19,7 @@ from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.catalogue import AnySpec, Catalogue, Entry, SpecT
 from agfer_bench.plugin.hookspecs import manager_of
 from agfer_bench.plugin.listeners import Problem
-from agfer_bench.plugin.options import RESIDUAL, Option, options_of
+from agfer_bench.plugin.options import HARNESS_OPTIONS, Option, options_of
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, DatasetSpec, TrackerSpec
 from agfer_bench.plugin.time_limit import Loaded, load_here, load_in_time, put_back, seconds_allowed
 
@@ -162,9 +162,11 @@ def _options_of(spec: AnySpec, function: Callable[..., Any]) -> tuple[Option, ..
     options = options_of(function)
     if not isinstance(spec, AttentionSpec):
         return options
-    if any(option.name == RESIDUAL for option in options):
-        raise UserError(f"the option {RESIDUAL!r} is the harness's own; give yours another name")
-    return (*options, Option(name=RESIDUAL, annotation=bool, default=False))
+    own = {option.name for option in HARNESS_OPTIONS}
+    taken = next((option.name for option in options if option.name in own), None)
+    if taken is not None:
+        raise UserError(f"the option {taken!r} is the harness's own; give yours another name")
+    return (*options, *HARNESS_OPTIONS)
 
 
 def _flatten(answers: list[Any]) -> list[Any]:

@@ -22,6 +22,12 @@ RESIDUAL = "residual"
 """An option of every attention block, which the harness sees to: x + block(x) in place of block(x).
 """
 
+NEUTRAL = "neutral"
+"""Another: the block's output divided by the mean gate that it starts with."""
+
+CONTROL = "control"
+"""Another: a twin of the block, which does not attend to the image, in its place."""
+
 _TEXT = re.compile(r"(?P<name>[^:=]+)(?P<options>(?::[^:=]+=[^:=]*)*)(?:=(?P<folder>.*))?", re.S)
 
 
@@ -65,6 +71,14 @@ class Choice:
     def text(self) -> str:
         """The choice as users type it, without the folder."""
         return ":".join([self.name, *(f"{name}={value}" for name, value in self.options)])
+
+
+HARNESS_OPTIONS = (
+    Option(name=RESIDUAL, annotation=bool, default=False),
+    Option(name=NEUTRAL, annotation=bool, default=False),
+    Option(name=CONTROL, annotation=typing.Literal["none", "scale", "blind"], default="none"),
+)
+"""The options that the harness sees to itself, of every attention block."""
 
 
 def parse_choice(text: str, *, folder: bool = False) -> Choice:

@@ -8,12 +8,12 @@ from agfer_bench.protocol import settings_fingerprint
 
 
 def migrate_run(content: Any) -> Any:
-    """Return a run record's content in the layout of version 5.
+    """Return a run record's content in the layout of version 6.
 
     Version 2 knew networks alone; version 3 also has classifiers of their own, which lack what
     only a network has. Version 4 adds several seeds and what comparisons over subjects rest on.
     Version 5 adds settings to the protocol, whose defaults are what was done before, and with them
-    a new fingerprint.
+    a new fingerprint. Version 6 tells what gates are worth, which older records do not.
 
     Args:
         content: Parsed JSON, or anything else, which is left to the validation.
@@ -28,6 +28,8 @@ def migrate_run(content: Any) -> Any:
         content = content | {"schema_version": 4}
     if content.get("schema_version") == 4:
         content = _to_version_5(content)
+    if content.get("schema_version") == 5:
+        content = content | {"schema_version": 6}
     return content
 
 

@@ -23,7 +23,7 @@ from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.timing import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
-RUN_SCHEMA_VERSION: Final = 5
+RUN_SCHEMA_VERSION: Final = 6
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
@@ -62,6 +62,30 @@ class EpochRecord(Record):
     validation_accuracy: float | None = None
     """Mean per-class recall on the validation fold after the epoch, 0..1; None where the protocol's
     `curve_every` passes the epoch over. It chooses nothing."""
+
+
+class PlaceboRecord(Record):
+    """The validation fold as a trained network judges it with other gates than its own."""
+
+    confusion: Confusion
+    """Image counts: rows are true classes, columns predicted ones."""
+    recognised: dict[str, tuple[int, ...]] | None
+    """Images that were recognised, as `FoldRecord.recognised`."""
+
+
+class GateRecord(Record):
+    """The gates of a block's network, and what becomes of its judgments without them."""
+
+    how: Literal["offered", "traced"] | None = None
+    """Whether the block offers its gate as a method, or it was read off its forward pass."""
+    why_not: str | None = None
+    """Why nothing is known of its gates, in one line; None where something is."""
+    start: tuple[float, ...] = ()
+    """Mean gate of each slot before training, over images, channels and places."""
+    frozen: PlaceboRecord | None = None
+    """With each gate at its mean over the training fold, per channel and place."""
+    shuffled: PlaceboRecord | None = None
+    """With the gates of other images of the validation fold."""
 
 
 class FoldRecord(Record):
@@ -134,6 +158,10 @@ class FoldRecord(Record):
     """Images of the second data set that were recognised, per age group, subject and class: as
     `recognised`, with the second set's own numbers of subjects. None where its subjects are not
     known, where there is no second set, and in older records."""
+
+    gate: GateRecord | None = None
+    """What the gates of the block are worth; None for base, for twins of blocks, for a classifier
+    and in older records."""
 
     @property
     def accuracy(self) -> float:
@@ -336,7 +364,7 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[5] = RUN_SCHEMA_VERSION
+    schema_version: Literal[6] = RUN_SCHEMA_VERSION
     """Version of this layout; records of versions 1 to 4 are read as well."""
     protocol: Protocol
     """Every setting."""

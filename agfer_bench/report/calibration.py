@@ -25,7 +25,6 @@ from agfer_bench.comparison.contrasts import (
     Pair,
     Question,
     of_pairs,
-    pairs_of,
     why_not_judged,
 )
 from agfer_bench.comparison.inference import ALPHA, Difference
@@ -62,7 +61,7 @@ def calibration_of(record: RunRecord, run: str, rope: float = ROPE) -> Calibrati
     """
     whole = _trained(record)
     question = Question(rope=rope)
-    against_base = pairs_of(whole, "base")
+    against_base = [(one, whole[0]) for one in whole[1:]]
     every = _alone(list(combinations(whole, 2)), question)
     differences = [one.difference for one in every if one.difference is not None]
     if not differences:

@@ -15,7 +15,9 @@ from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
 from agfer_bench.comparison.contrasts import Contrast
+from agfer_bench.comparison.controls import Worth
 from agfer_bench.records.run import RunRecord
+from agfer_bench.report import controls
 from agfer_bench.report.notes import notes, title
 from agfer_bench.report.numbers import count, number, percent, quantity, signed
 from agfer_bench.report.rows import rows_of
@@ -118,12 +120,13 @@ def to_rich(record: RunRecord, width: int | None = None) -> RenderableType:
         _fill(recalls, turned[0], turned[1:])
     else:
         _fill(recalls, ("Module", *classes), lines, rows)
-    parts = [*tables, *differences_table(judged.contrasts), recalls]
+    worth = controls.is_it_attention(entrants_of(record))
+    parts = [*tables, *differences_table(judged.contrasts), *controls_table(worth), recalls]
     if record.test is not None:
         cross = Table(title=f"Cross-database test on {record.test.name}", title_justify="left")
         _fill(cross, _cross_columns(record), [_test_cells(row, record) for row in rows], rows)
         parts.append(cross)
-    remarks = [Text(line, style="dim") for line in _notes(record, judged)]
+    remarks = [Text(line, style="dim") for line in _notes(record, judged, worth)]
     return Group(Text(title(record), style="bold"), *parts, *remarks)
 
 
@@ -162,6 +165,7 @@ def to_markdown(record: RunRecord) -> str:
     """Return title, tables and notes as Markdown."""
     rows = rows_of(record)
     judged = judge(entrants_of(record))
+    worth = controls.is_it_attention(entrants_of(record))
     classes = record.data.classes
     main = pd.DataFrame([_main_cells(row) for row in rows], columns=list(MAIN_COLUMNS))
     main = main[list(_shown(MAIN_COLUMNS, record))]
@@ -174,10 +178,11 @@ def to_markdown(record: RunRecord) -> str:
         f"# {title(record)}",
         markdown_table(main),
         *_differences_markdown(judged),
+        *_controls_markdown(worth),
         "Recall per class, % ± SD:",
         markdown_table(recalls),
         *_test_markdown(record, rows),
-        "\n".join(f"- {line}" for line in _notes(record, judged)),
+        "\n".join(f"- {line}" for line in _notes(record, judged, worth)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -228,6 +233,38 @@ def _differences_markdown(judged: Judged) -> list[str]:
     return ["Differences of accuracy:", markdown_table(frame, texts=3)]
 
 
+def controls_table(found: Sequence[Worth]) -> list[Table]:
+    """Return the table of what blocks are worth over their controls; none without controls.
+
+    What a block is ahead of, or behind, is bold.
+    """
+    if not found:
+        return []
+    kinds = controls.columns(found)
+    table = Table(title=controls.TITLE, title_justify="left")
+    for position, name in enumerate(controls.headings(found)):
+        table.add_column(name, justify="right" if position else "left", no_wrap=True)
+    for one in found:
+        label, *texts = map(Text, controls.cells(one, kinds))
+        for text, kind in zip(texts, kinds, strict=True):
+            text.stylize("bold" if controls.settled(one, kind) else "")
+        table.add_row(label, *texts)
+    return [table]
+
+
+def _controls_markdown(found: Sequence[Worth]) -> list[str]:
+    if not found:
+        return []
+    kinds = controls.columns(found)
+    lines = [controls.cells(one, kinds) for one in found]
+    for line, one in zip(lines, found, strict=True):
+        for place, kind in enumerate(kinds, start=1):
+            if controls.settled(one, kind):
+                line[place] = f"**{line[place]}**"
+    frame = pd.DataFrame(lines, columns=controls.headings(found))
+    return [f"{controls.TITLE}:", markdown_table(frame)]
+
+
 def _test_markdown(record: RunRecord, rows: list[dict[str, Any]]) -> list[str]:
     if record.test is None:
         return []
@@ -246,19 +283,22 @@ def markdown_table(frame: pd.DataFrame, texts: int = 1) -> str:
 def to_json(record: RunRecord) -> dict[str, Any]:
     """Return title, notes, rows and paired differences as plain values."""
     judged = judge(entrants_of(record))
+    worth = controls.is_it_attention(entrants_of(record))
     return {
         "title": title(record),
         "drawn_faces": record.drawn,
-        "notes": _notes(record, judged),
+        "notes": _notes(record, judged, worth),
         "protocol": record.protocol.model_dump(mode="json"),
         "rows": rows_of(record),
         "differences": to_rows(judged),
+        "controls": controls.to_rows(worth),
         "ahead_of_base": sorted(judged.ahead),
     }
 
 
-def _notes(record: RunRecord, judged: Judged) -> list[str]:
+def _notes(record: RunRecord, judged: Judged, worth: Sequence[Worth]) -> list[str]:
     lines = notes_on(judged)
     if judged.ahead:
         lines.append("Bold: the accuracies that are ahead of base's by this test.")
+    lines += controls.notes(worth)
     return notes(record, lines)

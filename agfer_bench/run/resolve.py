@@ -11,6 +11,7 @@ from agfer_bench.errors import UserError
 from agfer_bench.files import cache_folder
 from agfer_bench.run.request import (
     COMPARED,
+    ControlsName,
     DataOptions,
     DeviceName,
     MachineOptions,
@@ -108,9 +109,12 @@ def build_settings(
     machine: MachineOptions | None = None,
     output: OutputOptions | None = None,
     *,
+    controls: ControlsName = "fast",
     save_weights: bool = False,
 ) -> RunSettings:
     """Resolve all that a run needs, and start trackers; `base` is added to the modules, first.
+
+    Controls are added behind the modules.
 
     What is left out has the defaults of the command line.
 
@@ -120,7 +124,7 @@ def build_settings(
     data, protocol = data or DataOptions(), protocol or NetworkOptions()
     machine, output = machine or MachineOptions(), output or OutputOptions()
     resolved = build_protocol(protocol)
-    chosen = choose_rows(catalogue, modules)
+    chosen = with_controls(catalogue, choose_rows(catalogue, modules), controls, resolved)
     source, second = build_sources(catalogue, data, machine.workers)
     check_out(output.out)
 
@@ -170,6 +174,56 @@ def choose_rows(catalogue: Catalogue, text: str) -> tuple[Chosen[ModuleSpec], ..
     if all(one.label != "base" for one in chosen):
         chosen = [*catalogue.choose_modules("base"), *chosen]
     return tuple(sorted(chosen, key=lambda one: one.label != "base"))
+
+
+def with_controls(
+    catalogue: Catalogue,
+    rows: tuple[Chosen[ModuleSpec], ...],
+    controls: ControlsName,
+    protocol: Protocol,
+) -> tuple[Chosen[ModuleSpec], ...]:
+    """Add the controls that are trained: a block that does nothing, and twins of each block.
+
+    A block whose gate cannot be told has no twins; its row says why.
+
+    Args:
+        catalogue: What plugins offer.
+        rows: What was asked for.
+        controls: Which controls.
+        protocol: Names the host, whose slots blocks are tried in.
+    """
+    if controls == "none":
+        return rows
+    from agfer_bench.comparison.outcomes import NULL
+    from agfer_bench.plugin.catalogue import is_block
+    from agfer_bench.plugin.options import CONTROL
+    from agfer_bench.records.run import BASE
+
+    asked = [one for one in rows if is_block(one) and one.entry.spec.name not in (BASE, NULL)]
+    blocks = [one for one in asked if one.values[CONTROL] == "none"]
+    added: list[Chosen[ModuleSpec]] = []
+    if blocks and NULL in catalogue.modules:
+        added += catalogue.choose_modules(NULL)
+    if controls == "all":
+        added += [twin for one in blocks for twin in twins_of(one, protocol)]
+    labels = {one.label for one in rows}
+    return (*rows, *(one for one in added if one.label not in labels))
+
+
+def twins_of(block: Chosen[AttentionSpec], protocol: Protocol) -> list[Chosen[AttentionSpec]]:
+    """Return a block's trained controls; none where they cannot be built."""
+    from agfer_bench.network.build import slots_of, try_block
+    from agfer_bench.plugin.options import CONTROL
+
+    twins = [
+        replace(block, values=block.values | {CONTROL: control}) for control in ("scale", "blind")
+    ]
+    try:
+        for twin in twins:
+            try_block(twin, slots_of(protocol, classes=2))
+    except UserError:
+        return []
+    return twins
 
 
 def choose_modules(catalogue: Catalogue, text: str) -> tuple[Chosen[AttentionSpec], ...]:

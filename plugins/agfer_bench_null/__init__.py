@@ -2,7 +2,8 @@
 
 Its output differs from its input by rounding alone. Training carries that on: two networks that
 differ by rounding at the start may end several points apart. `agfer-bench calibrate` trains several
-such blocks, and counts how often one of them is called better or worse than base.
+such blocks, and counts how often one of them is called better or worse than base; `agfer-bench run`
+shows one as a control.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Nudge(nn.Module):
         return x * self.factor
 
 
-def build(slot: Slot, *, k: int = 0) -> nn.Module:
+def build(slot: Slot, *, k: int = 1) -> nn.Module:
     """Build a block that does nothing; it has no parameters.
 
     Args:

@@ -47,20 +47,28 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from agfer_bench.plugin.options import RESIDUAL
+    from agfer_bench.plugin.options import HARNESS_OPTIONS
+
+    everywhere = {option.name for option in HARNESS_OPTIONS}
 
     table = Table(title="Attention blocks, and classifiers of their own", title_justify="left")
     for column in ("Name", "What", "Source", "Distribution", "Options", "Params in VGG16"):
         table.add_column(column, justify="right" if column.startswith("Params") else "left")
     for one in listing["modules"]:
         options = ", ".join(
-            f"{o['name']}={o['default']}" for o in one["options"] if o["name"] != RESIDUAL
+            f"{o['name']}={o['default']}" for o in one["options"] if o["name"] not in everywhere
         )
         cells = (one["name"], one["summary"], one["source"])
         distribution = f"{one['distribution']} {one['version']}"
         table.add_row(*map(Text, (*cells, distribution, options, _parameters(one))))
     show(table)
-    show(Text("Every attention block also takes residual=true: x + block(x)."))
+    show(
+        Text(
+            "Every attention block also takes residual=true (x + block(x)), neutral=true (its "
+            "output divided by the mean gate that it starts with) and control=scale or blind (a "
+            "twin that does not attend to the image; docs/controls.md)."
+        )
+    )
 
 
 @app.command("show")

@@ -12,17 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agfer_bench.errors import UserError, describe
+from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.faces.folds import Fold
 from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release_memory
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.metrics import mean_recall
 from agfer_bench.network.build import Network, build_network
+from agfer_bench.network.gates import NoGate
 from agfer_bench.network.pretrained import Pretrained
+from agfer_bench.network.twins import Twin
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.protocol import Protocol
-from agfer_bench.records.run import EpochRecord, FoldRecord, MemoryFormat
+from agfer_bench.records.run import EpochRecord, FoldRecord, GateRecord, MemoryFormat
 from agfer_bench.records.timing import Execution
 from agfer_bench.run.jobs.base import FoldJob
 from agfer_bench.run.jobs.evaluation import (
@@ -30,6 +32,7 @@ from agfer_bench.run.jobs.evaluation import (
     matrix_of,
     record_of,
 )
+from agfer_bench.run.jobs.placebos import gates_at_start, has_gates, judge_placebos
 from agfer_bench.run.jobs.weights import host_weights_sha256, save_weights, weights_sha256
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.training.arithmetic import arithmetic
@@ -155,6 +158,7 @@ def _attempt(
     start_weights = host_weights_sha256(network.host)
     network.to(job.device)
     execution = _execution(job, network)
+    start = _start(job, network, images, order)
 
     def judge(indices: NDArray[np.int64], of: Images = images) -> NDArray[np.float32]:
         return predict(network, of, indices, protocol, micro_batch)
@@ -192,6 +196,8 @@ def _attempt(
                 normalise=normalise,
             )
             found = judge(job.test.indices, test_images)
+        final_weights = weights_sha256(network)
+        gate = _gate(job, network, images, start, micro_batch)
     record, table = record_of(
         job,
         validation=probabilities,
@@ -206,7 +212,8 @@ def _attempt(
         peak_memory_method="cuda-allocator" if job.device.type == "cuda" else "tensor-tracker",
         host_weights_sha256=start_weights,
         batch_order_sha256=order.sha256,
-        final_weights_sha256=weights_sha256(network),
+        final_weights_sha256=final_weights,
+        gate=gate,
         micro_batch=micro_batch,
         micro_batch_reason=split.reason,
         preparation_seconds=done.preparation_seconds,
@@ -220,6 +227,48 @@ def _attempt(
         except UserError as error:  # the caller finds no file, and the numbers are not lost
             on_note(str(error))
     return record, table
+
+
+def _start(
+    job: Job, network: Network, images: Images, order: BatchOrder
+) -> tuple[float, ...] | str | None:
+    """Measure the gates before training, or say why they cannot be; None where none are asked for.
+
+    Raises:
+        PluginError: The network has twins of a block whose gate cannot be told.
+    """
+    twins = any(isinstance(block, Twin) for block in network.host.blocks.values())
+    if not twins and not has_gates(job):
+        return None
+    try:
+        with arithmetic(job.protocol.precision, job.device):
+            return gates_at_start(job, network, images, order.epochs[0])
+    except NoGate as error:
+        if twins:
+            raise PluginError(
+                job.chosen.entry.distribution, f"{job.chosen.label} needs the block's gate: {error}"
+            ) from error
+        return str(error)
+
+
+def _gate(
+    job: Job,
+    network: Network,
+    images: Images,
+    start: tuple[float, ...] | str | None,
+    part: int | None,
+) -> GateRecord | None:
+    """Judge the trained network with other gates; what goes wrong is said, and costs no number."""
+    if start is None or not has_gates(job):
+        return None
+    if isinstance(start, str):
+        return GateRecord(why_not=start)
+    try:
+        return judge_placebos(job, network, images, start, part)
+    except (Exception, SystemExit) as error:
+        if is_lost(job.device) or is_out_of_memory(error):
+            raise
+        return GateRecord(start=start, why_not=describe(error))
 
 
 def _normaliser(job: Job) -> Normaliser:

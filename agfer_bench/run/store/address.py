@@ -41,6 +41,7 @@ _HARNESS = (
     "run/jobs/classifier.py",
     "run/jobs/evaluation.py",
     "run/jobs/network.py",
+    "run/jobs/placebos.py",
     "run/jobs/weights.py",
     "seeds.py",
     "training",
