@@ -253,7 +253,7 @@ def why_not_judged(one: Entrant) -> str:
     """Say why nothing is said of a module; empty where something is."""
     if len(one.trainings) < FEWEST_TRAININGS:
         return f"{one.label} was trained once on each fold"
-    stuck = stuck_folds(one)
+    stuck = [] if one.placebo else stuck_folds(one)
     if stuck:
         return f"{one.label} predicts a single class in fold {', '.join(map(str, stuck))}"
     return ""

@@ -1,9 +1,9 @@
 """Is it attention? A block held against what does the same without attending to the image.
 
 Two controls are rows of their own: *scale*, a trained twin that multiplies by the mean gate that
-the block starts with, and *blind*, one whose gate sees a learnt map in place of the image's. Two are
-the trained network itself, judged with other gates: *frozen* and *shuffled*. A *null* block does
-nothing, and shows what a comparison makes of that.
+the block starts with, and *blind*, one whose gate sees a learnt map in place of the image's. Two
+are the trained network itself, judged with other gates: *frozen* and *shuffled*. A *null* block
+does nothing, and shows what a comparison makes of that.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def placebo(one: Entrant, kind: Kind) -> Entrant | None:
         told = {"confusion": found.confusion, "recognised": found.recognised}
         return fold.model_copy(update=told)
 
+    label = f"{one.label} ({kind})"
     sets: list[TrainingSet] = []
     for folds in one.trainings:
         others = [judged(fold) for fold in folds]
@@ -96,10 +97,10 @@ def placebo(one: Entrant, kind: Kind) -> Entrant | None:
             return None
         sets.append(known)
     if one.replicates:
-        return replace(one, label=f"{one.label} ({kind})", replicates=tuple(sets))
+        return replace(one, label=label, replicates=tuple(sets), placebo=True)
     first, *repeats = sets
     module = one.module.model_copy(update={"folds": first, "repeats": tuple(repeats)})
-    return replace(one, label=f"{one.label} ({kind})", module=module)
+    return replace(one, label=label, module=module, placebo=True)
 
 
 def gates_of(one: Entrant) -> tuple[GateRecord, ...]:

@@ -37,6 +37,9 @@ class Entrant:
     """The run they are of."""
     replicates: tuple[TrainingSet, ...] = ()
     """Trainings of several records, to be compared together; empty for those of `module`."""
+    placebo: bool = False
+    """Whether networks are judged with other gates than they were trained with. If they then give
+    all images one class, that is a finding and no failed training."""
 
     @property
     def trainings(self) -> tuple[TrainingSet, ...]:

@@ -12,6 +12,7 @@ import torch
 from agfer_bench.contract.block import Block, Broken, largest_difference, look, normal_map, step
 from agfer_bench.contract.learning import look_at_gradients
 from agfer_bench.measure.gates import gate_statistics
+from agfer_bench.network.gates import NoGate, find_gate
 from agfer_bench.plugin.specs import Slot
 
 _SAME = 1e-4
@@ -82,3 +83,16 @@ def gates(block: Block, slot: Slot) -> str:
     """How a fresh block damps the signal, and between which numbers it scales elements."""
     found = gate_statistics(block.build(slot), slot)
     return f"× {found.damping:.2f} ({found.low:.2f}–{found.high:.2f})"
+
+
+def gate(block: Block, slot: Slot) -> str:
+    """The gate can be told, so that it can be frozen, shuffled and rescaled."""
+    module = block.build(slot).eval()
+    x_BCHW = normal_map(slot)
+    try:
+        with torch.no_grad():
+            found = find_gate(module)
+            found.check(module, x_BCHW)
+    except NoGate as error:
+        raise Broken(str(error)) from None
+    return "offered" if found.how == "offered" else "read off its forward pass"

@@ -120,6 +120,7 @@ INFORMATIONAL = (
     ),
     Check(look=compilers.onnx, says="goes into ONNX", required=False, everywhere=False),
     Check(look=abilities.gates, says="damps by (gates 1–99 %)", required=False),
+    Check(look=abilities.gate, says="its gate can be told", required=False),
 )
 """What else a block can do: shown, and deciding nothing."""
 

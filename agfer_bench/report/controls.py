@@ -24,7 +24,7 @@ _SAID: dict[Kind, str] = {
     "scale": "{} over a constant of the same damping",
     "blind": "{} over a gate that does not see the image",
     "frozen": "that its gate depends on the image is worth {}",
-    "shuffled": "that it is the gate of this image and of no other, {}",
+    "shuffled": "that it is the gate of its own image, {}",
 }
 
 _MEANS: dict[Kind, str] = {

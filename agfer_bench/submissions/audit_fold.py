@@ -34,6 +34,7 @@ def contradictions_of_fold(
     yield from _images(fold, record)
     yield from _masked(fold, module, record)
     yield from _recognised(fold, record)
+    yield from _gate(fold, module, record)
     yield from _test_recognised(fold, record)
     yield from _test(fold, record)
     yield from _training(fold, module, record)
@@ -74,6 +75,26 @@ def _recognised(fold: FoldRecord, record: RunRecord) -> Iterator[str]:
         yield from _counts("recognised", fold.recognised, fold.confusion, record.data.subjects)
 
 
+def _gate(fold: FoldRecord, module: ModuleRecord, record: RunRecord) -> Iterator[str]:
+    """Placebos judge the images that the network judged."""
+    if fold.gate is None:
+        return
+    if module.kind == "classifier":
+        yield "gates, and a classifier has none"
+    for name in ("frozen", "shuffled"):
+        placebo = getattr(fold.gate, name)
+        if placebo is None:
+            continue
+        if len(placebo.confusion) != len(fold.confusion) or _rows(placebo.confusion) != _rows(
+            fold.confusion
+        ):
+            yield f"gate.{name} counts other images than confusion"
+        elif placebo.recognised is not None:
+            yield from _counts(
+                f"gate.{name}", placebo.recognised, placebo.confusion, record.data.subjects
+            )
+
+
 def _counts(
     name: str, recognised: Mapping[str, Sequence[int]], confusion: Confusion, subjects: int | None
 ) -> Iterator[str]:
@@ -88,7 +109,7 @@ def _counts(
         return
     right = tuple(map(sum, zip(*recognised.values(), strict=True)))
     if right != tuple(row[place] for place, row in enumerate(confusion)):
-        matrix = "confusion" if name == "recognised" else "test_confusions"
+        matrix = "test_confusions" if name == "test_recognised" else "confusion"
         yield f"{name} does not add up to the diagonal of {matrix}"
 
 

@@ -79,9 +79,13 @@ class AGFER(nn.Module):
         """Return the input, each element scaled by a number in (0.5, 0.731)."""
         if cpu.applies(x_BCHW):
             return cpu.attend(x_BCHW, self.which, self.where)
+        return x_BCHW * self.gate(x_BCHW)
+
+    def gate(self, x_BCHW: Tensor) -> Tensor:
+        """Return what each element is scaled by: (B, C, H, W)."""
         which_BC11 = self.which(x_BCHW.mean(dim=(2, 3), keepdim=True))
         where_B1HW = self.where(x_BCHW.mean(dim=1, keepdim=True))
-        return x_BCHW * torch.sigmoid(which_BC11 * where_B1HW)
+        return torch.sigmoid(which_BC11 * where_B1HW)
 
 
 def build(slot: Slot, *, reduction: int = 16) -> nn.Module:

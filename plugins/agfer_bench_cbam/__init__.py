@@ -50,13 +50,26 @@ class CBAM(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the input, each element scaled by a number in (0, 1)."""
+        x_BCHW = x_BCHW * self.channel_gate(x_BCHW)
+        return x_BCHW * self.spatial_gate(x_BCHW)
+
+    def channel_gate(self, x_BCHW: Tensor) -> Tensor:
+        """Return what each channel is scaled by: (B, C, 1, 1)."""
         mean_BC11 = self.mlp_mean(x_BCHW.mean(dim=(2, 3), keepdim=True))
         max_BC11 = self.mlp_max(x_BCHW.amax(dim=(2, 3), keepdim=True))
-        x_BCHW = x_BCHW * torch.sigmoid(mean_BC11 + max_BC11)
+        return torch.sigmoid(mean_BC11 + max_BC11)
+
+    def spatial_gate(self, x_BCHW: Tensor) -> Tensor:
+        """Return what each position of a scaled map is scaled by: (B, 1, H, W)."""
         pooled_B2HW = torch.cat(
             [x_BCHW.amax(dim=1, keepdim=True), x_BCHW.mean(dim=1, keepdim=True)], dim=1
         )
-        return x_BCHW * torch.sigmoid(self.where(pooled_B2HW))
+        return torch.sigmoid(self.where(pooled_B2HW))
+
+    def gate(self, x_BCHW: Tensor) -> Tensor:
+        """Return what each element is scaled by: (B, C, H, W), both gates multiplied."""
+        which_BC11 = self.channel_gate(x_BCHW)
+        return which_BC11 * self.spatial_gate(x_BCHW * which_BC11)
 
 
 def build(slot: Slot, *, reduction: int = 16, shared_mlp: bool = False) -> nn.Module:

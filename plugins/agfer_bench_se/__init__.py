@@ -40,9 +40,13 @@ class SE(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the input, each channel scaled by a number in (0, 1)."""
+        return x_BCHW * self.gate(x_BCHW)
+
+    def gate(self, x_BCHW: Tensor) -> Tensor:
+        """Return what each channel is scaled by: (B, C, 1, 1)."""
         mean_BC11 = x_BCHW.mean(dim=(2, 3), keepdim=True)
         hidden = torch.relu(self.squeeze(mean_BC11))
-        return x_BCHW * torch.sigmoid(self.excite(hidden))
+        return torch.sigmoid(self.excite(hidden))
 
 
 def build(slot: Slot, *, reduction: int = 16) -> nn.Module:
