@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Final, Literal
 
 from agfer_bench.claims.model import Claim, Design, Row
 from agfer_bench.comparison.estimate import ALPHA, Estimate, holm
 from agfer_bench.comparison.verdicts import ROPE, JudgedPair, Verdict
 from agfer_bench.comparison.welch import Summary, welch
 
-NO_TEST = "carries no test"
+NO_TEST: Final = "carries no test"
 """Said of a pair whose ± is none, or no deviation over the values behind the means."""
 
 Finding = Verdict | Literal["carries no test"]

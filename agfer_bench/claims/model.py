@@ -71,9 +71,9 @@ class Row(_Model):
     """The network, as printed."""
     group: Name | None = None
     """What rows have in common that are compared: an age group, a setting."""
-    mean: Annotated[float, Field(ge=0, le=100, strict=False)]
+    mean: Annotated[float, Field(ge=0, le=100)]
     """Accuracy, in per cent."""
-    plus_minus: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
+    plus_minus: Annotated[float, Field(ge=0, le=100)] | None = None
     """The printed ±, in points."""
     n: int | None = Field(default=None, ge=1)
     """Number of values behind this mean, where it differs from that of the design."""

@@ -18,6 +18,10 @@ _MOST_BYTES = 1_000_000
 """Size of a file from which it is no claim."""
 
 
+_PLAIN = {"string_pattern_mismatch": "give one line of text", "string_too_short": "give a text"}
+"""What is said in place of pydantic's words, by the type of the error."""
+
+
 def find_claim(text: str) -> tuple[str, Claim]:
     """Return a claim with its name: a file of the user's, or one that the package ships.
 
@@ -88,11 +92,15 @@ def _complaint(error: Any, values: dict[str, Any]) -> str:
         return str(error["msg"]).removeprefix("Value error, ")
     where = _row_of(path, values)
     if error["type"] == "extra_forbidden":
-        known: type[BaseModel] = {"design": Design, "rows": Row}.get(path[0], Claim)
+        layouts: dict[str, type[BaseModel]] = {"design": Design, "rows": Row}
+        known = layouts.get(path[0], Claim)
         return f"unknown key {path[-1]!r}{where}{nearest(str(path[-1]), known.model_fields)}"
     if error["type"] == "missing":
         return f"{name} is missing{where}"
-    return f"{name} = {_shown(error['input'])}{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    if error["type"] == "too_short":
+        return f"{name}: give two or more, so that there is something to compare"
+    said = _PLAIN.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+    return f"{name} = {_shown(error['input'])}{where}: {said}"
 
 
 def _row_of(path: tuple[Any, ...], values: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agfer_bench.claims.design import differences_of
-from agfer_bench.claims.judge import NO_TEST, JudgedClaim, RowPair
+from agfer_bench.claims.judge import NO_TEST, Finding, JudgedClaim, RowPair
 from agfer_bench.claims.model import Claim, Row
 from agfer_bench.comparison.estimate import ALPHA, POWER
 from agfer_bench.report.numbers import number, signed
@@ -27,8 +27,10 @@ _FULL = 138
 class Notes:
     """What is said below the tables of a claim."""
 
+    test: tuple[str, ...]
+    """What was tested and what was not, and which differences could have been found."""
     verdicts: tuple[str, ...]
-    """What was tested, what was found, what could have been."""
+    """What was found, pair by pair where they are few."""
     design: tuple[str, ...]
     """How the design differs from that of the default protocol."""
     remarks: tuple[str, ...]
@@ -64,7 +66,7 @@ def row_cells(claim: Claim, row: Row) -> tuple[str, ...]:
 
 def pair_columns(judged: JudgedClaim) -> tuple[str, ...]:
     """Name the columns of the pairs."""
-    columns = (
+    columns: tuple[str, ...] = (
         *("Group", "Row", "Against", "Verdict", "Δ points", "95 % interval", "p", "p (Holm)"),
         *("P equivalent %", "Detectable"),
     )
@@ -75,15 +77,15 @@ def pair_columns(judged: JudgedClaim) -> tuple[str, ...]:
 
 def pair_cells(judged: JudgedClaim, pair: RowPair) -> tuple[str, ...]:
     """Write one pair, in points and per cent; as long as `pair_columns`."""
-    difference, interval, chances = pair.difference, pair.interval, pair.chances
-    holm = (_p(pair.adjusted),) if len(judged.judged) > 1 else ()
+    interval, chances = pair.interval, pair.chances
+    holm = (p_text(pair, adjusted=True),) if len(judged.judged) > 1 else ()
     cells = (
         pair.first,
         pair.second,
         pair.finding,
         signed(pair.estimate, digits=2),
         f"{signed(interval[0], digits=2)} to {signed(interval[1], digits=2)}" if interval else "–",
-        _p(difference.p if difference else None),
+        p_text(pair),
         *holm,
         number(None if chances is None else 100 * chances.equivalent, 0),
         number(None if pair.detectable is None else 100 * pair.detectable, 2),
@@ -94,13 +96,8 @@ def pair_cells(judged: JudgedClaim, pair: RowPair) -> tuple[str, ...]:
 def notes_of(judged: JudgedClaim) -> Notes:
     """Say in sentences what the numbers of a claim can carry."""
     return Notes(
-        verdicts=(
-            *_test(judged),
-            *_found(judged),
-            *_alone(judged),
-            *_unjudged(judged),
-            *_power(judged),
-        ),
+        test=(*_test(judged), *_power(judged), *_alone(judged), *_unjudged(judged)),
+        verdicts=tuple(_found(judged)),
         design=tuple(differences_of(judged.claim)),
         remarks=judged.claim.remarks,
     )
@@ -117,8 +114,8 @@ def summary_of(judged: JudgedClaim) -> str:
     counts = Counter(pair.finding for pair in judged.pairs)
     apart = counts.pop("ahead", 0) + counts.pop("behind", 0)
     parts = [f"{apart} ahead or behind"] if apart else []
-    for verdict in ("equivalent", "not distinguishable", "not judged"):
-        parts += [f"{counts[verdict]} {verdict}"] if counts[verdict] else []
+    told: tuple[Finding, ...] = ("equivalent", "not distinguishable", "not judged")
+    parts += [f"{counts[verdict]} {verdict}" for verdict in told if counts[verdict]]
     none = counts[NO_TEST]
     parts += [f"{none} {'carries' if none == 1 else 'carry'} no test"] if none else []
     total = len(judged.pairs)
@@ -140,7 +137,7 @@ def to_json(judged: JudgedClaim) -> dict[str, Any]:
         "rows": [_row(claim, row) for row in claim.rows],
         "summary": summary_of(judged),
         "pairs": [_pair(judged, pair) for pair in judged.pairs],
-        "notes": list(notes.verdicts),
+        "notes": [*notes.test, *notes.verdicts],
         "design_differs": list(notes.design),
         "remarks": list(notes.remarks),
     }
@@ -163,8 +160,9 @@ def to_rich(judged: JudgedClaim, width: int | None = None) -> RenderableType:
         table = Table(title=title, title_justify="left")
         _fill(table, columns, cells, columns.index("Δ points") if "Δ points" in columns else 1)
         parts.append(table)
-    parts += [Text(line, style="dim") for line in notes.verdicts]
     for heading, lines in (
+        ("How they were judged:", notes.test),
+        ("In words:", notes.verdicts),
         ("How the design differs from that of agfer-bench:", notes.design),
         ("Remarks:", notes.remarks),
     ):
@@ -218,14 +216,11 @@ def _grouped(claim: Claim) -> bool:
     return any(row.group for row in claim.rows)
 
 
-def _p(value: float | None) -> str:
-    """Write a p value.
-
-    >>> _p(0.40951), _p(0.04969), _p(0.0001), _p(None)
-    ('0.41', '0.0497', '< 0.001', '–')
-    """
-    if value is None:
+def p_text(pair: RowPair, *, adjusted: bool = False) -> str:
+    """Write a pair's p value, alone or adjusted for all pairs of its claim (Holm)."""
+    if pair.difference is None:
         return "–"
+    value = pair.adjusted if adjusted and pair.adjusted is not None else pair.difference.p
     if value < 0.001:
         return "< 0.001"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
@@ -241,7 +236,7 @@ def _test(judged: JudgedClaim) -> list[str]:
         f"within {rope} with a probability of 95 %."
     )
     if len(found) > 1:
-        text += f" Intervals and p (Holm) are adjusted for {len(found)} pairs, p is not."
+        text += f" Intervals and verdicts are adjusted for {len(found)} pairs (Holm), p is not."
     return [text]
 
 
@@ -271,9 +266,7 @@ def _alone(judged: JudgedClaim) -> list[str]:
     ]
     if not found or len(found) > _TOLD:
         return []
-    told = ", ".join(
-        f"{_named([pair])} ({_p(pair.difference.p if pair.difference else None)})" for pair in found
-    )
+    told = ", ".join(f"{_named([pair])} ({p_text(pair)})" for pair in found)
     return [f"At most {ALPHA} as a single test, and not after the correction: {told}."]
 
 
@@ -283,13 +276,14 @@ def _power(judged: JudgedClaim) -> list[str]:
     together = [pair.detectable for pair in judged.judged]
     if not alone:
         return []
-    text = (
-        f"The smallest true difference that such a design finds with a chance of {100 * POWER:.0f} "
-        f"%: {_range(alone)}, as a single test at {100 * ALPHA:.0f} %, two-sided"
-    )
+    single = f"as a single test at {100 * ALPHA:.0f} %, two-sided"
+    found = f"{_range(alone)}, {single}"
     if len(alone) > 1:
-        text += f"; {_range(together)}, corrected for {len(alone)} pairs (Detectable)"
-    return [f"{text}."]
+        found = f"{_range(together)}, corrected for {len(alone)} pairs; {found}"
+    return [
+        "Detectable: the smallest true difference that such a design finds with a chance of "
+        f"{100 * POWER:.0f} %. It is {found}."
+    ]
 
 
 def _range(values: Sequence[float | None]) -> str:
