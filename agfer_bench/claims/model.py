@@ -37,6 +37,10 @@ Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\
 """A short text."""
 
 
+_MOST_ROWS = 100
+"""Rows of which all pairs are still read by somebody."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
@@ -100,8 +104,8 @@ class Claim(_Model):
     """What the accuracies are."""
     design: Design
     """How the numbers came about."""
-    rows: tuple[Row, ...] = Field(min_length=2, max_length=100, strict=False)
-    """The accuracies."""
+    rows: tuple[Row, ...] = Field(strict=False)
+    """The accuracies, 2 to 100."""
     against: Name | None = None
     """Row that the others of its group are held against; None compares all rows of a group."""
     across_groups: bool = False
@@ -116,6 +120,8 @@ class Claim(_Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if not 2 <= len(self.rows) <= _MOST_ROWS:
+            raise ValueError(f"the number of rows is {len(self.rows)}: give 2 to {_MOST_ROWS}")
         _check_names(self.rows)
         for row in self.rows:
             if row.plus_minus is not None and self.kind_of(row) == "none":

@@ -15,6 +15,7 @@ source = "Somebody (2024)"
 place = "Table 1"
 says = "A is better."
 data = "faces"
+remarks = []
 metric = "accuracy, per cent"
 rows = [
   { name = "A", mean = 90, plus_minus = 1 },
@@ -55,6 +56,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("mean = 90, ", "", "rows.mean is missing in row 'A'"),
         ("plus_minus = 1 ", "plus_minus = -1 ", "rows.plus_minus = -1 in row 'A'"),
         ("plus_minus = 1 ", "plus_minuss = 1 ", "unknown key 'plus_minuss' in row 'A'; did you"),
+        ('  { name = "A"', '  7, { name = "A"', "rows = 7 in row 1: give a table, as in {"),
         ("n = 5", "n = 0", "design.n = 0"),
         ("n = 5", "n = 5.5", "design.n = 5.5"),
         ("n = 5", "n = true", "design.n = True"),
@@ -87,7 +89,7 @@ def test_shares_are_taken_for_a_mistake(tmp_path: Path) -> None:
 
 def test_one_row_is_nothing_to_compare(tmp_path: Path) -> None:
     text = GOOD.replace('  { name = "B", mean = 88.5, plus_minus = 1.2 },\n', "")
-    with pytest.raises(UserError, match="rows: give two or more"):
+    with pytest.raises(UserError, match="the number of rows is 1: give 2 to 100"):
         load_claim(_file(tmp_path, text))
 
 

@@ -67,7 +67,7 @@ def test_measured_verdicts_are_those_of_compare() -> None:
                 )
                 for n in range(2)
             )
-            for s in range(3)
+            for s, more in enumerate(scatter)
         ]
         return module(label, sets[0], repeats=tuple(sets[1:]))
 
