@@ -14,6 +14,9 @@ from agfer_bench.comparison.welch import Summary, welch
 NO_TEST: Final = "carries no test"
 """Said of a pair whose ± is none, or no deviation over the values behind the means."""
 
+_LEAST = 1e-6
+"""Points of a ± below which it is 0."""
+
 Finding = Verdict | Literal["carries no test"]
 """What is said of the first of a pair of rows, held against the second."""
 
@@ -143,6 +146,8 @@ def _compared(claim: Claim, one: Row, other: Row) -> Estimate | _Reason:
     assert isinstance(second, Summary)
     difference = welch(first, second)
     assert difference is not None, "both have a deviation above 0 and two values or more"
+    if difference.constant:
+        return _Reason(text=f"the ± of {one.name} and {other.name} is 0, but for rounding")
     return difference
 
 
@@ -156,7 +161,7 @@ def _summary(claim: Claim, row: Row) -> Summary | _Reason:
         return _Reason(text=f"the source does not say how many values stand behind {row.name}")
     if n < 2:
         return _Reason(text=f"{row.name} is a single value: nothing tells how far others would lie")
-    if row.plus_minus == 0:
+    if row.plus_minus < _LEAST:
         return _Reason(text=f"the ± of {row.name} is 0: nothing tells how sure its mean is")
     sd = row.plus_minus * (sqrt(n) if kind == "standard error" else 1)
     return Summary(mean=row.mean / 100, sd=sd / 100, n=n)

@@ -37,8 +37,8 @@ Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\
 """A short text."""
 
 
-_MOST_ROWS = 100
-"""Rows of which all pairs are still read by somebody."""
+_MOST_ROWS, _MOST_PAIRS = 200, 1000
+"""Beyond that nobody reads a table."""
 
 
 class _Model(BaseModel):
@@ -105,7 +105,7 @@ class Claim(_Model):
     design: Design
     """How the numbers came about."""
     rows: tuple[Row, ...] = Field(strict=False)
-    """The accuracies, 2 to 100."""
+    """The accuracies, 2 to 200."""
     against: Name | None = None
     """Row that the others of its group are held against; None compares all rows of a group."""
     across_groups: bool = False
@@ -133,6 +133,11 @@ class Claim(_Model):
             raise ValueError(f"against = {self.against!r} is no row{nearest(self.against, names)}")
         if self.across_groups and None in self.groups:
             raise ValueError("across_groups = true: every row needs a group")
+        if len(self.pairs) > _MOST_PAIRS:
+            raise ValueError(
+                f"{len(self.pairs):,} pairs are too many (at most {_MOST_PAIRS:,}): hold the rows "
+                "against one with `against`, or split the file"
+            )
         if not self.pairs:
             raise ValueError("nothing to compare: no two rows have a group in common")
         return self

@@ -88,7 +88,7 @@ def pair_cells(judged: JudgedClaim, pair: RowPair) -> tuple[str, ...]:
         p_text(pair),
         *holm,
         number(None if chances is None else 100 * chances.equivalent, 0),
-        number(None if pair.detectable is None else 100 * pair.detectable, 2),
+        _detectable(pair.detectable, 2),
     )
     return (pair.group or "", *cells) if _grouped(judged.claim) else cells
 
@@ -287,9 +287,18 @@ def _power(judged: JudgedClaim) -> list[str]:
 
 
 def _range(values: Sequence[float | None]) -> str:
-    points = [100 * value for value in values if value is not None]
-    low, high = f"{min(points):.1f}", f"{max(points):.1f}"
+    known = [value for value in values if value is not None]
+    low, high = _detectable(min(known), 1), _detectable(max(known), 1)
     return f"{low} points" if low == high else f"{low} to {high} points by pair"
+
+
+def _detectable(value: float | None, digits: int) -> str:
+    """Write a detectable difference in points: no accuracies differ by more than 100.
+
+    >>> _detectable(0.0123, 2), _detectable(5.77, 2), _detectable(None, 2)
+    ('1.23', 'none', '–')
+    """
+    return "none" if value is not None and value > 1 else number(value and 100 * value, digits)
 
 
 def _unjudged(judged: JudgedClaim) -> list[str]:

@@ -63,8 +63,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("n = 5", "folds = 5", "unknown key 'folds'"),
         ('"sd"', '"SD"', "design.plus_minus_is = 'SD': input should be 'sd'"),
         ('"sd"', '"none"', "'A' has a ±, but plus_minus_is = \"none\""),
-        ("title =", "titel =", "title is missing"),
-        ("title =", "titel =", "unknown key 'titel'; did you mean 'title'?"),
+        ("title =", "titles =", "title is missing"),
+        ("title =", "titles =", "unknown key 'titles'; did you mean 'title'?"),
         ("data =", 'against = "C"\ndata =', "against = 'C' is no row; known: A, B"),
         ("data =", "across_groups = true\ndata =", "every row needs a group"),
         ('name = "B"', 'group = "x", name = "B"', "no two rows have a group in common"),
@@ -89,8 +89,17 @@ def test_shares_are_taken_for_a_mistake(tmp_path: Path) -> None:
 
 def test_one_row_is_nothing_to_compare(tmp_path: Path) -> None:
     text = GOOD.replace('  { name = "B", mean = 88.5, plus_minus = 1.2 },\n', "")
-    with pytest.raises(UserError, match="the number of rows is 1: give 2 to 100"):
+    with pytest.raises(UserError, match="the number of rows is 1: give 2 to 200"):
         load_claim(_file(tmp_path, text))
+
+
+def test_more_pairs_than_anybody_reads(tmp_path: Path) -> None:
+    rows = "".join(f'  {{ name = "r{n}", mean = {50 + n / 10} }},\n' for n in range(60))
+    text = GOOD.replace("rows = [\n", f"rows = [\n{rows}")
+    with pytest.raises(UserError, match=r"1,891 pairs are too many .* `against`"):
+        load_claim(_file(tmp_path, text))
+    claim = load_claim(_file(tmp_path, text.replace("remarks =", 'against = "A"\nremarks =')))
+    assert len(claim.pairs) == 61
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
