@@ -64,7 +64,7 @@ def load_claim(path: Path) -> Claim:
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the names of the claims that the package ships, in the order of their tables."""
+    """Return the names of the claims that the package ships, sorted."""
     found = [path.name for path in (files("agfer_bench.claims") / "entries").iterdir()]
     return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
 

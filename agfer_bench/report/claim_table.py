@@ -293,12 +293,12 @@ def _range(values: Sequence[float | None]) -> str:
 
 
 def _detectable(value: float | None, digits: int) -> str:
-    """Write a detectable difference in points: no accuracies differ by more than 100.
+    """Write a detectable difference in points; no accuracies differ by more than 100.
 
     >>> _detectable(0.0123, 2), _detectable(5.77, 2), _detectable(None, 2)
-    ('1.23', 'none', '–')
+    ('1.23', 'over 100', '–')
     """
-    return "none" if value is not None and value > 1 else number(value and 100 * value, digits)
+    return "over 100" if value is not None and value > 1 else number(value and 100 * value, digits)
 
 
 def _unjudged(judged: JudgedClaim) -> list[str]:
