@@ -11,6 +11,7 @@ from agfer_bench import __version__
 from agfer_bench.cli import (
     ablate,
     calibrate,
+    claim,
     data,
     leaderboard,
     paper,
@@ -38,6 +39,7 @@ app.command("ablate")(ablate.ablate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("speed")(speed.speed)
 app.command("compare")(differences.compare)
+app.command("claim")(claim.claim)
 app.add_typer(modules.app, name="modules")
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)

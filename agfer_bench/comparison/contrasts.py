@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.comparison.inference import (
-    ALPHA,
     FEWEST_SUBJECTS,
     FEWEST_TRAININGS,
-    Chances,
     Difference,
     Unit,
     holm,
@@ -35,6 +33,10 @@ from agfer_bench.comparison.outcomes import (
     subjects_of,
     test_share,
 )
+from agfer_bench.comparison.verdicts import ROPE as ROPE
+from agfer_bench.comparison.verdicts import SURE as SURE
+from agfer_bench.comparison.verdicts import JudgedPair
+from agfer_bench.comparison.verdicts import Verdict as Verdict
 from agfer_bench.errors import UserError
 from agfer_bench.records.run import BASE
 
@@ -44,15 +46,8 @@ Over = Literal["auto", "subjects", "folds"]
 Against = Literal["base", "all"]
 """Which pairs: every network with base, or all with all."""
 
-Verdict = Literal["ahead", "behind", "equivalent", "not distinguishable", "not judged"]
-"""What is said of the first of a pair, held against the second."""
-
-ROPE = 0.01
-"""Half the default region of practical equivalence: one point."""
 _NONE = 1e-9
 """Differences that are none, but for rounding."""
-SURE = 0.95
-"""Probability from which two modules count as equivalent."""
 
 Pair = tuple[Entrant, Entrant]
 """Two modules to be compared."""
@@ -73,72 +68,11 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrast:
-    """A pair of modules; differences are the first's accuracy less the second's, 0..1."""
+class Contrast(JudgedPair):
+    """A pair of modules, judged by the trainings in their records."""
 
-    first: str
-    """Label of the first."""
-    second: str
-    """Label of the second."""
-    estimate: float
-    """The difference of the accuracies that tables show."""
     difference: Difference | None
-    """What is known of it; None where the pair is not judged."""
-    why_not: str
-    """Why it is not judged; empty where it is."""
-    adjusted: float | None
-    """The p value adjusted for all pairs that were judged together (Holm)."""
-    pairs: int
-    """How many these are."""
-    rope: float
-    """Half the region of practical equivalence."""
-    population: str
-    """What the difference speaks of, in words: `over new people and new trainings`."""
-
-    @property
-    def distinguishable(self) -> bool:
-        """Whether the difference survives the correction at the 5 % level."""
-        return self.adjusted is not None and self.adjusted <= ALPHA
-
-    @property
-    def chances(self) -> Chances | None:
-        """Probabilities of worse, equivalent and better; None where nothing can be said."""
-        return self.difference.chances(self.rope) if self.difference else None
-
-    @property
-    def verdict(self) -> Verdict:
-        """What is said of the first."""
-        if self.difference is None:
-            return "not judged"
-        chances = self.chances
-        if chances is not None and chances.equivalent >= SURE:
-            return "equivalent"
-        if self.distinguishable:
-            return "ahead" if self.estimate > 0 else "behind"
-        return "not distinguishable"
-
-    @property
-    def level(self) -> float:
-        """Share that the interval leaves out: adjusted, so that it excludes 0 where Holm does."""
-        if self.difference is None or self.adjusted is None:
-            return ALPHA
-        p = self.difference.p
-        return ALPHA * p / self.adjusted if p > 0 else ALPHA / self.pairs
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval, adjusted for all pairs that were judged together."""
-        return self.difference.interval(self.level) if self.difference else None
-
-    @property
-    def detectable(self) -> float | None:
-        """The true difference that would be found with a chance of 80 %, after correction."""
-        return self.difference.detectable(ALPHA / self.pairs) if self.difference else None
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in plain words, in points."""
-        return _sentence(self)
+    """What is known of the difference; None where the pair is not judged."""
 
 
 def contrasts(entrants: Sequence[Entrant], question: Question) -> tuple[Contrast, ...]:
@@ -356,47 +290,3 @@ def _population(unit: Unit, on: On, one: Entrant) -> str:
     if one.record.protocol.split == "image":
         return "over people who are in the training images too, and new trainings"
     return "over new people and new trainings"
-
-
-def _sentence(one: Contrast) -> str:
-    points = f"{100 * abs(one.estimate):.1f} points"
-    first, second, sign = one.first, one.second, 1
-    if one.estimate < 0:
-        first, second, sign = second, first, -1
-    if one.verdict == "not judged":
-        return f"{one.first} and {one.second} are not judged: {one.why_not}"
-    difference = one.difference
-    assert difference is not None, "it is judged"
-    ends = ""
-    if one.interval is not None:
-        low, high = sorted(sign * 100 * end for end in one.interval)
-        ends = f", 95 % interval {_signed(low)} to {_signed(high)}"
-    adjusted = f", adjusted for {one.pairs} pairs" if one.pairs > 1 else ""
-    evidence = f"{ends}, p {_p(one.adjusted)}{adjusted}"
-    if one.verdict in ("ahead", "behind"):
-        return f"{first} is ahead of {second} by {points} {one.population}{evidence}"
-    if one.verdict == "equivalent":
-        chances = one.chances
-        assert chances is not None, "else it is not equivalent"
-        return (
-            f"{one.first} and {one.second} are equivalent within {100 * one.rope:g} "
-            f"{'point' if one.rope == ROPE else 'points'} {one.population} "
-            f"(probability {100 * chances.equivalent:.0f} %): they differ by {points}{ends}"
-        )
-    return (
-        f"{first} and {second} are not distinguishable {one.population}: a difference of {points} "
-        f"in favour of {first}{evidence}"
-        if float(f"{100 * one.estimate:.1f}")
-        else f"{first} and {second} are not distinguishable {one.population}: they differ by "
-        f"{points}{evidence}"
-    )
-
-
-def _signed(points: float) -> str:
-    text = f"{abs(points):.1f}"
-    return f"−{text}" if points < 0 and float(text) else text
-
-
-def _p(value: float | None) -> str:
-    assert value is not None, "it is judged"
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -26,18 +26,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
-from statsmodels.stats.multitest import multipletests
+from numpy.typing import NDArray
 
-ALPHA = 0.05
-"""Level of all tests; intervals hold 1 - ALPHA."""
-POWER = 0.8
-"""Chance to be found at which a difference counts as one that the design could have seen."""
+from agfer_bench.comparison.estimate import ALPHA as ALPHA
+from agfer_bench.comparison.estimate import POWER as POWER
+from agfer_bench.comparison.estimate import Chances as Chances
+from agfer_bench.comparison.estimate import Estimate
+from agfer_bench.comparison.estimate import holm as holm
+
 FEWEST_SUBJECTS = 6
 """Fewest subjects that are compared: the spread of five is hardly known."""
 FEWEST_TRAININGS = 2
@@ -53,19 +52,7 @@ Unit = Literal["subjects", "folds"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chances:
-    """Posterior probabilities of a difference; they add up to 1."""
-
-    worse: float
-    """That the first is worse by more than the region of practical equivalence."""
-    equivalent: float
-    """That the two differ by no more than that."""
-    better: float
-    """That the first is better by more than that."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
+class Difference(Estimate):
     """A mean difference of accuracy, and where its uncertainty comes from. Accuracies are 0..1."""
 
     unit: Unit
@@ -76,16 +63,12 @@ class Difference:
     """Number of folds K."""
     trainings: tuple[int, ...]
     """Trainings of a fold: one number where both modules' are paired, else one for each."""
-    estimate: float
-    """First less second."""
     subject: float
     """Squared standard error that subjects (or folds) add, without the residual."""
     training: float
     """Squared standard error that trainings add, without the residual."""
     residual: float
     """Squared standard error that remains; 0 where folds are compared, whose trainings hold it."""
-    df: float
-    """Degrees of freedom; infinite where nothing scatters."""
     unit_df: int
     """Degrees of freedom of the subjects (or folds) alone."""
 
@@ -93,51 +76,6 @@ class Difference:
     def error(self) -> float:
         """Standard error of the estimate."""
         return math.sqrt(self.subject + self.training + self.residual)
-
-    @property
-    def constant(self) -> bool:
-        """Whether nothing scatters, so that nothing can be said of how sure the estimate is."""
-        return self.error <= _ROUNDING
-
-    @property
-    def p(self) -> float:
-        """Two-sided p value of no difference, for this pair alone; 1 where nothing scatters."""
-        if self.constant:
-            return 1.0
-        return float(2 * stats.t.sf(abs(self.estimate) / self.error, self.df))
-
-    def interval(self, alpha: float = ALPHA) -> tuple[float, float] | None:
-        """Return the interval that holds 1 - `alpha`; None where nothing scatters."""
-        if self.constant:
-            return None
-        half = float(stats.t.isf(alpha / 2, self.df)) * self.error
-        return self.estimate - half, self.estimate + half
-
-    def chances(self, rope: float) -> Chances | None:
-        """Return the chances of worse, equivalent and better, given a flat prior.
-
-        The posterior of the difference is Student's t about the estimate; over folds with one
-        training it is that of the correlated Bayesian t test (Benavoli et al. 2017,
-        jmlr.org/papers/v18/16-305.html).
-
-        Args:
-            rope: Half the region of practical equivalence, 0 <= rope.
-
-        Returns:
-            None where nothing scatters.
-        """
-        if self.constant:
-            return None
-        posterior = stats.t(self.df, loc=self.estimate, scale=self.error)
-        worse, better = float(posterior.cdf(-rope)), float(posterior.sf(rope))
-        return Chances(worse=worse, equivalent=max(0.0, 1 - worse - better), better=better)
-
-    def detectable(self, alpha: float = ALPHA) -> float | None:
-        """Return the true difference that is found at level `alpha` with a chance of `POWER`.
-
-        None where nothing scatters.
-        """
-        return None if self.constant else _noncentrality(self.df, alpha) * self.error
 
     def planned(self, trainings: float = 1, units: float = 1) -> Difference:
         """Return what this would be with other numbers of trainings and subjects (or folds).
@@ -263,19 +201,6 @@ def over_folds(parts: Sequence[NDArray[np.float64]], test_share: float) -> Diffe
     )
 
 
-def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p values for their number (Holm 1979): each is significant if at most `ALPHA`.
-
-    >>> holm([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    values = np.asarray(p_values, dtype=np.float64)
-    if values.size < 2:  # statsmodels collects garbage, which takes long in a large process
-        return values
-    adjusted: NDArray[np.float64] = multipletests(values, alpha=ALPHA, method="holm")[1]
-    return adjusted
-
-
 def is_constant(values: NDArray[np.float64]) -> bool:
     """Tell whether numbers do not scatter, but for their rounding."""
     return float(np.ptp(values)) <= _ROUNDING
@@ -319,16 +244,6 @@ def _satterthwaite(trainings: Sequence[tuple[float, float]], unit: tuple[float, 
     total = sum(value for value, _ in parts)
     below = sum(value**2 / df for value, df in parts if value > 0)
     return float(total**2 / below) if below > 0 else math.inf
-
-
-@lru_cache(maxsize=4096)
-def _noncentrality(df: float, alpha: float) -> float:
-    """Return the true difference in standard errors that the t test finds with that chance.
-
-    That it is found with the wrong sign is left out: less than one time in 10,000.
-    """
-    limit = float(special.stdtrit(df, 1 - alpha / 2))
-    return float(special.nctdtrinc(df, 1 - POWER, limit))
 
 
 def _first(short: Callable[[int], bool], least: int) -> int | None:

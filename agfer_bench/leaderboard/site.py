@@ -20,6 +20,8 @@ import plotly.offline
 
 from agfer_bench.errors import UserError, describe
 from agfer_bench.files import writing
+from agfer_bench.leaderboard.claims import FILE as CLAIMS
+from agfer_bench.leaderboard.claims import claims_html
 from agfer_bench.leaderboard.html import environment, index_html, page_html
 from agfer_bench.leaderboard.markdown import to_markdown
 from agfer_bench.leaderboard.model import Page
@@ -125,6 +127,7 @@ def _write_pages(
         listings.append(drawn.listing)
     listing = Listing(pages=tuple(listings), rejected=tuple(refusals))
     _write(folder / "index.html", index_html(templates, listing))
+    _write(folder / CLAIMS, claims_html(templates))
     _write(folder / "leaderboard.md", to_markdown(listing))
     _write(folder / "leaderboard.json", to_json(listing))
     _write_assets(folder)

@@ -6,6 +6,7 @@ from agfer_bench.records.run import DataRecord
 from agfer_bench.report.notes import DRAWN_NOTICE, remarks_of
 from agfer_bench.report.paper.ablations import ablation_section
 from agfer_bench.report.paper.ages import age_section
+from agfer_bench.report.paper.claims import claim_section
 from agfer_bench.report.paper.classes import class_section
 from agfer_bench.report.paper.comparisons import method_section, stride_section
 from agfer_bench.report.paper.confusions import confusion_section
@@ -29,6 +30,7 @@ _SECTIONS = (
     method_section,
     verdict_section,
     stride_section,
+    claim_section,
     efficiency_section,
     overfit_section,
     fitting_section,

@@ -1,27 +1,18 @@
-"""Means with their deviations, and Welch's interval of the difference of two of them."""
+"""Means with their deviations, and Welch's interval of their difference, as texts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
-from scipy import stats
+from agfer_bench.comparison.welch import Summary
+from agfer_bench.comparison.welch import welch as difference
 
-CONFIDENCE = 0.95
 NO_INTERVAL = "no interval"
 """Stands beside a difference where a deviation or a number of values is missing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Mean and deviation of some values."""
-
-    mean: float
-    """Their mean."""
-    sd: float | None
-    """Their sample standard deviation; None for a single value."""
-    n: int
-    """How many they are."""
+class Spread(Summary):
+    """Mean and deviation of some values, as texts."""
 
     def text(self, digits: int = 2) -> str:
         """Write mean and deviation."""
@@ -58,26 +49,12 @@ class Interval:
 def welch(first: Spread, second: Spread) -> Interval | None:
     """Return Welch's 95 % interval of the first mean less the second, and its p value.
 
-    Values are taken as independent on both sides, with variances of their own (Welch 1947,
-    doi:10.1093/biomet/34.1-2.28; degrees of freedom by Satterthwaite).
-
     Returns:
-        None where a deviation is missing, where a side has fewer than two values, or where both
-        deviations are 0.
+        None where there is none (`comparison.welch`).
 
     >>> welch(Spread(mean=46.5, sd=1.39, n=5), Spread(mean=45.31, sd=5.0, n=5)).text(1)
     '−4.9 to 7.3'
     """
-    if first.sd is None or second.sd is None or min(first.n, second.n) < 2:
-        return None
-    one, other = first.sd**2 / first.n, second.sd**2 / second.n
-    if one + other == 0:
-        return None
-    freedom = (one + other) ** 2 / (one**2 / (first.n - 1) + other**2 / (second.n - 1))
-    low, high = stats.t.interval(
-        CONFIDENCE, freedom, loc=first.mean - second.mean, scale=sqrt(one + other)
-    )
-    p = stats.ttest_ind_from_stats(
-        first.mean, first.sd, first.n, second.mean, second.sd, second.n, equal_var=False
-    ).pvalue
-    return Interval(low=float(low), high=float(high), p=float(p))
+    found = difference(first, second)
+    ends = found.interval() if found else None
+    return Interval(low=ends[0], high=ends[1], p=found.p) if found and ends else None
