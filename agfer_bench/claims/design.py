@@ -19,10 +19,32 @@ def differences_of(claim: Claim) -> list[str]:
     return lines + _plus_minus(claim)
 
 
+def reading_of(claim: Claim) -> str | None:
+    """Say how the ± that a test rests on is read; None if the source states it, or none does."""
+    kinds = {claim.kind_of(row) for row in claim.rows if row.plus_minus is not None}
+    words = {
+        "sd": "the standard deviation of the values behind a mean",
+        "standard error": "the standard error of a mean",
+    }
+    read = " or ".join(text for kind, text in words.items() if kind in kinds)
+    if claim.design.plus_minus_stated or not read:
+        return None
+    return (
+        f"± is read as {read}. This is a reading and not the source's word, and the verdicts rest "
+        "on it."
+    )
+
+
 _OWN_DESIGNS = (
     "The rows come from designs of their own. In agfer-bench all rows of a table share images, "
     "folds, batches and initial weights."
 )
+
+
+def _unstated(design: Design) -> str:
+    if design.same_design:
+        return "is not stated"
+    return "is stated for none or only some of the rows"
 
 
 def _split(design: Design) -> list[str]:
@@ -40,7 +62,7 @@ def _split(design: Design) -> list[str]:
             "people. agfer-bench compares over people and trainings."
         ]
     if design.split == "not stated":
-        return [f"How images were divided is not stated. {default}"]
+        return [f"How images were divided {_unstated(design)}. {default}"]
     return []
 
 
@@ -53,14 +75,14 @@ def _epoch(design: Design) -> list[str]:
             f"high for other images. {ours}"
         ],
         "best on other images": [f"The epoch that counts was chosen on other images. {ours}"],
-        "not stated": [f"Which epoch counts is not stated. {ours}"],
+        "not stated": [f"Which epoch counts {_unstated(design)}. {ours}"],
     }[design.epoch]
 
 
 def _seeds(design: Design) -> list[str]:
     ours = "agfer-bench judges blocks only where each fold was trained twice or more."
     if design.seeds is None:
-        return [f"How often each fold was trained is not stated. {ours}"]
+        return [f"How often each fold was trained {_unstated(design)}. {ours}"]
     if design.seeds == 1:
         return [
             "Each fold was trained once: how far two trainings of one fold lie apart is not known. "
@@ -72,7 +94,7 @@ def _seeds(design: Design) -> list[str]:
 def _validation(design: Design) -> list[str]:
     ours = "The settings of agfer-bench are fixed beforehand."
     if design.validation_set is None:
-        return [f"Whether images were set aside for choosing settings is not stated. {ours}"]
+        return [f"Whether images were set aside for choosing settings {_unstated(design)}. {ours}"]
     if not design.validation_set:
         return [
             "No images were set aside for choosing settings: whatever was chosen by accuracy was "

@@ -50,6 +50,8 @@ class Design(_Model):
 
     plus_minus_is: PlusMinus
     """What the printed ± is."""
+    plus_minus_stated: bool = True
+    """Whether the source says so; False where it is a reading."""
     n: int | None = Field(default=None, ge=1)
     """Number of values behind a mean."""
     replicates: Replicates = "not stated"

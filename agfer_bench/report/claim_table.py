@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agfer_bench.claims.design import differences_of
+from agfer_bench.claims.design import differences_of, reading_of
 from agfer_bench.claims.judge import NO_TEST, Finding, JudgedClaim, RowPair
 from agfer_bench.claims.model import Claim, Row
 from agfer_bench.comparison.estimate import ALPHA, POWER
@@ -237,7 +237,8 @@ def _test(judged: JudgedClaim) -> list[str]:
     )
     if len(found) > 1:
         text += f" Intervals and verdicts are adjusted for {len(found)} pairs (Holm), p is not."
-    return [text]
+    reading = reading_of(judged.claim)
+    return [text, reading] if reading else [text]
 
 
 def _found(judged: JudgedClaim) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from agfer_bench.claims.judge import JudgedClaim, RowPair, judge
 from agfer_bench.claims.model import Row
 from agfer_bench.claims.read import names, shipped
+from agfer_bench.report.claim_table import notes_of
 from agfer_bench.report.paper.published import published
 
 TABLE_2 = """
@@ -104,6 +105,24 @@ def test_the_remark_on_speed_names_the_papers_epochs() -> None:
     assert f"after {fitting.base_long_epochs}" in remark
 
 
+@pytest.mark.parametrize("name", ["agfer-figure-7", "agfer-table-2", "agfer-table-4"])
+def test_what_the_paper_does_not_state_is_said(name: str) -> None:
+    """How often a segment was trained, what the printed ± is, and which rows shared segments."""
+    design = shipped(name).design
+    assert design.seeds is None
+    assert not design.plus_minus_stated
+    notes = notes_of(_judged(name))
+    assert any("not the source's word" in line for line in notes.test)
+    assert any("How often each fold was trained is not stated" in line for line in notes.design)
+    assert any("Once is the likely reading" in line for line in notes.remarks)
+    assert any("does not say that all models" in line for line in notes.remarks)
+
+
+def test_naive_to_the_second_data_set_is_no_choice_beforehand() -> None:
+    """Not trained on it: that is all which section 3.2 says."""
+    assert shipped("agfer-table-2").design.validation_set is None
+
+
 def test_table_4_does_not_tell_agfer_from_se_or_cbam() -> None:
     """The two p values that are known of it: 0.41 and 0.24."""
     judged = _judged("agfer-table-4")
@@ -121,7 +140,7 @@ def test_table_4_across_strides() -> None:
 
 
 def test_the_overall_of_table_2_carries_no_test() -> None:
-    """Its ± is the mean of the three above it, and no deviation over networks."""
+    """Its means and its ± are the averages of the three above it: no deviation over networks."""
     claim, judged = shipped("agfer-table-2"), _judged("agfer-table-2")
     overall = [pair for pair in judged.pairs if pair.group == "overall"]
     assert len(overall) == 6
@@ -129,8 +148,11 @@ def test_the_overall_of_table_2_carries_no_test() -> None:
     assert all(pair.difference is None and pair.interval is None for pair in overall)
     for name in ("AGFER", "Base", "SEFER", "CBAMFER"):
         rows = {row.group: row for row in claim.rows if row.name == name}
-        of_groups = [rows[group].plus_minus or 0 for group in ("young", "middle", "old")]
+        groups = [rows[group] for group in ("young", "middle", "old")]
+        of_groups = [row.plus_minus or 0 for row in groups]
         assert statistics.mean(of_groups) == pytest.approx(rows["overall"].plus_minus, abs=0.0051)
+        means = [row.mean for row in groups]
+        assert statistics.mean(means) == pytest.approx(rows["overall"].mean, abs=0.0051)
 
 
 def test_within_the_old_group_one_pair_would_pass_alone() -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower
 
-from agfer_bench.claims.design import differences_of
+from agfer_bench.claims.design import differences_of, reading_of
 from agfer_bench.claims.judge import JudgedClaim, judge
 from agfer_bench.claims.model import Claim
 from agfer_bench.comparison.estimate import holm
@@ -198,6 +198,34 @@ SOUND = {
     "validation_set": True,
     "replicates": "trainings",
 }
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [("sd", "as the standard deviation of the"), ("standard error", "as the standard error of a")],
+)
+def test_a_reading_is_told_from_the_sources_word(kind: str, read: str) -> None:
+    def said(**more: Any) -> str | None:
+        design = {"plus_minus_is": kind, **more}
+        return reading_of(make_claim(row("a", 90), row("b", 80), design=design))
+
+    assert said() is None
+    assert read in (said(plus_minus_stated=False) or "")
+
+
+def test_what_carries_no_test_has_no_reading() -> None:
+    for kind in NO_TEST:
+        design = {"plus_minus_is": kind, "plus_minus_stated": False}
+        assert reading_of(make_claim(row("a", 90), row("b", 80), design=design)) is None
+
+
+def test_of_rows_with_designs_of_their_own_some_may_be_stated() -> None:
+    """What is left out holds of the rows together: the source may state it of one of them."""
+    design = {"same_design": False}
+    own, *lines = differences_of(make_claim(row("a", 90), row("b", 80), design=design))
+    assert "designs of their own" in own
+    assert len(lines) == 4
+    assert all("is stated for none or only some of the rows" in line for line in lines)
 
 
 def _design(**changes: Any) -> list[str]:

@@ -41,6 +41,7 @@ def test_a_claim_with_its_verdicts() -> None:
     assert "Carries no test (6 pairs of overall): ± is an average of standard deviations" in shown
     assert "not after the correction: old: AGFER and SEFER (0.0497)" in shown
     assert "All networks are judged on the same test images" in shown
+    assert "This is a reading and not the source's word, and the verdicts rest on it." in shown
 
 
 @pytest.mark.parametrize("columns", ["80", "250"])
@@ -71,6 +72,7 @@ def test_json_holds_what_compare_names_alike() -> None:
     assert sum(parts) == pytest.approx(1)
     assert claim["rows"][0]["mean_percent"] == 89.19
     assert claim["design"]["split"] == "image"
+    assert claim["design"]["plus_minus_stated"] is False
     assert claim["design_differs"]
     overall = [one for one in _json("agfer-table-2")["pairs"] if one["group"] == "overall"]
     assert {one["verdict"] for one in overall} == {"carries no test"}
