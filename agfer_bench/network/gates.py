@@ -55,7 +55,9 @@ class Gate:
         if not isinstance(gate, Tensor):
             raise NoGate(f"its gate is {type(gate).__name__}, not a tensor")
         shape, whole = tuple(gate.shape), tuple(x_BCHW.shape)
-        if len(shape) != 4 or any(a not in (1, b) for a, b in zip(shape, whole, strict=True)):
+        gate = gate[(None,) * (4 - len(shape))]
+        fits = zip(gate.shape, whole, strict=False)
+        if len(shape) > 4 or any(own not in (1, size) for own, size in fits):
             raise NoGate(f"its gate has the shape {shape}, which does not fit maps of {whole}")
         if not torch.isfinite(gate).all():
             raise NoGate("its gate is not finite")
@@ -106,8 +108,10 @@ def _read_off(block: nn.Module, graph: fx.Graph) -> Callable[[Tensor], Any]:
         factor = _Factors(block, graph, x).of(end.args[0])
         if factor is None:
             raise NoGate("it offers no gate(x), and its output is no product with its input")
-        one = graph.call_function(torch.ones_like, (x,))
-        end.args = (graph.call_function(operator.mul, (one, factor)),)
+        if not isinstance(factor, fx.Node):
+            one = graph.call_function(torch.ones_like, (x,))
+            factor = graph.call_function(operator.mul, (one, factor))
+        end.args = (factor,)
     found = fx.GraphModule(block, graph)
     found.graph.eliminate_dead_code()
     found.recompile()

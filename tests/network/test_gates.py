@@ -13,14 +13,14 @@ from agfer_bench.network.gates import NoGate, find_gate
 from agfer_bench.plugin.specs import Slot
 from tests.run.support import own
 
-SLOT = Slot(channels=16, height=8, width=8, classes=7, stage=3)
+SLOT = Slot(channels=16, height=14, width=14, classes=7, stage=3)
 CATALOGUE = own()
 NONE = {"self-residual-channel", "self-residual-spatial", "timm-gca", "timm-bat"}
 """Blocks that are no product of their input with something, or cannot be traced."""
 
 
 def maps() -> Tensor:
-    return torch.randn(3, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    return torch.randn(3, 16, 14, 14, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE.modules.keys() - NONE))
