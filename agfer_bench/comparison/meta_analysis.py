@@ -17,9 +17,9 @@ doi:10.1177/0962280218773520), here from
 
 which follows chi-squared with K - 1 degrees of freedom at the true tau: the Q profile (Viechtbauer
 2007, doi:10.1002/sim.2514). At each tau of that distribution a new effect is normal, with mean
-mu(tau^2) and variance tau^2 + 1 / sum_i 1 / (s_i^2 + tau^2); the interval holds 95 % of the mixture.
-A grid of quantiles takes the place of their bootstrap, so that the same effects give the same
-interval.
+mu(tau^2) and variance tau^2 + 1 / sum_i 1 / (s_i^2 + tau^2), and the interval holds 95 % of the
+mixture. A grid of quantiles takes the place of their bootstrap, so that the same effects give the
+same interval.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ FEWEST_SETTINGS: Final = 3
 FEWEST_FOR_ASYMMETRY: Final = 10
 """Fewest settings in which small-study effects are tested (Sterne et al. 2011,
 doi:10.1136/bmj.d4002)."""
+_ROUNDING: Final = 1e-12
+"""Standard errors that are none, but for rounding."""
 _FEWEST_FOR_OUTLIERS: Final = FEWEST_SETTINGS + 1
 _NODES: Final = 200
 """Quantiles of the confidence distribution of tau."""
@@ -119,7 +121,7 @@ def why_not_combined(effect: float, error: float) -> str:
         return "its effect is not a finite number"
     if not math.isfinite(error):
         return "its standard error is not a finite number"
-    if error <= 0:
+    if error <= _ROUNDING:
         return "its standard error is 0, so that nothing tells how sure its effect is"
     return ""
 
