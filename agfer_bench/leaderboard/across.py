@@ -16,7 +16,7 @@ from agfer_bench.leaderboard.sanitize import clean, shorten
 from agfer_bench.leaderboard.setting_effects import SettingEffect
 from agfer_bench.leaderboard.site_data import Across, BlockAcross, PooledEffect, SettingRow
 
-TWICE: Final = "its setting counts already, by a page with more trainings"
+TWICE: Final = "its setting counts already, with as many trainings or more"
 _TEXT: Final = 1000
 """Characters of a sentence: it may name several settings."""
 
@@ -81,10 +81,10 @@ def _blocks(effects: Sequence[SettingEffect], drawn: bool) -> list[BlockAcross]:
 
 
 def _group(effects: Sequence[SettingEffect]) -> _Group:
-    """Keep an effect for each setting: that of most trainings, whatever its size."""
+    """Keep an effect for each setting: that of most trainings, then the newest."""
     counted: dict[str, SettingEffect] = {}
     left_out = []
-    for one in sorted(effects, key=lambda one: (-one.trainings, one.setting.file, one.source)):
+    for one in sorted(effects, key=lambda one: (-one.trainings, -one.finished, one.setting.file)):
         if one.difference is None:
             left_out.append(one.why_not)
         elif one.setting.key in counted:
@@ -140,14 +140,17 @@ def _pooled(
     assert verdict != "not judged", "a meta-analysis judges"
     # Adjusted, so that it excludes 0 where the corrected test does.
     level = ALPHA * meta.p / adjusted if meta.p > 0 else ALPHA / family
+    low, high = meta.interval(level)
+    # A new setting is never known better than the mean, as it is shown.
+    prediction = min(low, meta.prediction[0]), max(high, meta.prediction[1])
     made = PooledEffect(
         verdict=verdict,
         effect=rounded(meta.mean),
-        interval=_of_shares(meta.interval(level)),
+        interval=_of_shares((low, high)),
         p=rounded(meta.p),
         p_holm=rounded(adjusted),
         blocks=family,
-        prediction=_of_shares(meta.prediction),
+        prediction=_of_shares(prediction),
         tau=rounded(meta.tau),
         tau_interval=(rounded(meta.tau_interval[0]), rounded(meta.tau_interval[1])),
         q=rounded(meta.q),

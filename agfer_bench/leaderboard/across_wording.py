@@ -25,13 +25,14 @@ _NAMED: Final = 3
 EXPLAINED: Final = (
     "A setting is one combination of host, data set and protocol. All records of one page are one "
     "setting. Pages that differ only in the seed, the division into folds, the second data set or "
-    "the decoded pixels count as one setting, and that with most trainings stands for it.",
+    "the decoded pixels count as one setting: the one with most trainings stands for it, or the "
+    "newest of these.",
     "Each setting's effect and standard error are those of its page: over subjects (or folds) and "
     "trainings. The mean over settings is a random-effects estimate (Paule and Mandel) with the "
     "interval of Hartung, Knapp, Sidik and Jonkman, adjusted for the number of blocks (Holm).",
     "The prediction interval says what to expect of the block in one new setting of the same kind. "
-    "It holds how much settings differ, and how little a few settings tell about that. It is not "
-    "adjusted for the number of blocks.",
+    "It holds how much settings differ, and how little a few settings tell about that, and is "
+    "never narrower than the interval of the mean.",
     f"Whether settings with larger standard errors show other effects is tested for blocks with "
     f"{FEWEST_FOR_ASYMMETRY} settings or more (Egger's regression).",
 )

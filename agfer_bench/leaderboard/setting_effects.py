@@ -66,6 +66,8 @@ class SettingEffect:
     """Names of the devices that its records are from."""
     trainings: int
     """Trainings of each fold that it rests on; 0 without a whole record."""
+    finished: float
+    """When the newest of its records ended, in seconds since 1970."""
     verdict: Verdict
     """What its page says of it, held against base."""
     difference: Difference | None
@@ -126,6 +128,7 @@ def _effect(
             clean(one.record.environment.device_name, LABEL) for one in entry.results if one.whole
         ),
         trainings=len(standing.entrant.trainings) if standing.entrant else 0,
+        finished=max(one.age[0].timestamp() for one in entry.results),
         verdict=contrast.verdict if contrast else "not judged",
         difference=None if why_not else difference,
         why_not=clean(why_not),
