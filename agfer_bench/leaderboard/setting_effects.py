@@ -55,7 +55,7 @@ class SettingEffect:
     """What one page says of one block."""
 
     block: tuple[str, ...]
-    """What makes modules of two pages one block: distribution, name and options."""
+    """What makes modules of two pages one block: distribution, name and options that are on."""
     label: str
     """Its label."""
     source: tuple[str, str]
@@ -108,6 +108,15 @@ def _is_block(module: ModuleRecord) -> bool:
     return module.kind == "attention" and module.label != BASE
 
 
+def _options(module: ModuleRecord) -> str:
+    """Return what a block's options make of it: one that is off is as one that was not there yet.
+
+    Later versions of the harness have more options, and records tell all that there were.
+    """
+    on = {name: value for name, value in module.options.items() if value is not False}
+    return json.dumps(on, sort_keys=True)
+
+
 def _effect(
     entry: PageEntry, standing: Standing, setting: Setting, why_no_base: str
 ) -> SettingEffect:
@@ -120,7 +129,7 @@ def _effect(
     else:
         why_not = why_not_combined(difference.estimate, difference.error)
     return SettingEffect(
-        block=(module.distribution, module.name, json.dumps(module.options, sort_keys=True)),
+        block=(module.distribution, module.name, _options(module)),
         label=module.label,
         source=(module.version, module.package_sha256),
         setting=setting,

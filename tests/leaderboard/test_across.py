@@ -157,6 +157,20 @@ def test_pages_that_differ_in_the_seed_are_one_setting(
     assert other not in {one.setting.key for one in effects}
 
 
+def test_an_option_that_is_off_does_not_make_another_block(
+    runs: list[RunRecord], effects: list[SettingEffect]
+) -> None:
+    """Later versions have more options, and every record tells all that there were."""
+
+    def blocks(**options: Any) -> set[tuple[str, ...]]:
+        modules = [one.model_copy(update={"options": options}) for one in runs[0].modules]
+        return {one.block for one in _effects([runs[0].model_copy(update={"modules": modules})])}
+
+    assert {one.block for one in effects} == blocks() == blocks(neutral=False)
+    assert blocks(neutral=True).isdisjoint(blocks())
+    assert blocks(reduction=0).isdisjoint(blocks())
+
+
 def test_records_of_one_page_are_one_setting(runs: list[RunRecord]) -> None:
     host, data = SETTINGS[0]
     elsewhere = in_setting(SKILLS, host=host, data=data, draw=8, device=2, seeds=2)
