@@ -193,9 +193,8 @@ def _random_effects(
     y_K: NDArray[np.float64], v_K: NDArray[np.float64]
 ) -> tuple[float, float, float]:
     """Return mean, its standard error, and the variance between settings."""
-    if np.ptp(y_K) == 0:  # statsmodels divides by Q
-        return float(y_K[0]), float(1 / np.sqrt((1 / v_K).sum())), 0.0
-    found = combine_effects(y_K, v_K, method_re="pm", use_t=True, maxiter=_STEPS)
+    with np.errstate(divide="ignore"):  # statsmodels divides by Q, which may be 0
+        found = combine_effects(y_K, v_K, method_re="pm", use_t=True, maxiter=_STEPS)
     error = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
     return float(found.mean_effect_re), error, float(found.tau2)
 

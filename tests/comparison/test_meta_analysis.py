@@ -96,6 +96,8 @@ def test_one_effect_everywhere_is_known_better_and_nothing_is_between() -> None:
     assert (found.tau, found.q, found.i2, found.q_p) == (0, 0, 0, 1)
     assert found.error == pytest.approx((2 / 0.01**2 + 1 / 0.02**2) ** -0.5)
     assert found.prediction[0] <= found.interval()[0]
+    nearly = combine([0.5, 0.5, 0.5 + 1e-12], [0.01] * 3)
+    assert (nearly.mean, nearly.tau) == (pytest.approx(0.5), 0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -275,3 +277,14 @@ def test_a_block_without_effect_is_seldom_ahead_or_behind(tau: float) -> None:
     assert np.mean(verdicts) <= 0.065
     assert np.mean(odd) <= 0.065
     assert np.mean(asymmetric) <= 0.08
+
+
+@pytest.mark.slow
+def test_an_effect_at_the_end_of_the_region_is_seldom_called_equivalent() -> None:
+    random = np.random.default_rng(12)
+    verdicts = []
+    for _ in range(1000):
+        effects, errors, _ = _field(random, int(random.integers(3, 13)), 0.0)
+        found = combine(((1 + effects) / 100).tolist(), (errors / 100).tolist())
+        verdicts.append(found.verdict(found.p) == "equivalent")
+    assert np.mean(verdicts) <= 0.065
