@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import Distribution, EntryPoint
@@ -10,6 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+# Idle threads of OpenMP otherwise spin, and beside other work a training takes a hundred times as
+# long. It is read when torch is loaded, here and in every process that tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 EMOTIONS = ("anger", "happiness", "sadness")
 

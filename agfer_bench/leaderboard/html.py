@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from agfer_bench.comparison.meta_analysis import FEWEST_SETTINGS
+from agfer_bench.leaderboard.across_wording import EXPLAINED
 from agfer_bench.leaderboard.charts import Chart
 from agfer_bench.leaderboard.columns import columns_of
+from agfer_bench.leaderboard.forest import forest
 from agfer_bench.leaderboard.pages import Drawn
 from agfer_bench.leaderboard.sanitize import LABEL, link_of, shorten
-from agfer_bench.leaderboard.site_data import Listing, SiteRow
+from agfer_bench.leaderboard.site_data import Across, BlockAcross, Listing, SiteRow
 from agfer_bench.leaderboard.wording import ONCE
 from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.numbers import count, number, percent, quantity, signed
@@ -25,6 +29,8 @@ from agfer_bench.report.numbers import count, number, percent, quantity, signed
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _REJECTED = 500
 """Rejected records that the index lists."""
+_BLOCKS = 100
+"""Blocks that the page of several settings lists for each kind of faces."""
 
 
 def environment() -> Environment:
@@ -77,6 +83,21 @@ def index_html(templates: Environment, listing: Listing) -> str:
     )
 
 
+def across_html(templates: Environment, across: Across) -> str:
+    """Write the page of blocks over several settings."""
+    kinds = [_kind(across, drawn) for drawn in (False, True)]
+    charts = [kind.chart for kind in kinds if kind.chart is not None]
+    return templates.get_template("across.html").render(
+        across=across,
+        kinds=[kind for kind in kinds if kind.judged or kind.others],
+        explained=EXPLAINED,
+        fewest=FEWEST_SETTINGS,
+        data=data_block(charts),
+        notice=None,
+        root="",
+    )
+
+
 def data_block(charts: Sequence[Chart]) -> str:
     """Write the charts as JSON that cannot end the block it stands in."""
     content = {chart.name: _finite(chart.figures()) for chart in charts}
@@ -84,6 +105,35 @@ def data_block(charts: Sequence[Chart]) -> str:
     for character, escape in _UNSAFE.items():
         text = text.replace(character, escape)
     return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """What the page of several settings shows of one kind of faces."""
+
+    name: str
+    title: str
+    notice: str | None
+    judged: Sequence[BlockAcross]
+    others: Sequence[BlockAcross]
+    unlisted: int
+    """Judged blocks beyond `_BLOCKS`."""
+    chart: Chart | None
+
+
+def _kind(across: Across, drawn: bool) -> _Kind:
+    name, title = ("drawn", "Drawn faces") if drawn else ("photographs", "Photographs")
+    blocks = [one for one in across.blocks if one.drawn is drawn]
+    judged = [one for one in blocks if one.pooled is not None]
+    return _Kind(
+        name=name,
+        title=title,
+        notice=DRAWN_NOTICE if drawn else None,
+        judged=judged[:_BLOCKS],
+        others=[one for one in blocks if one.pooled is None][:_BLOCKS],
+        unlisted=max(0, len(judged) - _BLOCKS),
+        chart=forest(f"forest-{name}", title.lower(), judged),
+    )
 
 
 def _range(ends: tuple[int, int]) -> str:

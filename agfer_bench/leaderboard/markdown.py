@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from agfer_bench.leaderboard.across_wording import EXPLAINED
 from agfer_bench.leaderboard.sanitize import TEXT, for_markdown
-from agfer_bench.leaderboard.site_data import Listing, PageListing, SiteRow
+from agfer_bench.leaderboard.site_data import Across, BlockAcross, Listing, PageListing, SiteRow
 from agfer_bench.leaderboard.wording import ONCE
 from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.numbers import count, number, percent, quantity, signed
@@ -26,6 +27,7 @@ def to_markdown(listing: Listing) -> str:
         parts.append("There is no record to show yet.")
     for page in listing.pages:
         parts += _page(page)
+    parts += _across(listing.across)
     if listing.rejected:
         parts.append("## Records that are not published")
         lines = [
@@ -34,6 +36,48 @@ def to_markdown(listing: Listing) -> str:
         ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _across(across: Across) -> list[str]:
+    """Write what blocks add to base over several settings."""
+    parts = ["## Across settings"]
+    if across.missing:
+        parts.append(for_markdown(across.missing, _NOTE))
+    for drawn, title in ((False, "Photographs"), (True, "Drawn faces")):
+        judged = [one for one in across.blocks if one.drawn is drawn and one.pooled is not None]
+        if not judged:
+            continue
+        parts.append(f"### {title}, across settings")
+        if drawn:
+            parts.append(DRAWN_NOTICE)
+        table = pd.DataFrame([_of_block(one) for one in judged[:MOST_ROWS]])
+        parts.append(markdown_table(table))
+        if len(judged) > MOST_ROWS:
+            parts.append(f"{len(judged) - MOST_ROWS} more blocks on the site.")
+        lines = [
+            f"- {for_markdown(line, _NOTE)}"
+            for one in judged[:MOST_ROWS]
+            if one.pooled is not None
+            for line in (one.pooled.sentence, *one.pooled.warnings)
+        ]
+        parts.append("\n".join(lines))
+    if not across.missing:
+        parts.append(" ".join(EXPLAINED))
+    return parts
+
+
+def _of_block(block: BlockAcross) -> dict[str, str]:
+    one = block.pooled
+    assert one is not None, "only these are shown"
+    return {
+        "Block": for_markdown(block.name),
+        "Settings": str(len(block.settings)),
+        "Against base": f"{one.verdict}: {signed(one.effect)} ({_interval(one.interval, signed)})",
+        "In a new setting": _interval(one.prediction, signed),
+        "Tau": f"{percent(one.tau)} ({_interval(one.tau_interval, percent)})",
+        "I² %": f"{100 * one.i2:.0f}",
+        "Left out": str(sum(number for _, number in block.left_out)),
+    }
 
 
 def _page(page: PageListing) -> list[str]:

@@ -15,6 +15,7 @@ from agfer_bench.leaderboard.naming import names_of
 from agfer_bench.leaderboard.replicates import all_of
 from agfer_bench.leaderboard.rows import devices_of, difference_of, row_of
 from agfer_bench.leaderboard.sanitize import TEXT, clean, slug
+from agfer_bench.leaderboard.setting_effects import SettingEffect, effects_of
 from agfer_bench.leaderboard.site_data import PageListing, SiteRow
 from agfer_bench.leaderboard.wording import notes_of
 from agfer_bench.records.run import ModuleRecord
@@ -39,6 +40,8 @@ class Drawn:
     """What it draws."""
     left_out: int
     """Rows beyond `MOST_ROWS`."""
+    effects: tuple[SettingEffect, ...]
+    """What it says of each block, to be put together with other pages."""
 
 
 def draw(page: Page, files: Mapping[str, str], calibrations: Calibrations | None = None) -> Drawn:
@@ -90,6 +93,7 @@ def draw(page: Page, files: Mapping[str, str], calibrations: Calibrations | None
         listing=listing,
         charts=_charts(listing, _charted(rows, compared), classes),
         left_out=len(page.entries) - len(entries),
+        effects=effects_of(page, listing, compared),
     )
 
 

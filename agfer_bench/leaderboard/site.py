@@ -20,13 +20,15 @@ import plotly.offline
 
 from agfer_bench.errors import UserError, describe
 from agfer_bench.files import writing
+from agfer_bench.leaderboard.across import across
 from agfer_bench.leaderboard.claims import FILE as CLAIMS
 from agfer_bench.leaderboard.claims import claims_html
-from agfer_bench.leaderboard.html import environment, index_html, page_html
+from agfer_bench.leaderboard.html import across_html, environment, index_html, page_html
 from agfer_bench.leaderboard.markdown import to_markdown
 from agfer_bench.leaderboard.model import Page
 from agfer_bench.leaderboard.pages import Calibrations, draw
 from agfer_bench.leaderboard.sanitize import clean
+from agfer_bench.leaderboard.setting_effects import SettingEffect
 from agfer_bench.leaderboard.site_data import Listing, Refusal
 from agfer_bench.records.run import RunRecord
 from agfer_bench.submissions.model import Reading
@@ -114,6 +116,7 @@ def _write_pages(
     templates = environment()
     (folder / "pages").mkdir()
     listings = []
+    effects: list[SettingEffect] = []
     refusals = [Refusal(path=clean(one.path), reason=clean(one.reason)) for one in reading.rejected]
     for page in pages:
         try:
@@ -125,9 +128,11 @@ def _write_pages(
             continue
         _write(folder / drawn.listing.file, html)
         listings.append(drawn.listing)
-    listing = Listing(pages=tuple(listings), rejected=tuple(refusals))
+        effects += drawn.effects
+    listing = Listing(pages=tuple(listings), across=across(effects), rejected=tuple(refusals))
     _write(folder / "index.html", index_html(templates, listing))
     _write(folder / CLAIMS, claims_html(templates))
+    _write(folder / "across.html", across_html(templates, listing.across))
     _write(folder / "leaderboard.md", to_markdown(listing))
     _write(folder / "leaderboard.json", to_json(listing))
     _write_assets(folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Version of this layout."""
 
 
@@ -227,6 +227,91 @@ class PageListing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingRow:
+    """A block's effect in one setting: host, data set and protocol."""
+
+    name: str
+    """Name of the setting, unlike those of the block's other settings."""
+    protocol: str
+    """Title of the page, and what its settings change."""
+    page: str
+    """The page that it is of, below the site."""
+    host: str
+    """The network that the block stands in."""
+    data: str
+    """Name of the data set."""
+    over: str
+    """What the effect is judged over: `60 subjects, 3 trainings`."""
+    effect: float
+    """The block's accuracy less that of base."""
+    error: float
+    """Standard error of that, over subjects (or folds) and trainings."""
+    interval: tuple[float, float]
+    """95 % interval of the effect, of this setting alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledEffect:
+    """The effect of a block over all its settings, by random effects."""
+
+    verdict: Literal["ahead", "behind", "equivalent", "not distinguishable"]
+    """What is said of the block held against base, on average over such settings."""
+    effect: float
+    """The mean effect over all such settings."""
+    interval: tuple[float, float]
+    """95 % interval of that, adjusted as `p_holm`."""
+    p: float
+    """Two-sided p value of no mean effect, for this block alone."""
+    p_holm: float
+    """That adjusted for all blocks on the same kind of faces (Holm)."""
+    blocks: int
+    """How many these are."""
+    prediction: tuple[float, float]
+    """95 % prediction interval: the true effect in a new setting of the same kind."""
+    tau: float
+    """Standard deviation of true effects between settings."""
+    tau_interval: tuple[float, float]
+    """95 % interval of that."""
+    q: float
+    """Cochran's Q."""
+    q_p: float
+    """p value of Q: that all settings have one true effect."""
+    i2: float
+    """I^2, 0..1: the part of the scatter of effects that their standard errors do not explain."""
+    sentence: str
+    """The result in words."""
+    warnings: tuple[str, ...]
+    """What keeps it from being taken at its word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockAcross:
+    """One block over all pages whose faces are photographs, or over all whose are drawn."""
+
+    name: str
+    """Name of the block."""
+    drawn: bool
+    """Whether the faces are drawn: an effect on them tells nothing about people."""
+    settings: tuple[SettingRow, ...]
+    """Those in which it is judged, largest effect first."""
+    left_out: tuple[tuple[str, int], ...]
+    """Why other pages with the block do not count, each with their number."""
+    pooled: PooledEffect | None
+    """The effect over the settings; null where they are too few."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Across:
+    """What blocks add to base over several settings."""
+
+    blocks: tuple[BlockAcross, ...]
+    """Those over enough settings, by the lower end of their prediction interval, highest first;
+    behind them the others, most settings first."""
+    missing: str | None
+    """What it takes for the first block to be judged; null where one is."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Refusal:
     """A file that is not published."""
 
@@ -240,9 +325,11 @@ class Refusal:
 class Listing:
     """The whole leaderboard."""
 
-    layout: Literal[2] = LAYOUT
+    layout: Literal[3] = LAYOUT
     """Version of this layout."""
     pages: tuple[PageListing, ...]
     """Those with most records first."""
+    across: Across
+    """Blocks over several pages."""
     rejected: tuple[Refusal, ...]
     """In the order of their paths."""
