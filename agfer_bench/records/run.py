@@ -365,7 +365,7 @@ class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
     schema_version: Literal[6] = RUN_SCHEMA_VERSION
-    """Version of this layout; records of versions 1 to 4 are read as well."""
+    """Version of this layout; records of versions 1 to 5 are read as well."""
     protocol: Protocol
     """Every setting."""
     protocol_fingerprint: str = Field(default_factory=lambda fields: _fingerprint(fields))

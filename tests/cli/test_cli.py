@@ -62,6 +62,7 @@ class Command:
         """Run the tiny comparison on a folder of images."""
         out, cache = self.folder / "out", self.folder / "cache"
         where = ("--data", f"image-folder={data}", "--out", out, "--cache", cache)
+        where = (*where, *(() if "--controls" in arguments else ("--controls", "none")))
         return self("run", *where, *TINY, *arguments)
 
 

@@ -58,6 +58,7 @@ FAILING: list[tuple[str, AttentionSpec, str]] = [
     ("other_sizes", spec(broken.FixedSize), "another size than it was built for"),
     ("batch_of_one", spec(broken.NormalisesPooled), "forward failed: ValueError"),
     ("channels_last", spec(broken.GoesByStrides), "the output differs by"),
+    ("gate", spec(broken.NoProduct), "its output is no product with its input"),
     ("export", spec(broken.Branches), "torch.export failed"),
     ("compiles", spec(broken.CompilesBadly), "the output differs by"),
     ("onnx", spec(broken.NotInOnnx), "torch.onnx.export failed"),
@@ -92,8 +93,12 @@ def test_a_block_fails_one_check_and_keeps_the_others(
 
 
 def _quick(target: Check) -> list[Check]:
-    """Return the informational checks that take no seconds, and the one in question."""
-    return [one for one in INFORMATIONAL if one is target or one.name not in SLOW]
+    """Return the informational checks that take no seconds, and the one in question.
+
+    The gate is left out: a block that goes by its maps' shape has none that can be traced.
+    """
+    left_out = {*SLOW, "gate"}
+    return [one for one in INFORMATIONAL if one is target or one.name not in left_out]
 
 
 def test_every_check_has_a_block_that_fails_it() -> None:

@@ -94,7 +94,8 @@ class Part(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x.mean(dim=(2, 3), keepdim=True))
+        y: Tensor = x * self.gate(x.mean(dim=(2, 3), keepdim=True))
+        return y
 
 
 def test_a_part_of_that_name_is_no_offer() -> None:

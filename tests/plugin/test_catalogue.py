@@ -79,7 +79,7 @@ def test_a_third_party_block_stands_with_its_distribution(plugin: Make) -> None:
     catalogue = load_catalogue([*_own(), plugin("good", GOOD.format(name="mine"))])
     entry = catalogue.modules["mine"]
     assert (entry.distribution, entry.version) == ("good", "1.2.3")
-    assert [option.name for option in entry.options] == ["depth", "residual"]
+    assert [option.name for option in entry.options] == ["depth", "residual", "neutral", "control"]
 
 
 @pytest.mark.parametrize("name", BROKEN)
