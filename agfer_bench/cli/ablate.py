@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,12 +16,18 @@ from agfer_bench.run.request import (
     SeedsOptions,
 )
 
+if TYPE_CHECKING:
+    from agfer_bench.plugin.catalogue import Catalogue
+    from agfer_bench.run.settings import RunSettings
+
 
 @grouped
 def ablate(
     setting: Annotated[
         str,
-        typer.Argument(metavar="SETTING", help="guidance, split, stride, init or reduction."),
+        typer.Argument(
+            metavar="SETTING", help="guidance, split, stride, init, reduction or learning_rate."
+        ),
     ],
     data: DataOptions,
     protocol: SeedsOptions,
@@ -42,14 +48,18 @@ def ablate(
 
     guidance: the mask while training, off and on. split: folds by subject and by image, whose
     difference is what frames of one person on both sides give away. stride: 32 and 16. init: Glorot
-    and He. reduction: R of the blocks.
+    and He. reduction: R of the blocks. learning_rate: every module at its own best of five rates,
+    chosen on inner folds.
     """
     from agfer_bench.run.resolve import build_settings
     from agfer_bench.run.studies.ablation import choose_axis
 
-    axis = choose_axis(setting, values)
+    axis = None if setting == "learning_rate" else choose_axis(setting, values)
     catalogue = catalogue_with_notes()
     plan = build_settings(catalogue, modules, data, protocol, machine, output, controls="none")
+    if axis is None:
+        _tune_rates(plan, catalogue, values, as_json=as_json)
+        return
     from agfer_bench.report.ablation_table import notes_of, rows_of, title_of, to_rich
     from agfer_bench.run.studies.ablation import ablate as run_all
     from agfer_bench.run.studies.ablation import write
@@ -71,4 +81,24 @@ def ablate(
         show(to_rich(ablation))
         show(f"Written to {folder}")
     if any(cell.module.error for cell in ablation.cells):
+        raise typer.Exit(1)
+
+
+def _tune_rates(
+    plan: RunSettings, catalogue: Catalogue, values: str | None, *, as_json: bool
+) -> None:
+    """Train every module at its own best learning rate, and print the differences."""
+    from agfer_bench.report.learning_rates import to_json, to_rich
+    from agfer_bench.run.studies.learning_rate import rates_of, tune_rates, write
+
+    rates = rates_of(plan.protocol, values)
+    with working(plan.out) as bars:
+        found = tune_rates(rates, plan, catalogue, bars)
+        folder = write(found, plan.out)
+    if as_json:
+        show_json({"folder": str(folder), **to_json(found)})
+    else:
+        show(to_rich(found))
+        show(f"Written to {folder}")
+    if any(module.error for module in found.record.modules):
         raise typer.Exit(1)

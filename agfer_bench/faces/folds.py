@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -85,6 +85,33 @@ def make_folds(
     for fold in result:
         _check(fold, labels, classes)
     return result
+
+
+def inner_folds(
+    fold: Fold,
+    labels: NDArray[np.int64],
+    subjects: Sequence[str | None],
+    *,
+    split: Literal["image", "subject"],
+    folds: int,
+    seed: int,
+    classes: Sequence[str],
+) -> list[Fold]:
+    """Divide a fold's training images into folds; its validation images have no part in them.
+
+    For choices that must not see what a fold is judged on (nested cross-validation). Arguments and
+    errors as of `make_folds`.
+    """
+    own = fold.train
+    found = make_folds(
+        labels[own],
+        [subjects[index] for index in own],
+        split=split,
+        folds=folds,
+        seed=seed,
+        classes=classes,
+    )
+    return [replace(one, train=own[one.train], validation=own[one.validation]) for one in found]
 
 
 def _groups(subjects: Sequence[str | None], folds: int) -> NDArray[np.int64]:

@@ -22,12 +22,14 @@ from agfer_bench.comparison.contrasts import (
     ranks,
     why_not_judged,
 )
+from agfer_bench.comparison.controls import Worth
 from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Unit
-from agfer_bench.comparison.outcomes import Entrant, accuracies, subjects_of
-from agfer_bench.leaderboard.model import PageEntry, Result
+from agfer_bench.comparison.outcomes import Entrant, accuracies, control_of, subjects_of
+from agfer_bench.leaderboard.model import CONTROL, PageEntry, Result
 from agfer_bench.leaderboard.replicates import pooled
 from agfer_bench.leaderboard.reproduce import OURS
 from agfer_bench.records.run import BASE
+from agfer_bench.report.controls import is_it_attention
 
 MOST = 20
 """Modules of a page that are compared with each other: 190 pairs."""
@@ -85,6 +87,8 @@ class Compared:
     """All pairs of the most accurate modules."""
     left_out: int
     """Trainings that are left out, since they do not tell who was recognised."""
+    worths: tuple[Worth, ...]
+    """What the most accurate blocks are worth over their controls; none without controls."""
 
     @property
     def judged(self) -> tuple[Standing, ...]:
@@ -140,7 +144,15 @@ def compare(entries: Sequence[PageEntry], names: Sequence[str]) -> Compared:
         against_base=against,
         pairs=pairs,
         left_out=field.left_out,
+        worths=tuple(
+            is_it_attention([*_and_base(entrants[:MOST], base), *field.controls], question)
+        ),
     )
+
+
+def _and_base(entrants: Sequence[Entrant], base: Entrant | None) -> list[Entrant]:
+    others = [one for one in entrants if one is not base]
+    return others if base is None else [base, *others]
 
 
 def tiers_of(pairs: Sequence[Contrast], labels: Sequence[str]) -> dict[str, int]:
@@ -184,6 +196,11 @@ class _Field:
     @property
     def judged(self) -> list[int]:
         return [number for number in self.entrants if number not in self.why_not]
+
+    @property
+    def controls(self) -> list[Entrant]:
+        """Whole rows that are controls of others."""
+        return [one for one in self.entrants.values() if control_of(one.module)]
 
     def others(self, names: Sequence[str]) -> list[Standing]:
         """Return those that are not judged: whole ones first, by reason and by name."""
@@ -232,6 +249,8 @@ def _divided(
             why_not[number] = "folds or trainings are missing" if trained else "not trained"
         elif number not in usable:
             why_not[number] = SILENT
+        elif control_of(entrants[number].module):
+            why_not[number] = CONTROL
         elif reason := why_not_judged(entrants[number]):
             why_not[number] = reason.removeprefix(f"{name} ").removeprefix("was ")
     judged = [number for number in entrants if number not in why_not]

@@ -96,7 +96,7 @@ def _page(page: PageListing) -> list[str]:
     if len(page.rows) > MOST_ROWS:
         parts.append(f"{len(page.rows) - MOST_ROWS} more rows on the site.")
     parts.append(_means(page))
-    lines = [*page.notes, *page.calibration, *page.caveats]
+    lines = [*page.notes, *page.controls, *page.calibration, *page.caveats]
     parts.append("\n".join(f"- {for_markdown(line, _NOTE)}" for line in lines))
     return parts
 
@@ -105,7 +105,7 @@ def _means(page: PageListing) -> str:
     text = "±: sample standard deviation over folds, not an interval."
     if page.unit is not None:
         text += f" Intervals: 95 %, over {page.units} {page.unit} and trainings."
-    if any(not row.judged for row in page.rows):
+    if page.lacks_trainings:
         text += f" {ONCE}"
     if page.devices:
         text += f" Times: on {for_markdown(page.devices[0], 60)}."

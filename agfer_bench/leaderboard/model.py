@@ -9,6 +9,9 @@ from agfer_bench.comparison.comparable import Ground
 from agfer_bench.records.run import ModuleRecord, RunRecord
 from agfer_bench.submissions.model import Submission
 
+CONTROL = "a control, which other blocks are held against"
+"""Why a row that is a control is not judged itself."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:

@@ -19,6 +19,7 @@ from agfer_bench.leaderboard.setting_effects import SettingEffect, effects_of
 from agfer_bench.leaderboard.site_data import PageListing, SiteRow
 from agfer_bench.leaderboard.wording import notes_of
 from agfer_bench.records.run import ModuleRecord
+from agfer_bench.report import controls
 
 Calibrations = Mapping[tuple[str, str], Sequence[str]]
 """What calibrations found, in sentences: by the protocol's `ground` and the fingerprint of the
@@ -84,6 +85,7 @@ def draw(page: Page, files: Mapping[str, str], calibrations: Calibrations | None
         calibration=tuple(
             clean(line, TEXT) for line in found.get((page.ground.protocol, page.ground.data), ())
         ),
+        controls=tuple(clean(line, _NOTE) for line in controls.notes(compared.worths)),
         differences=tuple(map(difference_of, compared.pairs)),
         caveats=tuple(map(clean, _caveats(page, compared))),
         sources=sources_of(entries, files),

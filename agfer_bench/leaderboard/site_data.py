@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from agfer_bench.leaderboard.model import CONTROL
+
 LAYOUT: Final = 3
 """Version of this layout."""
 
@@ -188,6 +190,8 @@ class PageListing:
     calibration: tuple[str, ...]
     """How often a block that does nothing gets a verdict under these settings and data; empty where
     that was not measured."""
+    controls: tuple[str, ...]
+    """What the most accurate blocks are worth over their controls, in words; empty without any."""
     differences: tuple[Difference, ...]
     """All pairs of the most accurate rows that are judged; corrected together."""
     caveats: tuple[str, ...]
@@ -218,6 +222,11 @@ class PageListing:
             if not row.judged:
                 found.setdefault(row.why_not or "", []).append(row)
         return found
+
+    @property
+    def lacks_trainings(self) -> bool:
+        """Whether some row is apart for lack of trainings, and not since it is a control."""
+        return any(not row.judged and row.why_not != CONTROL for row in self.rows)
 
     @property
     def ahead(self) -> tuple[str, ...]:

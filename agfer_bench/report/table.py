@@ -177,7 +177,7 @@ def to_markdown(record: RunRecord) -> str:
     parts = [
         f"# {title(record)}",
         markdown_table(main),
-        *_differences_markdown(judged),
+        *differences_markdown(judged),
         *_controls_markdown(worth),
         "Recall per class, % ± SD:",
         markdown_table(recalls),
@@ -225,7 +225,8 @@ def differences_table(found: Sequence[Contrast]) -> list[Table]:
     return [table]
 
 
-def _differences_markdown(judged: Judged) -> list[str]:
+def differences_markdown(judged: Judged) -> list[str]:
+    """Return the table of differences as Markdown; none where nothing was compared."""
     if not judged.contrasts:
         return []
     lines = [difference_cells(one) for one in judged.contrasts]

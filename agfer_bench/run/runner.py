@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 
 from agfer_bench.errors import PluginError
-from agfer_bench.faces.cross_database import load_test_set
-from agfer_bench.faces.data import load_data
-from agfer_bench.faces.folds import make_folds
+from agfer_bench.faces.cross_database import TestSet, load_test_set
+from agfer_bench.faces.data import FaceData, load_data
+from agfer_bench.faces.folds import Fold, make_folds
 from agfer_bench.files import replacing_all, sweep
 from agfer_bench.measure.environment import describe_environment
 from agfer_bench.network.build import slots_of, try_block
@@ -28,6 +28,7 @@ from agfer_bench.run.jobs.classifier import try_classifier
 from agfer_bench.run.jobs.network import batch_order
 from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.pool.epoch_events import announcer
+from agfer_bench.run.pool.job_queue import Task
 from agfer_bench.run.pool.scheduler import train_all
 from agfer_bench.run.settings import RunSettings, Timing
 from agfer_bench.run.store.address import harness_sha256
@@ -60,50 +61,24 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     store = Store(settings.out)
     store.probe()
     rows = [RecordBuilder(chosen=chosen) for chosen in settings.modules]
-    _try_modules(rows, protocol)
+    try_modules(rows, protocol)
     data = load_data(settings.source, protocol, reporter)
     test = None
     if settings.test is not None:
         test = load_test_set(settings.test, protocol, data, reporter)
-    folds = make_folds(
-        data.labels,
-        data.subjects,
-        split=protocol.split,
-        folds=protocol.folds,
-        seed=derive_seed(protocol.seed, "folds"),
-        classes=data.record.classes,
-    )
+    folds = folds_of(data, protocol)
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
     locks = Locks(store.locks, reporter.note)
     with locks:
-        train_all(
-            list(make_tasks(rows, folds, data, test, settings)),
-            jobs=settings.jobs,
-            threads=settings.training_threads,
-            fresh=settings.fresh,
-            done=settings.done,
-            store=store,
-            locks=locks,
-            reporter=reporter,
-            on_epoch=announcer(catalogue.listeners, protocol, reporter),
-        )
+        tasks = list(make_tasks(rows, folds, data, test, settings))
+        train(tasks, settings, locks, catalogue, reporter)
 
     conditions: tuple[ConditionsRecord, ...] = ()
 
     def record() -> RunRecord:
-        return RunRecord(
-            protocol=protocol,
-            data=data.record,
-            test=test.record if test else None,
-            environment=describe_environment(
-                settings.device, harness_sha256(), _training_threads(settings)
-            ),
-            modules=tuple(row.record() for row in rows),
-            problems=tuple(str(problem) for problem in catalogue.problems),
-            conditions=conditions,
-            finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        )
+        found = record_of(rows, settings, data, test, catalogue)
+        return found.model_copy(update={"conditions": conditions})
 
     folder = store.run_folder(record(), settings.execution, settings.micro_batch)
     # Two equal commands would disturb each other's timing, and mix their files.
@@ -136,6 +111,60 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     return result, folder
 
 
+def folds_of(data: FaceData, protocol: Protocol) -> list[Fold]:
+    """Divide the images into the protocol's folds; errors as `make_folds`."""
+    return make_folds(
+        data.labels,
+        data.subjects,
+        split=protocol.split,
+        folds=protocol.folds,
+        seed=derive_seed(protocol.seed, "folds"),
+        classes=data.record.classes,
+    )
+
+
+def train(
+    tasks: list[Task],
+    settings: RunSettings,
+    locks: Locks,
+    catalogue: Catalogue,
+    reporter: Reporter,
+) -> None:
+    """Do jobs, or take them from the store, and keep what they found in their rows."""
+    train_all(
+        tasks,
+        jobs=settings.jobs,
+        threads=settings.training_threads,
+        fresh=settings.fresh,
+        done=settings.done,
+        store=Store(settings.out),
+        locks=locks,
+        reporter=reporter,
+        on_epoch=announcer(catalogue.listeners, settings.protocol, reporter),
+    )
+
+
+def record_of(
+    rows: list[RecordBuilder],
+    settings: RunSettings,
+    data: FaceData,
+    test: TestSet | None,
+    catalogue: Catalogue,
+) -> RunRecord:
+    """Return what is known of some rows as the record of a run."""
+    return RunRecord(
+        protocol=settings.protocol,
+        data=data.record,
+        test=test.record if test else None,
+        environment=describe_environment(
+            settings.device, harness_sha256(), _training_threads(settings)
+        ),
+        modules=tuple(row.record() for row in rows),
+        problems=tuple(str(problem) for problem in catalogue.problems),
+        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
 def _training_threads(settings: RunSettings) -> int | None:
     """Return the threads of each training, where they are others than those of the timing."""
     other = settings.training_threads != torch.get_num_threads()
@@ -150,7 +179,7 @@ def _lacks_costs(rows: list[RecordBuilder], timing: Timing) -> bool:
     return timing == "measure" or any(row.size is None for row in alive)
 
 
-def _try_modules(rows: list[RecordBuilder], protocol: Protocol) -> None:
+def try_modules(rows: list[RecordBuilder], protocol: Protocol) -> None:
     """Try every module before any data are read; an option that is out of range ends the run."""
     slots = slots_of(protocol, _TRIAL_CLASSES)
     for row in rows:

@@ -17,7 +17,7 @@ from agfer_bench.report.paper.emotions import emotion_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
-from agfer_bench.report.paper.verdicts import verdict_section
+from agfer_bench.report.paper.verdicts import control_section, verdict_section
 
 _SHORT_NOTICE = "Drawn faces: tells nothing about people."
 
@@ -29,6 +29,7 @@ _SECTIONS = (
     confusion_section,
     method_section,
     verdict_section,
+    control_section,
     stride_section,
     claim_section,
     efficiency_section,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from agfer_bench.report import controls
 from agfer_bench.report.paper.document import Section, Table
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.table import difference_cells, difference_columns
@@ -32,3 +33,25 @@ def verdict_section(study: Study) -> Section:
         else:
             said += [f"Stride {stride}: {note}" for note in notes]
     return Section(title="Do the blocks help?", text=tuple(said), items=tuple(tables))
+
+
+def control_section(study: Study) -> Section:
+    """Return what each block's gates are worth at each stride: other gates in their place."""
+    tables = []
+    for run in study.runs:
+        found = controls.is_it_attention(entrants_of(run.record))
+        if not found:
+            continue
+        stride, kinds = run.record.protocol.stride, controls.columns(found)
+        tables.append(
+            Table(
+                name=f"controls-stride-{stride}",
+                title=f"{controls.TITLE}, at stride {stride}",
+                columns=tuple(controls.headings(found)),
+                rows=tuple(tuple(controls.cells(one, kinds)) for one in found),
+                notes=tuple(controls.notes(found)),
+                data=pd.json_normalize(controls.to_rows(found)),
+            )
+        )
+    text = () if tables else ("These records do not tell what gates are worth: train anew.",)
+    return Section(title="Is it attention?", text=text, items=tuple(tables))
