@@ -48,8 +48,8 @@ _ROUNDING = 1e-12
 _MOST = 10_000
 """Most trainings of a fold, or times as many subjects, that are looked at when planning."""
 
-Unit = Literal["subjects", "folds"]
-"""What, beside trainings, a difference is judged over."""
+Unit = Literal["subjects", "folds", "trainings"]
+"""What, beside trainings, a difference is judged over; `trainings`: nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Difference:
     unit: Unit
     """What it is judged over, beside trainings."""
     units: int
-    """Number of subjects or folds."""
+    """Number of subjects or folds; of trainings where nothing else varies."""
     folds: int
     """Number of folds K."""
     trainings: tuple[int, ...]
@@ -260,6 +260,27 @@ def over_folds(parts: Sequence[NDArray[np.float64]], test_share: float) -> Diffe
         residual=0.0,
         df=_satterthwaite(trainings, (own, folds - 1)),
         unit_df=folds - 1,
+    )
+
+
+def over_trainings(parts: Sequence[NDArray[np.float64]]) -> Difference:
+    """Judge a sum of modules' accuracies over new trainings alone, of people who stay the same.
+
+    Args:
+        parts: As of `over_subjects`, but (K, S): what is recognised in each training, S >= 2.
+    """
+    trainings = [(_of_trainings(part), _training_df(part)) for part in parts]
+    return Difference(
+        unit="trainings",
+        units=max(part.size for part in parts),
+        folds=len(parts[0]),
+        trainings=tuple(part.shape[1] for part in parts),
+        estimate=float(sum(part.mean() for part in parts)),
+        subject=0.0,
+        training=sum(value for value, _ in trainings),
+        residual=0.0,
+        df=_satterthwaite(trainings, (0.0, 1)),
+        unit_df=1,
     )
 
 
