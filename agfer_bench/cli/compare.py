@@ -37,6 +37,14 @@ class Against(StrEnum):
     all = "all"
 
 
+class By(StrEnum):
+    """What subgroups are of."""
+
+    class_ = "class"
+    age = "age"
+    subject = "subject"
+
+
 class On(StrEnum):
     """On which images."""
 
@@ -75,6 +83,14 @@ class Asked:
         On, typer.Option(help="Compare on the validation folds or on the second data set.")
     ] = On.validation
     rope: RopeOption = 1.0
+    by: Annotated[
+        By | None,
+        typer.Option(
+            help="Where a difference lies: hold every block against base in each class, age group "
+            "(with --on test) or subject, corrected together.",
+            show_default=False,
+        ),
+    ] = None
     across: Annotated[
         bool,
         typer.Option(
@@ -112,8 +128,8 @@ def compare(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw the mean ranks of five rows or more with their critical difference (SVG, "
-            "PNG or PDF).",
+            help="Draw the mean ranks of five rows or more with their critical difference, or with "
+            "--by the forest plots of all blocks (SVG, PNG or PDF).",
             show_default=False,
         ),
     ] = None,
@@ -135,7 +151,16 @@ def compare(
     if asked.across:
         if conditions or diagram:
             raise UserError("--across takes no gate and no diagram: they are of one ground")
+        if asked.by:
+            raise UserError("--across and --by are two comparisons: leave one of them out")
         _across(records, question, as_json=as_json)
+        return
+    if asked.by:
+        if conditions:
+            raise UserError(
+                f"--by {asked.by.value} takes no gate: a gate is about all images; leave --by out"
+            )
+        _by(records, asked, diagram, as_json=as_json)
         return
     found = _compared(records, asked, question)
     held = found.chosen
@@ -198,6 +223,46 @@ def _compared(records: list[tuple[str, RunRecord]], asked: Asked, question: Ques
     return Found(
         title=_title(records[0][1]), entrants=entrants, chosen=chosen, judged=judged, notes=notes
     )
+
+
+def _by(
+    records: list[tuple[str, RunRecord]], asked: Asked, diagram: Path | None, *, as_json: bool
+) -> None:
+    """Hold every block against base in each class, age group or subject."""
+    from rich.text import Text
+
+    from agfer_bench.comparison.comparable import caveats
+    from agfer_bench.comparison.contrasts import why_folds
+    from agfer_bench.comparison.entrants import line_up
+    from agfer_bench.comparison.subgroups import subgroups
+    from agfer_bench.report import forest
+    from agfer_bench.report.subgroups import notes_of, tables_of, to_rows
+    from agfer_bench.report.verdicts import to_row
+
+    assert asked.by is not None, "else there is nothing to do"
+    if diagram is not None:
+        forest.check_picture(diagram)
+    entrants = line_up(records)
+    chosen = _chosen(entrants, asked.modules)
+    found = subgroups(_with_base(chosen, entrants, Against.base), asked.question(), asked.by.value)
+    notes = notes_of(found) + caveats([record for _, record in records])
+    if asked.over is Over.auto and asked.by is not By.subject:
+        notes += why_folds(chosen, asked.on.value)
+    if diagram is not None:
+        drawn = any(record.drawn for _, record in records)
+        forest.write(found, diagram, drawn_faces=drawn)
+        notes.append(f"{diagram}: {forest.caption(found)}")
+    title = _title(records[0][1])
+    if as_json:
+        whole = [to_row(one) for one in found.whole]
+        rows = to_rows(found)
+        show_json({"title": title, "notes": notes, "all_images": whole, "subgroups": rows})
+        return
+    show(Text(title, style="bold"))
+    for table in tables_of(found):
+        show(table)
+    for line in notes:
+        show(Text(line, style="dim"))
 
 
 def _across(records: list[tuple[str, RunRecord]], question: Question, *, as_json: bool) -> None:
