@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agfer_bench.cli.conditions import Gates, hold_all, plain
-from agfer_bench.cli.console import show, show_json
+from agfer_bench.cli.console import output, show, show_json
 from agfer_bench.cli.groups import JsonOption, RopeOption, grouped, rope_share
 from agfer_bench.errors import UserError
 
@@ -236,7 +236,7 @@ def _by(
     from agfer_bench.comparison.entrants import line_up
     from agfer_bench.comparison.subgroups import subgroups
     from agfer_bench.report import forest
-    from agfer_bench.report.subgroups import notes_of, tables_of, to_rows
+    from agfer_bench.report.subgroups import notes_of, table_of, to_rows
     from agfer_bench.report.verdicts import to_row
 
     assert asked.by is not None, "else there is nothing to do"
@@ -259,8 +259,7 @@ def _by(
         show_json({"title": title, "notes": notes, "all_images": whole, "subgroups": rows})
         return
     show(Text(title, style="bold"))
-    for table in tables_of(found):
-        show(table)
+    show(table_of(found, output().width))
     for line in notes:
         show(Text(line, style="dim"))
 

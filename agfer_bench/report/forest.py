@@ -48,8 +48,10 @@ def forest(found: Subgroups, blocks: Sequence[str]) -> Figure:
     down = math.ceil(len(blocks) / across)
     figure = Figure(figsize=(max(7.5, _WIDTH * across), height * down), layout="constrained")
     parts = figure.subplots(down, across, squeeze=False).ravel()
+    ends = [_ends(found.of(block), found) for block in blocks]
     for axes, block in zip(parts, blocks, strict=False):
         _draw(axes, found, block)
+        axes.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
     for axes in parts[len(blocks) :]:
         axes.axis("off")
     return figure
@@ -121,7 +123,6 @@ def _draw(axes: Axes, found: Subgroups, block: str) -> None:
         axes.set_yticks([])
         axes.set_ylabel(f"{len(rows)} {several}, by size of the difference")
     axes.set_ylim(len(rows) + 0.02 * len(rows) + 1.2, -0.8)
-    axes.set_xlim(*_ends(rows, found))
     axes.axvline(0, color="black", linewidth=0.8)
     axes.tick_params(axis="x", labelsize=9)
     axes.set_xlabel(f"{block} less base, points", fontsize=9)

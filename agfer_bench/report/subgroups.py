@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +25,8 @@ KINDS: dict[By, tuple[str, str]] = {
 
 _ENDS = 5
 """How many subjects with the largest differences a table shows, and how many with the smallest."""
+_FULL_WIDTH, _FIRST = 135, 6
+"""Columns of a terminal that hold the whole table, and how many of the table's others do with."""
 _TOLD = 12
 """Most verdicts that are told one by one."""
 _LARGE = 0.2
@@ -41,7 +43,7 @@ def columns_of(found: Subgroups) -> list[str]:
 
 def interval_name(found: Subgroups) -> str:
     """Name the intervals: adjusted like the verdict, but for subjects, who are many."""
-    return "95 % interval" + (", each alone" if found.by == "subject" else "")
+    return "95 % alone" if found.by == "subject" else "95 % interval"
 
 
 def interval_of(one: Subgroup, by: By) -> tuple[float, float] | None:
@@ -81,13 +83,15 @@ def ranked(found: Sequence[Subgroup]) -> list[Subgroup]:
     return sorted(found, key=lambda one: -one.contrast.estimate)
 
 
-def tables_of(found: Subgroups) -> list[Table]:
-    """Return the table for a terminal."""
+def table_of(found: Subgroups, width: int) -> Table:
+    """Return the table for a terminal of `width` columns; a narrow one gets fewer columns."""
     kind, _ = KINDS[found.by]
     table = Table(title=f"Difference from base by {kind}", title_justify="left")
-    columns = columns_of(found)
+    columns = columns_of(found)[: None if width >= _FULL_WIDTH else _FIRST]
     for position, name in enumerate(columns):
-        table.add_column(name, justify="right" if position > 2 else "left")
+        least = len("distinguishable") if name == "Verdict" else None
+        side: Literal["left", "right"] = "right" if position > 2 else "left"
+        table.add_column(name, justify=side, min_width=least, no_wrap=least is None)
     for rows in shown(found):
         hidden = len(found.of(rows[0].contrast.first)) - len(rows)
         for place, one in enumerate(rows):
@@ -95,9 +99,9 @@ def tables_of(found: Subgroups) -> list[Table]:
                 gap = [rows[0].contrast.first, f"… {hidden} more", *[""] * (len(columns) - 2)]
                 table.add_row(*map(Text, gap), style="dim")
             bold = "bold" if one.contrast.verdict in ("ahead", "behind") else ""
-            table.add_row(*map(Text, cells_of(one, found.by)), style=bold)
+            table.add_row(*map(Text, cells_of(one, found.by)[: len(columns)]), style=bold)
         table.add_section()
-    return [table]
+    return table
 
 
 def notes_of(found: Subgroups) -> list[str]:
