@@ -1,7 +1,7 @@
 """Where a difference lies: each block held against base in every class, age group or subject.
 
 Subgroups are judged as the whole is (`contrasts`), with the images of one class or age group alone.
-All blocks and subgroups are corrected together (Holm). A subject is one person, not a sample of
+All blocks and subgroups, and the blocks on all images, are corrected together (Holm). A subject is one person, not a sample of
 people: what is said of it holds over new trainings.
 
 A block that is ahead in one class and not in another need not differ between the two (Gelman and
@@ -80,7 +80,7 @@ class Subgroups:
     found: tuple[Subgroup, ...]
     """Block by block, subgroups in order."""
     whole: tuple[Contrast, ...]
-    """Each block on all images, corrected for the blocks alone."""
+    """Each block on all images, corrected together with `found`."""
 
     def of(self, block: str) -> list[Subgroup]:
         """Return the subgroups of a block."""
@@ -136,7 +136,9 @@ def subgroups(entrants: Sequence[Entrant], question: Question, by: By) -> Subgro
             if total.difference is None and not why:
                 beyond[-1] = replace(beyond[-1], difference=None, why_not=total.why_not)
             counts.append((each.name, each.subjects))
-    both = corrected(inside, question.rope), corrected(beyond, question.rope)
+    # What is shown together is corrected together: the differences on all images too.
+    family = corrected([*inside, *of_all], question.rope)
+    both = family[: len(inside)], corrected(beyond, question.rope)
     return Subgroups(
         by=by,
         question=question,
@@ -144,7 +146,7 @@ def subgroups(entrants: Sequence[Entrant], question: Question, by: By) -> Subgro
             Subgroup(name=name, subjects=subjects, contrast=contrast, beyond=further)
             for (name, subjects), contrast, further in zip(counts, *both, strict=True)
         ),
-        whole=of_all,
+        whole=family[len(inside) :],
     )
 
 

@@ -63,7 +63,7 @@ def caption(found: Subgroups) -> str:
     text = (
         f"Difference from base in each {kind}, in points. Blue: shown to be ahead; orange: shown "
         f"to be behind, corrected for all blocks and {several} together (Holm); grey: not shown. "
-        "The diamond is the difference on all images, corrected for the blocks alone."
+        "The diamond is the difference on all images, which is corrected with them."
     )
     if found.by == "subject":
         text += (

@@ -129,7 +129,7 @@ def _design(found: Subgroups, judged: Sequence[Subgroup]) -> str:
     times = f"{trainings[0]}" if len(trainings) == 1 else f"{trainings[0]} to {trainings[-1]}"
     text = (
         f"Judged {judged[0].contrast.population}, with {times} trainings of each fold. The family: "
-        f"{_count(blocks, 'block', 'blocks')} against base × {several}, "
+        f"{_count(blocks, 'block', 'blocks')} against base × {several} and all images, "
         f"{judged[0].contrast.pairs} differences, corrected together (Holm)"
     )
     if found.by == "subject":

@@ -23,14 +23,18 @@ Rights = NDArray[np.int64]
 class World:
     """People whose faces are easy or hard, and how networks are trained on them."""
 
-    def __init__(self, random: np.random.Generator, *, seeds: int, seed_sd: float = 0.04) -> None:
-        self.random, self.seeds, self.seed_sd = random, seeds, seed_sd
+    def __init__(
+        self, seed: int, *, seeds: int = 3, seed_sd: float = 0.04, own_sd: float = 0.05
+    ) -> None:
+        """Draw people; `own_sd` is what a network makes of one person in every training."""
+        self.random = random = np.random.default_rng(seed)
+        self.seeds, self.seed_sd, self.own_sd = seeds, seed_sd, own_sd
         self.person_N = random.normal(0, 0.10, SUBJECTS)
 
     def network(self, label: str, gain_NM: NDArray[np.float64] | float = 0.0) -> ModuleRecord:
         """Train a network that recognises more by so much, of each person and class."""
         random = self.random
-        own_NM = random.normal(0, 0.05, (SUBJECTS, len(CLASSES)))  # what this network makes of them
+        own_NM = random.normal(0, self.own_sd, (SUBJECTS, len(CLASSES)))
         likely_NM = 0.6 + gain_NM + self.person_N[:, None] + own_NM
         sets = []
         for seed in range(self.seeds):
