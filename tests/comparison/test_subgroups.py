@@ -41,7 +41,11 @@ def _claimed(found: Subgroups) -> list[str]:
 
 @pytest.mark.parametrize(
     ("by", "where", "gain", "seeds"),
-    [("class", "fear", 0.25, 5), ("age", "old", 0.2, 5), ("subject", "7", 0.4, 20)],
+    [
+        ("class", "fear", 0.25, 5),
+        ("age", "old", 0.2, 5),
+        pytest.param("subject", "7", 0.4, 20, marks=pytest.mark.slow),
+    ],
 )
 def test_a_gain_is_found_where_it_was_planted_and_nowhere_else(
     by: By, where: str, gain: float, seeds: int
