@@ -1,8 +1,8 @@
 """Where a difference lies: each block held against base in every class, age group or subject.
 
 Subgroups are judged as the whole is (`contrasts`), with the images of one class or age group alone.
-All blocks and subgroups, and the blocks on all images, are corrected together (Holm). A subject is one person, not a sample of
-people: what is said of it holds over new trainings.
+All blocks and subgroups, and the blocks on all images, are corrected together (Holm). A subject is
+one person, not a sample of people: what is said of it holds over new trainings.
 
 A block that is ahead in one class and not in another need not differ between the two (Gelman and
 Stern 2006, doi:10.1198/000313006X152649). So each difference is also held against the block's

@@ -62,7 +62,9 @@ def guidance_factorials(records: Sequence[RunRecord]) -> tuple[Factorial, ...]:
         raise UserError("guidance and blocks: base is not among the modules of both runs")
     blocks = [pair for pair in paired.values() if all(one.complete for one in pair)]
     if not blocks:
-        raise UserError("guidance and blocks: no block beside base was trained on all folds in both runs")
+        raise UserError(
+            "guidance and blocks: no block beside base was trained on all folds in both runs"
+        )
     return factorials(base, blocks, "guidance", Question())
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -15,13 +12,7 @@ from agfer_bench.records.run import RunRecord
 from agfer_bench.report.factorial import cells_of, guidance_factorials, notes_of, rows_of, sentence
 from tests.comparison.simulated import World, entrants
 
-
-@pytest.fixture(autouse=True)
-def _quick_collections() -> Iterator[None]:
-    """Each of statsmodels' corrections collects garbage, over all that tests have loaded."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
+pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 
 def _runs(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -20,12 +17,7 @@ from tests.comparison.simulated import AGES, CLASSES, SUBJECTS, World, entrants,
 ON: dict[By, On] = {"class": "validation", "age": "test", "subject": "validation"}
 
 
-@pytest.fixture(autouse=True)
-def _quick_collections() -> Iterator[None]:
-    """Each of statsmodels' corrections collects garbage, over all that tests have loaded."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
+pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 
 def _run(by: By, seed: int, gain: object = 0.0, *, seeds: int = 5) -> Subgroups:

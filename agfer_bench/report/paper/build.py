@@ -14,6 +14,7 @@ from agfer_bench.report.paper.document import Document, Section
 from agfer_bench.report.paper.efficiency import efficiency_section
 from agfer_bench.report.paper.emotions import emotion_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section
+from agfer_bench.report.paper.gains import gain_section, guidance_section
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.paper.verdicts import verdict_section
@@ -28,6 +29,8 @@ _SECTIONS = (
     confusion_section,
     method_section,
     verdict_section,
+    gain_section,
+    guidance_section,
     stride_section,
     efficiency_section,
     overfit_section,
