@@ -35,7 +35,7 @@ from agfer_bench.comparison.design import (
     values_of,
     why_none,
 )
-from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Unit
+from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Unit
 from agfer_bench.comparison.outcomes import (
     WHOLE,
     Entrant,
@@ -121,21 +121,9 @@ def subgroups(entrants: Sequence[Entrant], question: Question, by: By) -> Subgro
         slices = _by_part(whole, question, _parts(whole[0].record, question.on, by))
     population = population_of(slices[0].unit, question.on, whole[0])
     of_all = of_pairs(pairs, question)
-    inside: list[Contrast] = []
-    beyond: list[Contrast] = []
-    counts: list[tuple[str, int | None]] = []
-    for (one, other), total in zip(pairs, of_all, strict=True):
-        unjudged = why_not_judged(one) or why_not_judged(other)
-        for each in slices:
-            why = unjudged or each.why
-            for values, found in ((each.values, inside), (each.beyond, beyond)):
-                terms = [(one, values[one.label]), (other, -values[other.label])]
-                judged = why or difference_of(terms, each.unit)
-                estimate = _mean(terms[0][1]) + _mean(terms[1][1])
-                found.append(uncorrected((one.label, other.label), estimate, judged, population))
-            if total.difference is None and not why:
-                beyond[-1] = replace(beyond[-1], difference=None, why_not=total.why_not)
-            counts.append((each.name, each.subjects))
+    inside = [one for pair in pairs for one in _held(pair, slices, population)]
+    beyond = [one for pair in pairs for one in _held(pair, slices, population, beyond=True)]
+    counts = [(each.name, each.subjects) for _ in pairs for each in slices]
     # What is shown together is corrected together: the differences on all images too.
     family = corrected([*inside, *of_all], question.rope)
     both = family[: len(inside)], corrected(beyond, question.rope)
@@ -148,6 +136,47 @@ def subgroups(entrants: Sequence[Entrant], question: Question, by: By) -> Subgro
         ),
         whole=family[len(inside) :],
     )
+
+
+def _held(
+    pair: Pair, slices: Sequence[_Slice], population: str, *, beyond: bool = False
+) -> list[Contrast]:
+    """Hold a block against base in each subgroup, or against its difference on all images."""
+    one, other = pair
+    unjudged = why_not_judged(one) or why_not_judged(other)
+    judged: list[Difference | str] = []
+    estimates = []
+    for each in slices:
+        values = each.beyond if beyond else each.values
+        terms = [(one, values[one.label]), (other, -values[other.label])]
+        estimates.append(_mean(terms[0][1]) + _mean(terms[1][1]))
+        judged.append(unjudged or each.why or difference_of(terms, each.unit))
+    return [
+        uncorrected((one.label, other.label), estimate, found, population)
+        for estimate, found in zip(estimates, _not_steady_by_chance(judged), strict=True)
+    ]
+
+
+def _not_steady_by_chance(judged: Sequence[Difference | str]) -> list[Difference | str]:
+    """Let no person's results scatter less over trainings than people's do in the mean.
+
+    A person has few images, so that a difference of one image in each of three trainings comes of
+    chance alone; its scatter of 0 says nothing of other trainings.
+    """
+    alone = [one for one in judged if isinstance(one, Difference) and one.unit == "trainings"]
+    if not alone:
+        return list(judged)
+    least = float(np.mean([one.training for one in alone]))
+    return [
+        one
+        if isinstance(one, str)
+        else replace(
+            one,
+            training=max(one.training, least),
+            df=min(one.df, one.folds * sum(count - 1 for count in one.trainings)),
+        )
+        for one in judged
+    ]
 
 
 def _mean(values: NDArray[np.float64]) -> float:

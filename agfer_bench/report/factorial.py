@@ -150,7 +150,7 @@ def sentence(one: Factorial) -> str:
         f"guidance {_points(one.setting)}, {one.block} {_points(one.alone)}, both together "
         f"{_points(one.both)}: {_points(one.interaction)} beyond the sum"
     )
-    return f"{one.block}: {numbers}. {_shown(one)}"
+    return f"{one.block}, in points: {numbers}. {_shown(one)}"
 
 
 def _points(one: Contrast) -> str:

@@ -68,8 +68,7 @@ def caption(found: Subgroups) -> str:
     if found.by == "subject":
         text += (
             " A line is a 95 % interval over trainings, of each subject alone: about one in twenty "
-            "leaves out 0 even where nothing differs. A cross is not judged, since it was the same "
-            "in every training."
+            "leaves out 0 even where nothing differs."
         )
     return text
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from agfer_bench.comparison.contrasts import Contrast, p_text
+from agfer_bench.comparison.contrasts import ROPE, Contrast, p_text
 from agfer_bench.comparison.inference import ALPHA, POWER
 from agfer_bench.comparison.subgroups import By, Subgroup, Subgroups
 from agfer_bench.report.numbers import number, signed
@@ -134,8 +134,9 @@ def _design(found: Subgroups, judged: Sequence[Subgroup]) -> str:
     )
     if found.by == "subject":
         return (
-            f"{text}. Intervals are of each subject alone, for the eye; verdicts and p are "
-            "corrected."
+            f"{text}. A person's scatter over trainings counts as no less than the mean of all: "
+            "with few images it is often none by chance. Intervals are of each subject alone, for "
+            "the eye; verdicts and p are corrected."
         )
     return f"{text}; intervals are adjusted alike."
 
@@ -149,10 +150,15 @@ def _said(found: Subgroups, judged: Sequence[Subgroup]) -> list[str]:
         return [f"No difference is shown {where}."]
     if len(told) > _TOLD:
         return [f"{len(told)} of {len(judged)} differences are told apart or equivalent."]
+    where, other = (
+        ("for one subject", "for another")
+        if found.by == "subject"
+        else (f"in one {kind}", "in another")
+    )
     lines = [_sentence(one, found.by) for one in told]
     if any(one.contrast.distinguishable for one in told):
         lines.append(
-            f"A block that is ahead in one {kind} and not in another need not differ between them: "
+            f"A block that is ahead {where} and not {other} need not differ between them: "
             f"where a difference is shown, it is tested against that over all {several} as well "
             "(a family of its own)."
         )
@@ -168,7 +174,7 @@ def _sentence(one: Subgroup, by: By) -> str:
     if contrast.verdict == "equivalent":
         return (
             f"{contrast.first} and base are equivalent in {where} within {100 * contrast.rope:g} "
-            f"points: {points}."
+            f"{'point' if contrast.rope == ROPE else 'points'}: {points}."
         )
     against = "ahead of base" if contrast.verdict == "ahead" else "behind base"
     text = f"{contrast.first} is {against} in {where}: {points}."

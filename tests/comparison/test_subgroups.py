@@ -102,6 +102,29 @@ def test_one_person_is_judged_by_students_t_over_trainings() -> None:
     assert found.interval() == pytest.approx(tuple(expected.confidence_interval()))
 
 
+def test_one_image_in_each_training_is_no_finding_about_a_person() -> None:
+    """The difference does not scatter, but it has had three chances to, with twelve images."""
+
+    def known(right: tuple[int, ...]) -> RunRecord:
+        def change(fold: FoldRecord) -> dict[str, tuple[int, ...]] | None:
+            found = dict(fold.recognised or {})
+            return {**found, "7": right} if "7" in found else found
+
+        return _changed(one, recognised=change)
+
+    one = _pair()
+    full, lacking = (known((count, 3, 3, 3)).modules for count in (3, 2))
+    pair = one.model_copy(update={"modules": (full[0], lacking[1])})
+    found = subgroups(entrants(pair), Question(), "subject")
+    (seven,) = (each for each in found.found if each.name == "7")
+    assert seven.contrast.estimate == pytest.approx(-1 / 12)
+    assert seven.contrast.verdict == "not distinguishable"
+    assert seven.contrast.difference is not None
+    scatter = [each.contrast.difference.error for each in found.found if each.contrast.difference]
+    assert seven.contrast.difference.error == min(scatter) > 0
+    assert seven.contrast.difference.df == 2
+
+
 def test_intervals_leave_out_0_where_the_verdict_does() -> None:
     for seed in range(5):
         for one in _run("class", seed, gain_in("fear", 0.15)).found:
