@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agfer_bench.comparison.inference import (
     FEWEST_SUBJECTS,
     Difference,
+    Scope,
     Unit,
     over_folds,
     over_subjects,
@@ -109,7 +110,7 @@ def values_of(
     return accuracies(one, on, part)
 
 
-def difference_of(terms: Sequence[tuple[Entrant, NDArray[np.float64]]], unit: Unit) -> Difference:
+def difference_of(terms: Sequence[tuple[Entrant, NDArray[np.float64]]], unit: Scope) -> Difference:
     """Judge a sum of modules' accuracies, say one less another.
 
     Args:
@@ -132,7 +133,7 @@ def difference_of(terms: Sequence[tuple[Entrant, NDArray[np.float64]]], unit: Un
     return over_folds(parts, test_share(one.module.folds))
 
 
-def population_of(unit: Unit, on: On, one: Entrant) -> str:
+def population_of(unit: Scope, on: On, one: Entrant) -> str:
     """Say what a difference speaks of."""
     if unit == "trainings":
         return "over new trainings"

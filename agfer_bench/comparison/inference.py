@@ -48,8 +48,11 @@ _ROUNDING = 1e-12
 _MOST = 10_000
 """Most trainings of a fold, or times as many subjects, that are looked at when planning."""
 
-Unit = Literal["subjects", "folds", "trainings"]
-"""What, beside trainings, a difference is judged over; `trainings`: nothing."""
+Unit = Literal["subjects", "folds"]
+"""What, beside trainings, a difference is judged over."""
+
+Scope = Unit | Literal["trainings"]
+"""The same where it may be nothing: `trainings`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,7 @@ class Chances:
 class Difference:
     """A mean difference of accuracy, and where its uncertainty comes from. Accuracies are 0..1."""
 
-    unit: Unit
+    unit: Scope
     """What it is judged over, beside trainings."""
     units: int
     """Number of subjects or folds; of trainings where nothing else varies."""

@@ -35,7 +35,7 @@ from agfer_bench.comparison.design import (
     values_of,
     why_none,
 )
-from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Unit
+from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Scope
 from agfer_bench.comparison.outcomes import (
     WHOLE,
     Entrant,
@@ -96,7 +96,7 @@ class _Slice:
     """In the subgroup."""
     beyond: _Values
     """In the subgroup, less those on all images."""
-    unit: Unit
+    unit: Scope
     subjects: int | None
     why: str
     """Why it is not judged; empty where it is."""

@@ -95,6 +95,26 @@ def test_subjects_add_up_to_the_whole_and_are_judged_over_trainings() -> None:
     }
 
 
+def test_subjects_of_the_second_data_set_are_judged_by_the_networks_of_all_folds() -> None:
+    found = subgroups(entrants(_pair()), Question(on="test"), "subject")
+    estimates = [one.contrast.estimate for one in found.found]
+    assert np.mean(estimates) == pytest.approx(found.whole[0].estimate)
+    judged = [one.contrast.difference for one in found.found if one.contrast.difference]
+    assert {(one.folds, one.trainings, one.df) for one in judged} == {(3, (3,), 6.0)}
+
+
+def test_five_subjects_are_judged_one_by_one_but_not_as_a_sample() -> None:
+    def few(fold: FoldRecord) -> dict[str, tuple[int, ...]]:
+        return dict(list((fold.recognised or {}).items())[: 2 if fold.fold < 2 else 1])
+
+    one = entrants(_changed(_pair(), recognised=few))
+    by_subject = subgroups(one, Question(), "subject")
+    assert len(by_subject.found) == 5
+    by_class = subgroups(one, Question(), "class")
+    units = {each.contrast.difference.unit for each in by_class.found if each.contrast.difference}
+    assert units == {"folds"}
+
+
 def test_one_person_is_judged_by_students_t_over_trainings() -> None:
     values = np.random.default_rng(2).normal(0.1, 0.2, (1, 7))
     found, expected = over_trainings([values]), stats.ttest_1samp(values[0], 0)
