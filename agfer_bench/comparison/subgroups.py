@@ -100,6 +100,8 @@ class _Slice:
     subjects: int | None
     why: str
     """Why it is not judged; empty where it is."""
+    missing: bool = False
+    """Whether some fold has no images of it, so that there is no difference."""
 
 
 def subgroups(entrants: Sequence[Entrant], question: Question, by: By) -> Subgroups:
@@ -149,7 +151,8 @@ def _held(
     for each in slices:
         values = each.beyond if beyond else each.values
         terms = [(one, values[one.label]), (other, -values[other.label])]
-        estimates.append(_mean(terms[0][1]) + _mean(terms[1][1]))
+        known = _mean(terms[0][1]) + _mean(terms[1][1])
+        estimates.append(np.nan if each.missing else known)
         judged.append(unjudged or each.why or difference_of(terms, each.unit))
     return [
         uncorrected((one.label, other.label), estimate, found, population)
@@ -231,7 +234,8 @@ def _by_part(whole: Sequence[Entrant], question: Question, parts: dict[str, Part
     for name, part in parts.items():
         inside = values(part)
         beyond = {label: _less(inside[label], of_all[label]) for label in inside}
-        why, count = unjudged or _why_lacking(whole, question.on, name, part), None
+        lacking = _why_lacking(whole, question.on, name, part)
+        why, count = unjudged or lacking, None
         if unit == "subjects":
             inside = _shown(inside, part)
             count = next(iter(inside.values())).shape[2]
@@ -239,7 +243,15 @@ def _by_part(whole: Sequence[Entrant], question: Question, parts: dict[str, Part
                 what = "were ever recognised" if part.number is not None else "are judged"
                 why = f"{count} subjects {what} in {name}, at least {FEWEST_SUBJECTS} are needed"
         found.append(
-            _Slice(name=name, values=inside, beyond=beyond, unit=unit, subjects=count, why=why)
+            _Slice(
+                name=name,
+                values=inside,
+                beyond=beyond,
+                unit=unit,
+                subjects=count,
+                why=why,
+                missing=bool(lacking),
+            )
         )
     return found
 

@@ -12,6 +12,8 @@ from agfer_bench.comparison.outcomes import On, Part, accuracies, shares_of_all
 from agfer_bench.comparison.subgroups import By, Subgroups, subgroups
 from agfer_bench.errors import UserError
 from agfer_bench.records.run import FoldRecord, RunRecord
+from agfer_bench.report.forest import forest
+from agfer_bench.report.subgroups import cells_of, notes_of
 from tests.comparison.simulated import AGES, CLASSES, SUBJECTS, World, entrants, gain_in
 
 ON: dict[By, On] = {"class": "validation", "age": "test", "subject": "validation"}
@@ -247,6 +249,10 @@ def test_a_class_without_images_in_a_fold_is_not_judged() -> None:
 
     found = subgroups(entrants(_changed(_pair(), confusion=confusion)), Question(), "class")
     assert found.found[3].contrast.why_not == "fold 2 has no image of sadness"
+    assert np.isnan(found.found[3].contrast.estimate)
+    assert "–" in cells_of(found.found[3], "class")
+    assert "Not judged: fold 2 has no image of sadness." in notes_of(found)
+    assert forest(found, ["a"]).axes
     assert found.found[0].contrast.difference is not None
 
 
