@@ -181,10 +181,10 @@ def _sentence(one: Subgroup, by: By) -> str:
     if beyond.adjusted is None:
         return text
     further = "more" if beyond.estimate > 0 else "less"
-    told = "distinguishable from it" if beyond.distinguishable else "not distinguishable from it"
+    told = "distinguishable" if beyond.distinguishable else "not distinguishable"
     return (
         f"{text} This is {100 * abs(beyond.estimate):.1f} points {further} than over "
-        f"all {several}: {told} (p {p_text(beyond.adjusted)})."
+        f"all {several}, and {told} from that (p {p_text(beyond.adjusted)})."
     )
 
 

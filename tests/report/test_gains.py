@@ -55,7 +55,7 @@ def test_notes_tell_the_family_the_finding_and_what_it_is_not() -> None:
     notes = " ".join(notes_of(_found("class")))
     assert "1 block against base × classes and all images, 5 differences" in notes
     assert "a is ahead of base in fear: +" in notes
-    assert "points more than over all classes: distinguishable from it" in notes
+    assert "points more than over all classes, and distinguishable from that" in notes
     assert "need not differ between them" in notes
     nothing = " ".join(notes_of(_found("class", _run(gain="59"))))
     assert "No difference is shown in any class." in nothing
