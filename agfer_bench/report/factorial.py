@@ -24,8 +24,8 @@ TITLE = "Guidance, block or both: what each adds to base"
 _VERBS = {
     "ahead": "raises the accuracy",
     "behind": "lowers the accuracy",
-    "equivalent": "changes it by no more than counts as none",
-    "not distinguishable": "is not shown to change it",
+    "equivalent": "changes the accuracy by no more than counts as none",
+    "not distinguishable": "is not shown to change the accuracy",
     "not judged": "is not judged",
 }
 

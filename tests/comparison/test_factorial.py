@@ -89,7 +89,7 @@ def test_several_blocks_share_the_effect_of_guidance() -> None:
 
 def test_sentences_say_what_is_shown() -> None:
     additive = sentence(_judge(1, guidance=0.25))
-    assert "Guidance raises the accuracy; a is not shown to change it" in additive
+    assert "Guidance raises the accuracy; a is not shown to change the accuracy" in additive
     together = sentence(_judge(1, further=0.25))
     assert "They depend on each other: both together bring more than the sum" in together
 
