@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -104,3 +105,11 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
         return point._for(FakeDistribution(distribution, "1.2.3"))  # type: ignore[attr-defined, no-any-return]
 
     return make
+
+
+@pytest.fixture
+def frozen_heap() -> Iterator[None]:
+    """Keep what is loaded out of the garbage collections that statsmodels asks for."""
+    gc.freeze()
+    yield
+    gc.unfreeze()

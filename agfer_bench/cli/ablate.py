@@ -46,7 +46,8 @@ def ablate(
 ) -> None:
     """Train every module with each value of a setting, and print the paired differences.
 
-    guidance: the mask while training, off and on. split: folds by subject and by image, whose
+    guidance: the mask while training, off and on; with several trainings of each fold also what
+    guidance, each block, and both add to base. split: folds by subject and by image, whose
     difference is what frames of one person on both sides give away. stride: 32 and 16. init: Glorot
     and He. reduction: R of the blocks. learning_rate: every module at its own best of five rates,
     chosen on inner folds.
@@ -60,7 +61,14 @@ def ablate(
     if axis is None:
         _tune_rates(plan, catalogue, values, as_json=as_json)
         return
-    from agfer_bench.report.ablation_table import notes_of, rows_of, title_of, to_rich
+    from agfer_bench.report import factorial
+    from agfer_bench.report.ablation_table import (
+        effects_of,
+        notes_of,
+        rows_of,
+        title_of,
+        to_rich,
+    )
     from agfer_bench.run.studies.ablation import ablate as run_all
     from agfer_bench.run.studies.ablation import write
 
@@ -68,13 +76,14 @@ def ablate(
         ablation = run_all(axis, plan, catalogue, bars)
         folder = write(ablation, output.out)
     if as_json:
-        rows = rows_of(ablation)
+        found, told = effects_of(ablation)
         show_json(
             {
                 "folder": str(folder),
                 "title": title_of(ablation),
-                "notes": notes_of(ablation),
-                "rows": rows,
+                "notes": [*notes_of(ablation), *told],
+                "rows": rows_of(ablation),
+                "effects": factorial.rows_of(found),
             }
         )
     else:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agfer_bench.cli.console import show, show_json
+from agfer_bench.cli.conditions import Gates, hold_all, plain
+from agfer_bench.cli.console import output, show, show_json
 from agfer_bench.cli.groups import JsonOption, RopeOption, grouped, rope_share
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from agfer_bench.comparison.contrasts import Question
-    from agfer_bench.comparison.gates import Gate, GateResult
+    from agfer_bench.comparison.gates import GateResult
     from agfer_bench.comparison.outcomes import Entrant
     from agfer_bench.records.run import RunRecord
     from agfer_bench.report.verdicts import Judged
@@ -34,6 +35,14 @@ class Against(StrEnum):
 
     base = "base"
     all = "all"
+
+
+class By(StrEnum):
+    """What subgroups are of."""
+
+    class_ = "class"
+    age = "age"
+    subject = "subject"
 
 
 class On(StrEnum):
@@ -74,6 +83,14 @@ class Asked:
         On, typer.Option(help="Compare on the validation folds or on the second data set.")
     ] = On.validation
     rope: RopeOption = 1.0
+    by: Annotated[
+        By | None,
+        typer.Option(
+            help="Where a difference lies: hold every block against base in each class, age group "
+            "(with --on test) or subject, corrected together.",
+            show_default=False,
+        ),
+    ] = None
     across: Annotated[
         bool,
         typer.Option(
@@ -99,28 +116,6 @@ class Asked:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gates:
-    """Conditions under which the command ends with 1."""
-
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help='Exit with 1 if a row meets it: "accuracy < base - 0.02", "latency > 1.1 * base"; '
-            "accuracies by their whole 95 % interval. May stand several times.",
-        ),
-    ] = None
-    fail_unless: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help='Exit with 1 unless each row meets it: "accuracy > base - 0.02" wants every block '
-            "shown to be no more than 2 points worse. May stand several times.",
-        ),
-    ] = None
-
-
 @grouped
 def compare(
     folders: Annotated[
@@ -133,8 +128,8 @@ def compare(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw the mean ranks of five rows or more with their critical difference (SVG, "
-            "PNG or PDF).",
+            help="Draw the mean ranks of five rows or more with their critical difference, or with "
+            "--by the forest plots of all blocks (SVG, PNG or PDF).",
             show_default=False,
         ),
     ] = None,
@@ -146,30 +141,36 @@ def compare(
     trained twice or more. Runs that differ in protocol, images or folds are refused, but for
     `--across`.
     """
-    from agfer_bench.comparison.gates import parse_gate
     from agfer_bench.records.files import load_run
 
     question = asked.question()
-    conditions = [parse_gate(text) for text in gates.fail_if or ()]
-    conditions += [parse_gate(text, unless=True) for text in gates.fail_unless or ()]
+    conditions = gates.parsed()
     records = list(zip(_names(folders), map(load_run, folders), strict=True))
     if asked.on is On.test and any(record.test is None for _, record in records):
         raise UserError("--on test: these runs have no second data set: run them with --test")
     if asked.across:
         if conditions or diagram:
             raise UserError("--across takes no gate and no diagram: they are of one ground")
+        if asked.by:
+            raise UserError("--across and --by are two comparisons: leave one of them out")
         _across(records, question, as_json=as_json)
         return
+    if asked.by:
+        if conditions:
+            raise UserError(
+                f"--by {asked.by.value} takes no gate: a gate is about all images; leave --by out"
+            )
+        _by(records, asked, diagram, as_json=as_json)
+        return
     found = _compared(records, asked, question)
-    held = found
+    held = found.chosen
     if asked.modules is None:  # a baseline without a network is no block that a gate is about
-        blocks = [one for one in found.chosen if one.module.kind != "classifier"]
-        held = replace(found, chosen=blocks)
-    outcomes = [one for gate in conditions for one in _hold(gate, held, question)]
+        held = [one for one in held if one.module.kind != "classifier"]
+    outcomes = hold_all(conditions, held, found.entrants, question)
     if diagram is not None:
         found.notes.append(_draw(found.chosen, question, diagram))
     if as_json:
-        show_json({**found.plain(), "gates": [_plain(one) for one in outcomes]})
+        show_json({**found.plain(), "gates": [plain(one) for one in outcomes]})
     else:
         _show(found, outcomes)
     if any(not one.passed for one in outcomes):
@@ -222,6 +223,45 @@ def _compared(records: list[tuple[str, RunRecord]], asked: Asked, question: Ques
     return Found(
         title=_title(records[0][1]), entrants=entrants, chosen=chosen, judged=judged, notes=notes
     )
+
+
+def _by(
+    records: list[tuple[str, RunRecord]], asked: Asked, diagram: Path | None, *, as_json: bool
+) -> None:
+    """Hold every block against base in each class, age group or subject."""
+    from rich.text import Text
+
+    from agfer_bench.comparison.comparable import caveats
+    from agfer_bench.comparison.contrasts import why_folds
+    from agfer_bench.comparison.entrants import line_up
+    from agfer_bench.comparison.subgroups import subgroups
+    from agfer_bench.report import forest
+    from agfer_bench.report.subgroups import notes_of, table_of, to_rows
+    from agfer_bench.report.verdicts import to_row
+
+    assert asked.by is not None, "else there is nothing to do"
+    if diagram is not None:
+        forest.check_picture(diagram)
+    entrants = line_up(records)
+    chosen = _chosen(entrants, asked.modules)
+    found = subgroups(_with_base(chosen, entrants, Against.base), asked.question(), asked.by.value)
+    notes = notes_of(found) + caveats([record for _, record in records])
+    if asked.over is Over.auto and asked.by is not By.subject:
+        notes += why_folds(chosen, asked.on.value)
+    if diagram is not None:
+        drawn = any(record.drawn for _, record in records)
+        forest.write(found, diagram, drawn_faces=drawn)
+        notes.append(f"{diagram}: {forest.caption(found)}")
+    title = _title(records[0][1])
+    if as_json:
+        whole = [to_row(one) for one in found.whole]
+        rows = to_rows(found)
+        show_json({"title": title, "notes": notes, "all_images": whole, "subgroups": rows})
+        return
+    show(Text(title, style="bold"))
+    show(table_of(found, output().width))
+    for line in notes:
+        show(Text(line, style="dim"))
 
 
 def _across(records: list[tuple[str, RunRecord]], question: Question, *, as_json: bool) -> None:
@@ -304,84 +344,10 @@ def _with_base(chosen: list[Entrant], entrants: list[Entrant], against: Against)
     return [*(one for one in bases if one not in chosen), *chosen]
 
 
-def _hold(gate: Gate, found: Found, question: Question) -> list[GateResult]:
-    from agfer_bench.comparison.gates import JUDGED, hold
-
-    if gate.metric in JUDGED:
-        question = replace(question, on=JUDGED[gate.metric])
-        return _hold_intervals(gate, found.chosen, found.entrants, question)
-    return hold(gate, _rows(gate, found.chosen, found.entrants))
-
-
-def _hold_intervals(
-    gate: Gate, chosen: list[Entrant], entrants: list[Entrant], question: Question
-) -> list[GateResult]:
-    """Hold accuracies against a gate, by their intervals."""
-    from agfer_bench.comparison.contrasts import accuracy_of, of_pairs, why_not_judged
-    from agfer_bench.comparison.gates import hold_interval, reference_of
-    from agfer_bench.text import nearest
-
-    where = f"{gate.option} {gate.text!r}"
-    known = {one.label: one for one in entrants}
-    name = reference_of(gate)
-    if name is not None and name not in known:
-        raise UserError(f"{where}: no module {name!r}{nearest(name, known)}")
-    held = [one for one in chosen if one.label != name]
-    if not held:
-        raise UserError(f"{where}: no module is left to be held against it")
-    for one in (*held, *([known[name]] if name is not None else [])):
-        why = why_not_judged(one) if one.complete else f"{one.label} was not trained on all folds"
-        if why:
-            raise UserError(
-                f"{where} cannot be judged: {why}; it takes several trainings of each fold, say "
-                "--seeds 3"
-            )
-    if name is None:
-        alone = [(one.label, accuracy_of(one, question)) for one in held]
-        return [hold_interval(gate, label, own.interval() if own else None) for label, own in alone]
-    found = of_pairs([(one, known[name]) for one in held], question)
-    silent = next((one.why_not for one in found if one.difference is None), None)
-    if silent is not None:
-        raise UserError(f"{where} cannot be judged: {silent}")
-    return [
-        # `--fail-unless` must hold for each, so that none is corrected for the others.
-        hold_interval(
-            gate,
-            one.first,
-            one.difference.interval() if gate.unless and one.difference else one.interval,
-        )
-        for one in found
-    ]
-
-
-def _rows(gate: Gate, chosen: list[Entrant], entrants: list[Entrant]) -> list[dict[str, Any]]:
-    """Return the rows that a gate is about: those chosen, and those that it names."""
-    from agfer_bench.comparison.entrants import why_not_timed_together
-    from agfer_bench.comparison.gates import TIMES
-    from agfer_bench.report.rows import row_of
-
-    labels = {one.label for one in chosen}
-    held = [one for one in entrants if one.label in labels | gate.names]
-    if gate.metric in TIMES:
-        reason = why_not_timed_together([one.record for one in held])
-        if reason is not None:
-            raise UserError(f"{gate.option} {gate.text!r}: times do not compare: {reason}")
-    return [{**row_of(one.module, one.record), "module": one.label} for one in held]
-
-
 def _title(record: RunRecord) -> str:
     from agfer_bench.report.notes import title
 
     return f"Paired comparison · {title(record)}"
-
-
-def _plain(outcome: GateResult) -> dict[str, Any]:
-    return {
-        "gate": outcome.gate.text,
-        "module": outcome.module,
-        "passed": outcome.passed,
-        "text": outcome.text,
-    }
 
 
 def _show(found: Found, outcomes: list[GateResult]) -> None:

@@ -7,64 +7,47 @@ that were asked for are adjusted together (Holm), and so are their intervals.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from agfer_bench.comparison.design import ROPE as ROPE
+from agfer_bench.comparison.design import Against as Against
+from agfer_bench.comparison.design import Over as Over
+from agfer_bench.comparison.design import Question as Question
+from agfer_bench.comparison.design import (
+    difference_of,
+    population_of,
+    unit_of,
+    values_of,
+    why_none,
+)
 from agfer_bench.comparison.inference import (
     FEWEST_SUBJECTS,
     FEWEST_TRAININGS,
     Difference,
-    Unit,
     holm,
-    over_folds,
-    over_subjects,
 )
 from agfer_bench.comparison.outcomes import (
     Entrant,
     On,
     accuracies,
     control_of,
-    shares_of_all,
     stuck_folds,
     subjects_of,
-    test_share,
 )
-from agfer_bench.comparison.verdicts import ROPE as ROPE
 from agfer_bench.comparison.verdicts import SURE as SURE
 from agfer_bench.comparison.verdicts import JudgedPair
 from agfer_bench.comparison.verdicts import Verdict as Verdict
-from agfer_bench.errors import UserError
+from agfer_bench.comparison.verdicts import p_text as p_text
 from agfer_bench.records.run import BASE
-
-Over = Literal["auto", "subjects", "folds"]
-"""What a comparison is over; `auto`: subjects where they are known, else folds."""
-
-Against = Literal["base", "all"]
-"""Which pairs: every network with base, or all with all."""
 
 _NONE = 1e-9
 """Differences that are none, but for rounding."""
 
 Pair = tuple[Entrant, Entrant]
 """Two modules to be compared."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked of a comparison."""
-
-    against: Against = "base"
-    """Which pairs."""
-    over: Over = "auto"
-    """What, beside trainings, differences are judged over."""
-    on: On = "validation"
-    """On which images."""
-    rope: float = ROPE
-    """Half the region of practical equivalence, 0..1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,39 +79,73 @@ def of_pairs(pairs: Sequence[Pair], question: Question) -> tuple[Contrast, ...]:
     whole = list({one.label: one for pair in pairs for one in pair}.values())
     if not whole:
         return ()
-    unit, subjects = _unit(whole, question)
+    unit, subjects = unit_of(whole, question)
     reasons = {one.label: why_not_judged(one) for one in whole}
     means = {one.label: float(np.mean(accuracies(one, question.on))) for one in whole}
-    values = {one.label: _values(one, unit, subjects or [], question.on) for one in whole}
-    unjudged = _why_none(unit, subjects, question)
-    found: list[tuple[Pair, Difference | None, str]] = []
+    values = {one.label: values_of(one, unit, subjects or [], question.on) for one in whole}
+    unjudged = why_none(unit, subjects, question)
+    population = population_of(unit, question.on, whole[0])
+    found = []
     for one, other in pairs:
         why = unjudged or reasons[one.label] or reasons[other.label]
-        both = values[one.label], values[other.label]
-        difference = None if why else _difference((one, other), both, unit)
-        if difference is not None and difference.constant and abs(difference.estimate) > _NONE:
-            why = (
-                f"{one.label} and {other.label} differ by the same in every fold and training, so "
-                "that nothing tells how sure that is"
-            )
-            difference = None
-        found.append(((one, other), difference, why))
-    judged = [difference for _, difference, _ in found if difference is not None]
-    adjusted = iter(holm([difference.p for difference in judged]))
-    population = _population(unit, question.on, whole[0])
-    return tuple(
-        Contrast(
-            first=one.label,
-            second=other.label,
-            estimate=means[one.label] - means[other.label],
-            difference=difference,
-            why_not=why,
-            adjusted=float(next(adjusted)) if difference is not None else None,
-            pairs=len(judged),
-            rope=question.rope,
-            population=population,
+        terms = [(one, values[one.label]), (other, -values[other.label])]
+        names, estimate = (one.label, other.label), means[one.label] - means[other.label]
+        found.append(uncorrected(names, estimate, why or difference_of(terms, unit), population))
+    return corrected(found, question.rope)
+
+
+def uncorrected(
+    names: tuple[str, str],
+    estimate: float,
+    judged: Difference | str,
+    population: str,
+) -> Contrast:
+    """Return a contrast by itself, to be corrected together with others (`corrected`).
+
+    Args:
+        names: Labels of the first and the second.
+        estimate: The difference that tables show.
+        judged: What is known of it; or why it cannot be judged.
+        population: What it speaks of.
+    """
+    why, difference = (judged, None) if isinstance(judged, str) else ("", judged)
+    if difference is not None and difference.constant and abs(difference.estimate) > _NONE:
+        of_each = "training" if difference.unit == "trainings" else "fold and training"
+        why = (
+            f"{names[0]} and {names[1]} differ by the same in every {of_each}, so that nothing "
+            "tells how sure that is"
         )
-        for (one, other), difference, why in found
+        difference = None
+    return Contrast(
+        first=names[0],
+        second=names[1],
+        estimate=estimate,
+        difference=difference,
+        why_not=why,
+        adjusted=None if difference is None else difference.p,
+        pairs=1,
+        rope=ROPE,
+        population=population,
+    )
+
+
+def corrected(found: Sequence[Contrast], rope: float) -> tuple[Contrast, ...]:
+    """Return contrasts corrected for all that are judged among them (Holm).
+
+    Args:
+        found: Contrasts by themselves (`uncorrected`).
+        rope: Half the region of practical equivalence.
+    """
+    judged = [one.difference for one in found if one.difference is not None]
+    adjusted = iter(holm([difference.p for difference in judged]))
+    return tuple(
+        replace(
+            one,
+            adjusted=float(next(adjusted)) if one.difference is not None else None,
+            pairs=len(judged),
+            rope=rope,
+        )
+        for one in found
     )
 
 
@@ -138,13 +155,10 @@ def accuracy_of(one: Entrant, question: Question) -> Difference | None:
     Raises:
         UserError: As `contrasts`.
     """
-    unit, subjects = _unit([one], question)
-    if why_not_judged(one) or _why_none(unit, subjects, question):
+    unit, subjects = unit_of([one], question)
+    if why_not_judged(one) or why_none(unit, subjects, question):
         return None
-    values = _values(one, unit, subjects or [], question.on)
-    if unit == "subjects":
-        return over_subjects([values])
-    return over_folds([values], test_share(one.module.folds))
+    return difference_of([(one, values_of(one, unit, subjects or [], question.on))], unit)
 
 
 def between_protocols(one: Entrant, other: Entrant) -> Difference | None:
@@ -162,8 +176,8 @@ def between_protocols(one: Entrant, other: Entrant) -> Difference | None:
     kept = [each.record.data.images_kept for each in (one, other)]  # numbers tell who is who
     if kept[0] != kept[1] or len(one.module.folds) != len(other.module.folds):
         return None
-    first, second = (_values(each, "subjects", subjects, "validation") for each in (one, other))
-    return _difference((one, other), (first, second), "subjects")
+    first, second = (values_of(each, "subjects", subjects, "validation") for each in (one, other))
+    return difference_of([(one, first), (other, -second)], "subjects")
 
 
 def pairs_of(entrants: Sequence[Entrant], against: Against) -> list[Pair]:
@@ -224,69 +238,3 @@ def ranks(found: Sequence[Contrast], labels: Sequence[str]) -> dict[str, tuple[i
             behind[better] += 1
             ahead[worse] += 1
     return {label: (1 + ahead[label], len(labels) - behind[label]) for label in labels}
-
-
-def _unit(whole: Sequence[Entrant], question: Question) -> tuple[Unit, list[str] | None]:
-    """Decide what is compared over, once for all pairs."""
-    known = [subjects_of(one, question.on) for one in whole]
-    subjects = known[0]
-    if question.over == "folds":
-        return "folds", None
-    if question.over == "auto":
-        usable = subjects is not None and all(one == subjects for one in known)
-        if usable and len(subjects or ()) >= FEWEST_SUBJECTS:
-            return "subjects", subjects
-        return "folds", None
-    for one, own in zip(whole, known, strict=True):
-        if own is None:
-            raise UserError(
-                f"{one.label}: the record does not say who was recognised (subjects not known, or "
-                "an older record): compare over folds with --over folds"
-            )
-        if own != subjects:
-            raise UserError(f"{whole[0].label} and {one.label} were judged on different subjects")
-    if len(subjects or ()) < FEWEST_SUBJECTS:
-        raise UserError(
-            f"{len(subjects or ())} subjects are too few for a comparison over subjects (at least "
-            f"{FEWEST_SUBJECTS}): compare over folds with --over folds"
-        )
-    return "subjects", subjects
-
-
-def _why_none(unit: Unit, subjects: list[str] | None, question: Question) -> str:
-    if question.on == "test" and (unit == "folds" or subjects is None):
-        return (
-            "all networks are tested on the same images, and the record does not tell enough "
-            "subjects of them"
-        )
-    return ""
-
-
-def _values(one: Entrant, unit: Unit, subjects: Sequence[str], on: On) -> NDArray[np.float64]:
-    """Return what is compared of a module: (K, S, N) shares of subjects, or (K, S) accuracies."""
-    return shares_of_all(one, on, subjects) if unit == "subjects" else accuracies(one, on)
-
-
-def _difference(
-    pair: Pair, values: tuple[NDArray[np.float64], NDArray[np.float64]], unit: Unit
-) -> Difference:
-    """Judge a pair by its values (`_values`)."""
-    one, other = pair
-    first, second = values
-    # Folds that divide the images otherwise have no partner: their trainings count apart.
-    same_folds = np.array_equal(np.isnan(first[:, 0]), np.isnan(second[:, 0]))
-    parts = [first - second] if same_folds and one.pairs_with(other) else [first, -second]
-    if unit == "subjects":
-        return over_subjects(parts)
-    return over_folds(parts, test_share(one.module.folds))
-
-
-def _population(unit: Unit, on: On, one: Entrant) -> str:
-    if on == "test":
-        assert one.record.test is not None, "the command refuses it else"
-        return f"over new people of {one.record.test.name} and new trainings"
-    if unit == "folds":
-        return "over new samples of such images and new trainings"
-    if one.record.protocol.split == "image":
-        return "over people who are in the training images too, and new trainings"
-    return "over new people and new trainings"

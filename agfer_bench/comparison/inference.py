@@ -50,15 +50,18 @@ _MOST = 10_000
 Unit = Literal["subjects", "folds"]
 """What, beside trainings, a difference is judged over."""
 
+Scope = Unit | Literal["trainings"]
+"""The same where it may be nothing: `trainings`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference(Estimate):
     """A mean difference of accuracy, and where its uncertainty comes from. Accuracies are 0..1."""
 
-    unit: Unit
+    unit: Scope
     """What it is judged over, beside trainings."""
     units: int
-    """Number of subjects or folds."""
+    """Number of subjects or folds; of trainings where nothing else varies."""
     folds: int
     """Number of folds K."""
     trainings: tuple[int, ...]
@@ -198,6 +201,27 @@ def over_folds(parts: Sequence[NDArray[np.float64]], test_share: float) -> Diffe
         residual=0.0,
         df=_satterthwaite(trainings, (own, folds - 1)),
         unit_df=folds - 1,
+    )
+
+
+def over_trainings(parts: Sequence[NDArray[np.float64]]) -> Difference:
+    """Judge a sum of modules' accuracies over new trainings alone, of people who stay the same.
+
+    Args:
+        parts: As of `over_subjects`, but (K, S): what is recognised in each training, S >= 2.
+    """
+    trainings = [(_of_trainings(part), _training_df(part)) for part in parts]
+    return Difference(
+        unit="trainings",
+        units=max(part.size for part in parts),
+        folds=len(parts[0]),
+        trainings=tuple(part.shape[1] for part in parts),
+        estimate=float(sum(part.mean() for part in parts)),
+        subject=0.0,
+        training=sum(value for value, _ in trainings),
+        residual=0.0,
+        df=_satterthwaite(trainings, (0.0, 1)),
+        unit_df=1,
     )
 
 

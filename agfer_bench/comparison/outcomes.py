@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agfer_bench.metrics import single_class
+from agfer_bench.metrics import mean_recall, recall, single_class
 from agfer_bench.records.run import UNKNOWN_AGE, Confusion, FoldRecord, ModuleRecord, RunRecord
 
 On = Literal["validation", "test"]
@@ -69,14 +69,26 @@ def control_of(module: ModuleRecord) -> str | None:
     return None if asked == "none" else asked
 
 
-def accuracies(entrant: Entrant, on: On) -> NDArray[np.float64]:
-    """Return the accuracy of each training: (K folds, S trainings), 0..1."""
-    return np.array(
-        [
-            [(fold.accuracy if on == "validation" else fold.test_accuracy) or 0.0 for fold in one]
-            for one in entrant.trainings
-        ]
-    ).T
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of the images that modules are compared on: by default all."""
+
+    number: int | None = None
+    """The class that they are of; None for all classes."""
+    age: str | None = None
+    """The age group that they are of; None for all. Of the second data set alone."""
+
+
+WHOLE = Part()
+"""All images."""
+
+
+def accuracies(entrant: Entrant, on: On, part: Part = WHOLE) -> NDArray[np.float64]:
+    """Return the accuracy of each training: (K folds, S trainings), 0..1.
+
+    Of one class it is its recall; NaN where the fold has no image of the part.
+    """
+    return np.array([[_accuracy(fold, on, part) for fold in one] for one in entrant.trainings]).T
 
 
 def subjects_of(entrant: Entrant, on: On) -> list[str] | None:
@@ -91,13 +103,16 @@ def subjects_of(entrant: Entrant, on: On) -> list[str] | None:
     return sorted(found, key=int)
 
 
-def shares_of_all(entrant: Entrant, on: On, subjects: Sequence[str]) -> NDArray[np.float64]:
+def shares_of_all(
+    entrant: Entrant, on: On, subjects: Sequence[str], part: Part = WHOLE
+) -> NDArray[np.float64]:
     """Return what each subject adds to the accuracy of each training.
 
     Args:
         entrant: A module whose subjects are known.
         on: Which images.
         subjects: N numbers of subjects.
+        part: Which of these images.
 
     Returns:
         (K folds, S trainings, N subjects): sums over subjects are accuracies; NaN for a subject who
@@ -108,25 +123,29 @@ def shares_of_all(entrant: Entrant, on: On, subjects: Sequence[str]) -> NDArray[
     found = np.full((len(sets[0]), len(sets), len(subjects)), np.nan)
     for s, one in enumerate(sets):
         for k, fold in enumerate(one):
-            for subject, share in (shares_of(fold, on) or {}).items():
-                found[k, s, place[subject]] = share
+            for subject, share in (shares_of(fold, on, part) or {}).items():
+                if subject in place:
+                    found[k, s, place[subject]] = share
     return found
 
 
-def shares_of(fold: FoldRecord, on: On = "validation") -> Shares | None:
+def shares_of(fold: FoldRecord, on: On = "validation", part: Part = WHOLE) -> Shares | None:
     """Return what each subject adds to the accuracy of one training; None if not known.
 
     An image counts 1 / (classes with images x images of its class), and in the second data set
-    1 / (age groups) of that, so that the shares add up to the accuracy that tables show.
+    1 / (age groups) of that, so that the shares add up to the accuracy that tables show. Of one
+    class an image counts 1 / images of the class, so that they add up to its recall.
     """
     if on == "validation":
-        return None if fold.recognised is None else _shares(fold.confusion, fold.recognised)
+        if fold.recognised is None:
+            return None
+        return _shares(fold.confusion, fold.recognised, part.number)
     if fold.test_recognised is None or fold.test_confusions is None:
         return None
-    groups = [one for one in fold.test_confusions if one != UNKNOWN_AGE] or [UNKNOWN_AGE]
+    groups = _groups(fold.test_confusions, part)
     total: Shares = {}
     for group in groups:
-        shares = _shares(fold.test_confusions[group], fold.test_recognised[group])
+        shares = _shares(fold.test_confusions[group], fold.test_recognised[group], part.number)
         for subject, share in shares.items():
             total[subject] = total.get(subject, 0.0) + share / len(groups)
     return total
@@ -150,8 +169,36 @@ def stuck_folds(entrant: Entrant) -> list[int]:
     )
 
 
-def _shares(confusion: Confusion, recognised: Mapping[str, Sequence[int]]) -> Shares:
+def _accuracy(fold: FoldRecord, on: On, part: Part) -> float:
+    if part == WHOLE:
+        return (fold.accuracy if on == "validation" else fold.test_accuracy) or 0.0
+    confusions = {"": fold.confusion} if on == "validation" else fold.test_confusions or {}
+    groups = _groups(confusions, part)
+    if not groups:
+        return np.nan
+    matrices = [np.asarray(confusions[group], dtype=np.int64) for group in groups]
+    if part.number is not None:
+        return float(np.mean([recall(one)[part.number] for one in matrices]))
+    return float(np.mean([mean_recall(one) for one in matrices]))
+
+
+def _groups(confusions: Mapping[str, Confusion], part: Part) -> list[str]:
+    """Return the age groups that have images of the part; those without age only by themselves."""
+    groups = [one for one in confusions if one != UNKNOWN_AGE] or list(confusions)
+    if part.age is not None:
+        groups = [one for one in groups if one == part.age]
+    if part.number is not None:
+        groups = [one for one in groups if any(confusions[one][part.number])]
+    return groups
+
+
+def _shares(
+    confusion: Confusion, recognised: Mapping[str, Sequence[int]], number: int | None
+) -> Shares:
     images_M = np.sum(confusion, axis=1)
     weights_M = np.divide(1.0, images_M, out=np.zeros(len(images_M)), where=images_M > 0)
-    weights_M /= np.count_nonzero(images_M)
+    if number is None:
+        weights_M /= np.count_nonzero(images_M)
+    else:
+        weights_M[np.arange(len(weights_M)) != number] = 0.0
     return {subject: float(right_M @ weights_M) for subject, right_M in recognised.items()}

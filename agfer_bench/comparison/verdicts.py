@@ -99,7 +99,7 @@ def _sentence(one: JudgedPair) -> str:
         low, high = sorted(sign * 100 * end for end in one.interval)
         ends = f", 95 % interval {_signed(low)} to {_signed(high)}"
     adjusted = f", adjusted for {one.pairs} pairs" if one.pairs > 1 else ""
-    evidence = f"{ends}, p {_p(one.adjusted)}{adjusted}"
+    evidence = f"{ends}, p {p_text(one.adjusted)}{adjusted}"
     if one.verdict in ("ahead", "behind"):
         return f"{first} is ahead of {second} by {points} {one.population}{evidence}"
     if one.verdict == "equivalent":
@@ -124,6 +124,7 @@ def _signed(points: float) -> str:
     return f"−{text}" if points < 0 and float(text) else text
 
 
-def _p(value: float | None) -> str:
+def p_text(value: float | None) -> str:
+    """Write a p value with its sign: `= 0.012`, `< 0.001`."""
     assert value is not None, "it is judged"
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -13,9 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agfer_bench.comparison.contrasts import between_protocols
+from agfer_bench.comparison.factorial import Factorial
 from agfer_bench.comparison.inference import FEWEST_TRAININGS
 from agfer_bench.comparison.outcomes import Entrant
+from agfer_bench.errors import UserError
 from agfer_bench.records.run import ModuleRecord, RunRecord
+from agfer_bench.report import factorial
+from agfer_bench.report.factorial import guidance_factorials
 from agfer_bench.report.notes import DRAWN_NOTICE, remarks_of, title
 from agfer_bench.report.numbers import number, percent, signed
 from agfer_bench.report.summary import mean_and_sd, over_folds
@@ -201,6 +205,23 @@ def title_of(ablation: Ablation) -> str:
     return f"Ablation of {ablation.axis.name} · {title(record, without=varied)}"
 
 
+def effects_of(ablation: Ablation) -> tuple[tuple[Factorial, ...], list[str]]:
+    """Judge guidance, each block, and both.
+
+    Returns:
+        What was found and what is said of it. Neither for another setting, and with one training of
+        each fold, of which `notes_of` says that nothing is judged.
+    """
+    record = ablation.runs[0][0]
+    if ablation.axis.name != "guidance" or record.protocol.seeds < FEWEST_TRAININGS:
+        return (), []
+    try:
+        found = guidance_factorials([one for one, _ in ablation.runs])
+    except UserError as error:  # a block that failed leaves the rest standing
+        return (), [f"Not judged: {error}."]
+    return found, factorial.notes_of(found)
+
+
 def text_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
     """Return the table's columns and its cells as text."""
     rows = rows_of(ablation)
@@ -246,7 +267,10 @@ def to_rich(ablation: Ablation) -> RenderableType:
         previous = line[0]
         table.add_row(*map(Text, line))
     remarks = [Text(line, style="dim") for line in notes_of(ablation)]
-    return Group(Text(title_of(ablation), style="bold"), table, *remarks)
+    parts: list[RenderableType] = [Text(title_of(ablation), style="bold"), table, *remarks]
+    found, told = effects_of(ablation)
+    parts += [factorial.table_of(found)] if found else []
+    return Group(*parts, *(Text(line, style="dim") for line in told))
 
 
 def to_markdown(ablation: Ablation) -> str:
@@ -254,4 +278,11 @@ def to_markdown(ablation: Ablation) -> str:
     columns, lines = text_cells(ablation)
     frame = pd.DataFrame(lines, columns=columns)
     remarks = "\n".join(f"- {line}" for line in notes_of(ablation))
-    return f"# {title_of(ablation)}\n\n{markdown_table(frame, texts=2)}\n\n{remarks}\n"
+    text = f"# {title_of(ablation)}\n\n{markdown_table(frame, texts=2)}\n\n{remarks}\n"
+    found, told = effects_of(ablation)
+    if found:
+        effects = pd.DataFrame(factorial.cells_of(found), columns=list(factorial.COLUMNS))
+        text += f"\n## {factorial.TITLE}\n\n{markdown_table(effects, texts=3)}\n"
+    if told:
+        text += "\n" + "\n".join(f"- {line}" for line in told) + "\n"
+    return text

@@ -157,17 +157,25 @@ def _not_judged(found: Sequence[Contrast]) -> list[str]:
     """Say why pairs are not judged, each reason once."""
     reasons = list(dict.fromkeys(one.why_not for one in found))
     once = [one for one in reasons if one.endswith("was trained once on each fold")]
-    lines = [f"Not judged: {one}." for one in reasons if one not in once]
-    if once:
-        names = ", ".join(one.removesuffix(" was trained once on each fold") for one in once)
-        were = "was" if len(once) == 1 else "were"
-        lines.append(
-            f"Not judged: {names} {were} trained once on each fold. Another training of the same "
-            "network can move its accuracy by more than a block does, so one says nothing about "
-            f"blocks. It takes {FEWEST_TRAININGS} trainings or more: the same command with "
-            "--seeds 3 trains only what is missing."
-        )
-    return lines
+    return [f"Not judged: {one}." for one in reasons if one not in once] + judged_once(once)
+
+
+def judged_once(reasons: Sequence[str]) -> list[str]:
+    """Say what it takes where networks were trained once; none where none was.
+
+    Args:
+        reasons: Why they are not judged (`contrasts.why_not_judged`).
+    """
+    if not reasons:
+        return []
+    names = ", ".join(one.removesuffix(" was trained once on each fold") for one in reasons)
+    were = "was" if len(reasons) == 1 else "were"
+    return [
+        f"Not judged: {names} {were} trained once on each fold. Another training of the same "
+        "network can move its accuracy by more than a block does, so one says nothing about "
+        f"blocks. It takes {FEWEST_TRAININGS} trainings or more: the same command with "
+        "--seeds 3 trains only what is missing."
+    ]
 
 
 def _ranks(judged: Judged) -> list[str]:
@@ -182,10 +190,11 @@ def _ranks(judged: Judged) -> list[str]:
 
 def to_rows(judged: Judged) -> list[dict[str, Any]]:
     """Return each pair as plain values; differences are 0..1."""
-    return [_row(one) for one in judged.contrasts]
+    return [to_row(one) for one in judged.contrasts]
 
 
-def _row(one: Contrast) -> dict[str, Any]:
+def to_row(one: Contrast) -> dict[str, Any]:
+    """Return a pair as plain values; differences are 0..1."""
     difference, chances, interval = one.difference, one.chances, one.interval
     return {
         "first": one.first,

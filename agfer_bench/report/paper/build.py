@@ -15,6 +15,7 @@ from agfer_bench.report.paper.document import Document, Section
 from agfer_bench.report.paper.efficiency import efficiency_section
 from agfer_bench.report.paper.emotions import emotion_section
 from agfer_bench.report.paper.fitting import fitting_section, overfit_section
+from agfer_bench.report.paper.gains import gain_section, guidance_section
 from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.paper.verdicts import control_section, verdict_section
@@ -30,6 +31,8 @@ _SECTIONS = (
     method_section,
     verdict_section,
     control_section,
+    gain_section,
+    guidance_section,
     stride_section,
     claim_section,
     efficiency_section,

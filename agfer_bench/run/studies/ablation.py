@@ -9,6 +9,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from agfer_bench.errors import UserError
 from agfer_bench.files import write_text
 from agfer_bench.plugin.catalogue import Catalogue, Chosen, is_classifier
@@ -16,7 +18,15 @@ from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.progress import Reporter, Under
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records.run import BASE
-from agfer_bench.report.ablation_table import Ablation, Axis, Cell, frame_of, to_markdown
+from agfer_bench.report.ablation_table import (
+    Ablation,
+    Axis,
+    Cell,
+    effects_of,
+    frame_of,
+    to_markdown,
+)
+from agfer_bench.report.factorial import rows_of
 from agfer_bench.run.jobs.classifier import SETTINGS
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings, Timing
@@ -213,5 +223,8 @@ def write(ablation: Ablation, out: Path) -> Path:
     folder = out / f"ablation-{ablation.axis.name}-{fingerprint(content)[:10]}"
     write_text(folder / "table.md", to_markdown(ablation))
     write_text(folder / "table.csv", frame_of(ablation).to_csv(index=False))
+    found, _ = effects_of(ablation)
+    if found:
+        write_text(folder / "effects.csv", pd.DataFrame(rows_of(found)).to_csv(index=False))
     write_text(folder / "ablation.json", json.dumps(content, indent=1) + "\n")
     return folder
