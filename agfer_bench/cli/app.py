@@ -11,6 +11,7 @@ from agfer_bench import __version__
 from agfer_bench.cli import (
     ablate,
     calibrate,
+    converge,
     data,
     leaderboard,
     paper,
@@ -36,6 +37,7 @@ app.command("run")(run.run)
 app.command("paper")(paper.paper)
 app.command("ablate")(ablate.ablate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("converge")(converge.converge)
 app.command("speed")(speed.speed)
 app.command("compare")(differences.compare)
 app.add_typer(modules.app, name="modules")
