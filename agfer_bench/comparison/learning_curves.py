@@ -6,6 +6,7 @@ All rules here are fixed beforehand, so that nobody chooses an epoch by looking 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class LearningCurve:
         """Number of epochs E."""
         return len(self.loss_E)
 
-    @property
+    @cached_property
     def smooth(self) -> NDArray[np.float64]:
         """(E,) accuracy as the mean over `WINDOW` epochs around each; over fewer at the ends."""
         ones = np.ones(min(WINDOW, self.epochs))

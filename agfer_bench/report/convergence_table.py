@@ -176,6 +176,20 @@ def notes_of(found: Convergence) -> list[str]:
     return [*lines, *rules_of(found), *_limits(found), *_censored(found), *remarks(found.record)]
 
 
+def caption_of(found: Convergence) -> str:
+    """Say what the figure of the curves shows."""
+    folds, seeds = found.base.plateau_KS.shape
+    line = ""
+    if found.decides is not None:
+        line = f" Dashed: {percent(found.decides)} %, and epoch {found.epochs}."
+    return (
+        f"Mean recall on the validation folds, at each epoch the mean over {WINDOW} epochs around "
+        f"it. Lines: the mean over {folds * seeds} trainings ({seeds} of each of {folds} folds); "
+        "bands: ± one sample standard deviation over them. Points: the mean epoch of convergence. "
+        f"Dotted: chance.{line}"
+    )
+
+
 def sentence(one: Block, found: Convergence) -> str:
     """Return the verdict on a block in plain words."""
     if one.verdict == "not judged" or found.decides is None:
@@ -214,6 +228,11 @@ def rules_of(found: Convergence) -> list[str]:
             f"for {2 * judged} questions (Holm), those at equal epochs and operations for "
             f"{_many(judged, 'block')}, those of the last table not at all: no verdict rests on it."
         )
+    if judged and found.record.protocol.split == "image":
+        lines.append(
+            "Folds divide images, not people: everybody who is judged was trained on as well, so "
+            "that nothing is said about people whom the networks have not seen."
+        )
     device = found.record.environment.device_name
     lines.append(
         "Ops: multiply-accumulates of convolutions and matrix products in training, "
@@ -240,7 +259,8 @@ def _limits(found: Convergence) -> list[str]:
     return [
         "“Neither” is not “equal”. Found with a chance of "
         f"{100 * POWER:.0f} %, correction included, would be a ceiling {_range(points, 1)} points "
-        f"higher, or {_range(ratios, 2)} times base's operations; --seeds narrows both."
+        f"higher, or {_range(ratios, 2)} times base's operations; more --folds and "
+        "--seeds narrow both."
     ]
 
 
@@ -257,8 +277,8 @@ def _censored(found: Convergence) -> list[str]:
         if told:
             lines.append(
                 f"{percent(accuracy)} % was not reached by epoch {found.cap} in trainings: "
-                f"{', '.join(told)}. They count with all {found.cap} epochs, so that ≥ stands "
-                "before the means, and ratios are too near to 1 or to what favours whoever is late."
+                f"{', '.join(told)}. Each counts with all {found.cap} epochs: the means with ≥ are "
+                "too small, and the ratios are rough."
             )
     return lines
 
@@ -292,6 +312,7 @@ def to_markdown(found: Convergence) -> str:
         frame = pd.DataFrame(lines, columns=columns)
         parts += [f"{heading}:", markdown_table(frame, texts=label_columns(columns))]
     parts.append("![Accuracy against epochs and operations](figures/convergence.png)")
+    parts.append(caption_of(found))
     parts.append("\n".join(f"- {line}" for line in notes_of(found)))
     return "\n\n".join(parts) + "\n"
 

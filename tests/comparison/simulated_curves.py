@@ -31,7 +31,7 @@ class World:
     """Ceiling of a training."""
     time: float = 0.10
     """Time of a training."""
-    epoch: float = 0.02
+    epoch: float = 0.027
     """Accuracy of an epoch."""
     loss: float = 0.01
     """Loss of an epoch."""
@@ -51,8 +51,8 @@ class Truth:
 
 BASE = Truth()
 FASTER = Truth(time=0.6 * TIME)
-HIGHER = Truth(ceiling=0.88)
-BOTH = Truth(ceiling=0.88, time=0.6 * TIME)
+HIGHER = Truth(ceiling=0.90)
+BOTH = Truth(ceiling=0.90, time=0.6 * TIME)
 LOWER = Truth(ceiling=0.60, time=0.6 * TIME)
 
 
@@ -61,17 +61,18 @@ def simulate(
     *truths: Truth,
     world: World | None = None,
     seeds: int = SEEDS,
+    folds: int = FOLDS,
     cap: int = CAP,
 ) -> list[Network]:
     """Draw base, then a network for each truth."""
     world = world or World()
-    hard_K = random.normal(0, world.fold, FOLDS)
+    hard_K = random.normal(0, world.fold, folds)
     found = []
     for number, truth in enumerate((BASE, *truths)):
-        own_K = hard_K + random.normal(0, world.fold_by_block, FOLDS)
+        own_K = hard_K + random.normal(0, world.fold_by_block, folds)
         curves = [[_curve(random, truth, hard, world, cap) for _ in range(seeds)] for hard in own_K]
         label = f"block{number}" if number else "base"
-        found.append(network_of(label, curves, EPOCHS, 1 / FOLDS))
+        found.append(network_of(label, curves, EPOCHS, 1 / folds))
     return found
 
 

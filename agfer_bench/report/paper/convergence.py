@@ -11,7 +11,13 @@ from agfer_bench.comparison.contrasts import between_protocols
 from agfer_bench.comparison.convergence import Convergence, Network
 from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.records.run import BASE, RunRecord
-from agfer_bench.report.convergence_table import frame_of, label_columns, notes_of, tables_of
+from agfer_bench.report.convergence_table import (
+    caption_of,
+    frame_of,
+    label_columns,
+    notes_of,
+    tables_of,
+)
 from agfer_bench.report.notes import DRAWN_NOTICE
 from agfer_bench.report.paper.document import Picture, Plate, Section, Table
 from agfer_bench.report.paper.draw_convergence import Band, draw_convergence
@@ -112,7 +118,6 @@ def _long_base(study: Study, record: RunRecord) -> Table:
 def curve_plate(found: Convergence) -> Plate:
     """Return the learning curves as a figure."""
     bands = [_band(one) for one in found.networks]
-    folds, seeds = found.base.plateau_KS.shape
     data = [
         {
             "module": band.label,
@@ -125,14 +130,10 @@ def curve_plate(found: Convergence) -> Plate:
         for epoch, (mean, sd) in enumerate(zip(band.mean_E, band.sd_E, strict=True), start=1)
     ]
     decides = None if found.decides is None else 100 * found.decides
-    line = "" if decides is None else f" Dashed: {decides:.1f} %, and epoch {found.epochs}."
     return Plate(
         name="convergence",
         title="Learning curves until nothing more comes",
-        caption=f"Mean recall on the validation folds, each epoch the mean over those around it; "
-        f"mean over {folds * seeds} trainings ({seeds} of each of {folds} folds), bands: ± one "
-        "sample standard deviation over them. Points: the mean epoch of convergence. Dotted: "
-        f"chance.{line}",
+        caption=caption_of(found),
         pictures=(
             Picture(
                 name="convergence",
