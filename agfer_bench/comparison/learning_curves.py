@@ -18,7 +18,7 @@ WINDOW = 5
 """Epochs around an epoch whose mean is the accuracy there; a single one scatters too much."""
 SPAN = 10
 """Epochs of a plateau, and of the time before with which its loss is compared."""
-FALL = 0.03
+FALL = 0.02
 """A loss that falls by less than this share of its whole fall from one `SPAN` to the next is on a
 plateau."""
 PASSES = 3
