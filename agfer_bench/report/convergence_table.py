@@ -197,8 +197,8 @@ def sentence(one: Block, found: Convergence) -> str:
     return (
         f"{one.label}: {verdict_text(one)}. It takes {times(one.to_base)} times base's operations "
         f"to {percent(found.decides)} %, and {times(one.to_own)} times to {_PART} of the way to "
-        f"its own accuracy at convergence; there it is {points(one.at_convergence)} points from "
-        "base"
+        "its own accuracy at convergence. There it differs from base by "
+        f"{points(one.at_convergence)} points"
     )
 
 

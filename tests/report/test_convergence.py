@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from agfer_bench.comparison.contrasts import between_protocols
 from agfer_bench.comparison.convergence import Network, convergence_of
 from agfer_bench.comparison.learning_curves import LearningCurve
+from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.errors import UserError
 from agfer_bench.records.run import EpochRecord, FoldRecord, RunRecord, SizeRecord
 from agfer_bench.report.convergence_table import (
@@ -23,6 +26,9 @@ from agfer_bench.report.convergence_table import (
     verdict_lines,
 )
 from agfer_bench.report.notes import DRAWN_NOTICE
+from agfer_bench.report.paper.convergence import convergence_section
+from agfer_bench.report.paper.document import Table
+from agfer_bench.report.paper.write import write_report
 from agfer_bench.run.studies.convergence import write
 from tests.comparison.simulated_curves import (
     CAP,
@@ -34,7 +40,7 @@ from tests.comparison.simulated_curves import (
     Truth,
     simulate,
 )
-from tests.report.studies import diagonal, fold, module, record
+from tests.report.studies import diagonal, fold, module, record, study, usual
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
@@ -207,6 +213,49 @@ def test_sentences_tell_what_tables_show(run: RunRecord) -> None:
         assert cell in text
     assert "adjusted for 4 questions (Holm)" in text
     assert "“Neither” is not “equal”" in text
+
+
+def test_the_paper_has_it_as_a_section(run: RunRecord, tmp_path: Path) -> None:
+    usual_run = usual()
+    base = usual_run.modules[0]
+    long_protocol = usual_run.protocol.with_settings({"epochs": 450})
+    long = usual_run.model_copy(update={"modules": (base,), "protocol": long_protocol})
+    nothing = convergence_section(study(usual_run))
+    assert "paper --converge" in nothing.text[0]
+    asked = replace(study(usual_run), convergence=convergence_of(run, EPOCHS), long_base=long)
+    page = write_report(asked, tmp_path).read_text("utf-8")
+    assert "Head start or higher ceiling" in page
+    assert "Verdicts, each block held against base" in page
+    assert "figures/convergence.svg" in page
+    assert "19.76 % after 100 epochs" in page
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert "### Base after 450 epochs" in text
+    assert "| base | 450 | 60.00 ± 14.14 |" in text
+    assert "| agfer | 100 | 85.00 ± 7.07 | – |" in text, "folds were trained once"
+    refused = replace(study(usual_run), no_convergence="Convergence was not judged: no block")
+    assert convergence_section(refused).text == ("Convergence was not judged: no block",)
+
+
+def test_base_that_has_time_is_held_against_the_others() -> None:
+    """Over people, as two protocols are compared."""
+    from tests.report.test_calibration import draw_run
+
+    short, drawn = draw_run(2, spread=0.02), draw_run(2, spread=0.02, seed=1)
+    protocol = drawn.protocol.with_settings({"epochs": 450})
+    long = drawn.model_copy(update={"modules": drawn.modules[:1], "protocol": protocol})
+    (table,) = convergence_section(replace(study(short), long_base=long)).items
+    assert isinstance(table, Table)
+    first = between_protocols(
+        Entrant(label="base", module=long.modules[0], record=long),
+        Entrant(label="null:k=1", module=short.modules[1], record=short),
+    )
+    assert first is not None
+    low, high = first.interval() or (0, 0)
+    row = table.data.iloc[2]
+    assert (row["module"], row["epochs"]) == ("null:k=1", 100)
+    assert row["long_base_less_it"] == pytest.approx(100 * first.estimate)
+    assert (row["low"], row["high"]) == (pytest.approx(100 * low), pytest.approx(100 * high))
+    assert "[" in table.rows[2][3]
 
 
 def test_files(run: RunRecord, tmp_path: Path) -> None:
