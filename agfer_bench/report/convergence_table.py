@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from agfer_bench.comparison.convergence import (
-    DECIDES,
     Block,
     Convergence,
     Cost,
@@ -31,7 +30,8 @@ Lines = list[list[str]]
 """Cells of a table as text, line by line, the columns' names first."""
 
 NONE = "–"
-_PART = {0.75: "three quarters"}[DECIDES]
+_PART = "three quarters"
+"""`DECIDES` in words."""
 
 
 def title_of(found: Convergence) -> str:

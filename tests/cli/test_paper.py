@@ -145,9 +145,9 @@ def test_json_seeds_and_unknown_ablations(
     assert _run(_arguments(blobs, others, tmp_path, "--base-epochs", "2"), monkeypatch) == 2
     assert "--base-epochs 2: give more than the 2 epochs" in capsys.readouterr().err
     assert not (tmp_path / "out" / "jobs").exists(), "refused before any work"
-    more = ("--json", "--no-examples", "--seeds", "2", "--converge", "--cap", "20")
-    more = (*more, "--base-epochs", "3")
-    arguments = _arguments(blobs, others, tmp_path, *more)
+    more = ("--json", "--no-examples", "--seeds", "2")
+    longer = ("--converge", "--cap", "20", "--base-epochs", "3")
+    arguments = _arguments(blobs, others, tmp_path, *more, *longer)
     assert _run(arguments, monkeypatch) == 0
     shown = json.loads(capsys.readouterr().out)
     assert Path(shown["report"]).is_file()

@@ -88,7 +88,7 @@ def _curve(
         accuracy_E=np.clip(
             CHANCE + (top - CHANCE) * way_E + random.normal(0, world.epoch, cap), 0, 1
         ),
-        seconds_E=0.3 * truth.macs * epochs_E,
+        seconds_E=np.array(0.3 * truth.macs * epochs_E, dtype=np.float64),
         operations=1e9 * truth.macs,
         chance=CHANCE,
     )

@@ -46,7 +46,7 @@ def _curve(
     return LearningCurve(
         loss_E=np.asarray(np.linspace(2, 1, epochs) if loss is None else loss, dtype=np.float64),
         accuracy_E=accuracy_E,
-        seconds_E=2.0 * np.arange(1, epochs + 1),
+        seconds_E=np.arange(2.0, 2 * epochs + 1, 2),
         operations=operations,
         chance=0.1,
     )
@@ -104,8 +104,8 @@ def test_what_comes_after_a_plateau_has_no_part_in_it() -> None:
     assert converged == pytest.approx(accuracy[found - SPAN : found].mean())
 
 
-def _networks(seed: int, *truths: Truth, **changes: int) -> list[Network]:
-    return simulate(np.random.default_rng(seed), *truths, **changes)
+def _networks(seed: int, *truths: Truth, folds: int = FOLDS) -> list[Network]:
+    return simulate(np.random.default_rng(seed), *truths, folds=folds)
 
 
 def test_differences_are_those_of_the_inference_over_folds_and_trainings() -> None:
