@@ -84,7 +84,7 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
+class NetworkCurves:
     """A network's trainings as curves: K folds, S trainings of each."""
 
     label: str
@@ -164,7 +164,7 @@ class Ratio:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class BlockComparison:
     """A block held against base."""
 
     label: str
@@ -217,20 +217,20 @@ class Convergence:
     epochs: int
     """Epochs at which networks are compared at equal epochs: those of an ordinary run. No training
     may stop before."""
-    networks: tuple[Network, ...]
+    networks: tuple[NetworkCurves, ...]
     """Base, then the blocks."""
     decides: float | None
     """Accuracy whose operations decide whether a block is faster; None where base has no accuracy
     at convergence."""
     accuracies: tuple[float, ...]
     """Accuracies whose costs are told, 0..1, rising."""
-    blocks: tuple[Block, ...]
+    blocks: tuple[BlockComparison, ...]
     """The blocks, each held against base."""
     failed: tuple[str, ...]
     """Rows without all trainings, and why."""
 
     @property
-    def base(self) -> Network:
+    def base(self) -> NetworkCurves:
         """Base."""
         return self.networks[0]
 
@@ -277,14 +277,14 @@ def convergence_of(record: RunRecord, epochs: int, to: Sequence[float] = ()) -> 
     )
 
 
-def _way(base: Network, share: float) -> float | None:
+def _way(base: NetworkCurves, share: float) -> float | None:
     """Return the accuracy a part of the way from chance to base's; None where it has none."""
     if base.why_not or base.why_no_verdict:
         return None
     return base.chance + share * (float(base.converged.mean()) - base.chance)
 
 
-def _network(module: ModuleRecord, record: RunRecord, epochs: int) -> Network | None:
+def _network(module: ModuleRecord, record: RunRecord, epochs: int) -> NetworkCurves | None:
     """Return a network's curves; None for a classifier, or where trainings are missing."""
     size = module.size
     if module.kind != "attention" or size is None or not module.complete(record.protocol):
@@ -310,7 +310,7 @@ def network_of(
     epochs: int,
     test_share: float,
     why_not: str = "",
-) -> Network:
+) -> NetworkCurves:
     """Find the plateaus of a network's trainings.
 
     Args:
@@ -323,7 +323,7 @@ def network_of(
     plateau_KS = np.array(
         [[curve.plateau(epochs) or math.nan for curve in fold] for fold in curves]
     )
-    network = Network(
+    network = NetworkCurves(
         label=label,
         test_share=test_share,
         curves=tuple(map(tuple, curves)),
@@ -333,7 +333,7 @@ def network_of(
     return replace(network, why_no_verdict=_why_no_verdict(network))
 
 
-def _why_no_verdict(one: Network) -> str:
+def _why_no_verdict(one: NetworkCurves) -> str:
     cap, of = one.curves[0][0].epochs, one.plateau_KS.size
     missing = int(np.isnan(one.plateau_KS).sum())
     if missing:
@@ -356,8 +356,8 @@ def _failed(record: RunRecord, whole: set[str]) -> tuple[str, ...]:
 
 
 def judge(
-    networks: Sequence[Network], epochs: int, accuracies: Sequence[float] = ()
-) -> tuple[Block, ...]:
+    networks: Sequence[NetworkCurves], epochs: int, accuracies: Sequence[float] = ()
+) -> tuple[BlockComparison, ...]:
     """Hold every block against base, each family of questions adjusted together.
 
     Args:
@@ -381,20 +381,27 @@ def judge(
         higher[one.label] = _difference(one.converged, base.converged, base)
         to_base[one.label] = _log_ratio(one.cost(decides), base.cost(decides), base)
         to_own[one.label] = _log_ratio(one.cost(_own(one)), base.cost(_own(base)), base)
-    # Two questions of each block decide its verdict, and are adjusted together.
     faster = {label: _both(to_base[label], to_own[label]) for label in to_base}
-    adjusted = _adjusted({**_keyed("higher", _p(higher)), **_keyed("faster", faster)})
-    effects = {
-        "at_epochs": _effects(at_epochs, _p(at_epochs), _adjusted(_p(at_epochs))),
-        "at_operations": _effects(at_operations, _p(at_operations), _adjusted(_p(at_operations))),
-        "at_convergence": _effects(higher, _p(higher), _of("higher", adjusted)),
-        "to_base": _effects(to_base, faster, _of("faster", adjusted)),
-        "to_own": _effects(to_own, faster, _of("faster", adjusted)),
-    }
+    # Two questions of each block decide its verdict, and are adjusted together.
+    decisive = {("higher", label): one.p for label, one in higher.items()}
+    decisive |= {("faster", label): p for label, p in faster.items()}
+    adjusted = _adjusted(decisive)
+
+    def effect(found: Mapping[str, Difference], label: str, question: str) -> Effect | None:
+        if label not in found:
+            return None
+        key = question, label
+        return Effect(difference=found[label], p=decisive[key], adjusted=adjusted[key])
+
+    epochs_alone, operations_alone = _alone(at_epochs), _alone(at_operations)
     return tuple(
-        Block(
+        BlockComparison(
             label=one.label,
-            **{name: found.get(one.label) for name, found in effects.items()},
+            at_epochs=epochs_alone.get(one.label),
+            at_operations=operations_alone.get(one.label),
+            at_convergence=effect(higher, one.label, "higher"),
+            to_base=effect(to_base, one.label, "faster"),
+            to_own=effect(to_own, one.label, "faster"),
             ratios=tuple(
                 Ratio(to=to, difference=_log_ratio(one.cost(to), base.cost(to), base))
                 for to in (accuracies if one in alive else ())
@@ -405,36 +412,24 @@ def judge(
     )
 
 
-_Name = TypeVar("_Name", bound=Hashable)
+_Key = TypeVar("_Key", bound=Hashable)
 
 
-def _p(found: Mapping[str, Difference]) -> dict[str, float]:
-    return {label: one.p for label, one in found.items()}
-
-
-def _keyed(question: str, p: Mapping[str, float]) -> dict[tuple[str, str], float]:
-    return {(question, label): value for label, value in p.items()}
-
-
-def _of(question: str, adjusted: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    return {label: value for (asked, label), value in adjusted.items() if asked == question}
-
-
-def _adjusted(p: Mapping[_Name, float]) -> dict[_Name, float]:
+def _adjusted(p: Mapping[_Key, float]) -> dict[_Key, float]:
     """Adjust p values for their number (Holm)."""
     return dict(zip(p, map(float, holm(list(p.values()))), strict=True))
 
 
-def _effects(
-    found: Mapping[str, Difference], p: Mapping[str, float], adjusted: Mapping[str, float]
-) -> dict[str, Effect]:
+def _alone(found: Mapping[str, Difference]) -> dict[str, Effect]:
+    """Adjust a question for the number of blocks."""
+    adjusted = _adjusted({label: one.p for label, one in found.items()})
     return {
-        label: Effect(difference=one, p=p[label], adjusted=adjusted[label])
+        label: Effect(difference=one, p=one.p, adjusted=adjusted[label])
         for label, one in found.items()
     }
 
 
-def _why_not(base: Network, one: Network, higher: Difference | None) -> str:
+def _why_not(base: NetworkCurves, one: NetworkCurves, higher: Difference | None) -> str:
     reasons = (base.why_not, one.why_not, base.why_no_verdict, one.why_no_verdict)
     found = next((reason for reason in reasons if reason), "")
     if not found and higher is not None and higher.constant and abs(higher.estimate) > 0:
@@ -445,23 +440,23 @@ def _why_not(base: Network, one: Network, higher: Difference | None) -> str:
     return found
 
 
-def _at(one: Network, epoch: float) -> NDArray[np.float64]:
+def _at(one: NetworkCurves, epoch: float) -> NDArray[np.float64]:
     return one.over_trainings(lambda curve: curve.at(epoch))
 
 
-def _own(one: Network) -> NDArray[np.float64]:
+def _own(one: NetworkCurves) -> NDArray[np.float64]:
     """Return the accuracies that are `DECIDES` of the way to each training's own: (K, S)."""
     return one.chance + DECIDES * (one.converged - one.chance)
 
 
 def _difference(
-    first_KS: NDArray[np.float64], second_KS: NDArray[np.float64], base: Network
+    first_KS: NDArray[np.float64], second_KS: NDArray[np.float64], base: NetworkCurves
 ) -> Difference:
     """Judge a paired difference over folds and trainings."""
     return over_folds([first_KS - second_KS], base.test_share)
 
 
-def _log_ratio(first: Cost, second: Cost, base: Network) -> Difference:
+def _log_ratio(first: Cost, second: Cost, base: NetworkCurves) -> Difference:
     logs = [np.log(each.epochs_KS * each.operations) for each in (first, second)]
     return _difference(logs[0], logs[1], base)
 

@@ -14,13 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agfer_bench.comparison.convergence import (
-    Block,
+    BlockComparison,
     Convergence,
     Cost,
     Effect,
-    Network,
+    NetworkCurves,
 )
-from agfer_bench.comparison.inference import ALPHA, POWER
+from agfer_bench.comparison.inference import ALPHA, FEWEST_TRAININGS, POWER
 from agfer_bench.comparison.learning_curves import FALL, PASSES, SPAN, WINDOW
 from agfer_bench.report.notes import DRAWN_NOTICE, remarks, title
 from agfer_bench.report.numbers import percent, quantity, signed
@@ -46,7 +46,7 @@ def verdict_lines(found: Convergence) -> Lines:
     return [columns, *(_verdict_line(one) for one in found.blocks)]
 
 
-def _verdict_line(one: Block) -> list[str]:
+def _verdict_line(one: BlockComparison) -> list[str]:
     return [
         one.label,
         verdict_text(one),
@@ -56,7 +56,7 @@ def _verdict_line(one: Block) -> list[str]:
     ]
 
 
-def verdict_text(one: Block) -> str:
+def verdict_text(one: BlockComparison) -> str:
     """Return the verdict, with what is found against the block."""
     return ", but ".join([one.verdict, " and ".join(one.against)]) if one.against else one.verdict
 
@@ -71,7 +71,7 @@ def curve_lines(found: Convergence) -> Lines:
     return [columns, *(_curve_line(one, blocks.get(one.label), found) for one in found.networks)]
 
 
-def _curve_line(one: Network, block: Block | None, found: Convergence) -> list[str]:
+def _curve_line(one: NetworkCurves, block: BlockComparison | None, found: Convergence) -> list[str]:
     now_KS = one.over_trainings(lambda curve: curve.at(found.epochs))
     return [
         one.label,
@@ -83,7 +83,7 @@ def _curve_line(one: Network, block: Block | None, found: Convergence) -> list[s
     ]
 
 
-def _plateau(one: Network, cap: int) -> str:
+def _plateau(one: NetworkCurves, cap: int) -> str:
     known = one.plateau_KS[~np.isnan(one.plateau_KS)]
     missing = one.plateau_KS.size - len(known)
     never = f"{missing} not by {cap}"
@@ -173,6 +173,11 @@ def notes_of(found: Convergence) -> list[str]:
     lines = [DRAWN_NOTICE] if found.record.drawn else []
     lines += [f"{sentence(one, found)}." for one in found.blocks]
     lines += [f"Not compared: {one}." for one in found.failed]
+    if found.base.plateau_KS.shape[1] < FEWEST_TRAININGS:
+        lines.append(
+            "Another training of the same network has another curve, so one of each fold says "
+            "nothing about blocks. The same command with --seeds 3 trains only what is missing."
+        )
     return [*lines, *rules_of(found), *_limits(found), *_censored(found), *remarks(found.record)]
 
 
@@ -190,7 +195,7 @@ def caption_of(found: Convergence) -> str:
     )
 
 
-def sentence(one: Block, found: Convergence) -> str:
+def sentence(one: BlockComparison, found: Convergence) -> str:
     """Return the verdict on a block in plain words."""
     if one.verdict == "not judged" or found.decides is None:
         return f"{one.label}: not judged, since {one.why_not}"
@@ -331,7 +336,7 @@ def to_json(found: Convergence) -> dict[str, Any]:
     }
 
 
-def _block(one: Block, found: Convergence) -> dict[str, Any]:
+def _block(one: BlockComparison, found: Convergence) -> dict[str, Any]:
     effects = {
         "accuracy_at_epochs": one.at_epochs,
         "accuracy_at_operations": one.at_operations,
@@ -362,7 +367,7 @@ def _effect(effect: Effect | None) -> dict[str, Any] | None:
     }
 
 
-def _network(one: Network, found: Convergence) -> dict[str, Any]:
+def _network(one: NetworkCurves, found: Convergence) -> dict[str, Any]:
     return {
         "label": one.label,
         "operations_per_epoch": one.operations,

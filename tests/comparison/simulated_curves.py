@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agfer_bench.comparison.convergence import Network, network_of
+from agfer_bench.comparison.convergence import NetworkCurves, network_of
 from agfer_bench.comparison.learning_curves import LearningCurve
 
 FOLDS, SEEDS, EPOCHS, CAP, CHANCE = 3, 3, 32, 96, 1 / 6
@@ -63,7 +63,7 @@ def simulate(
     seeds: int = SEEDS,
     folds: int = FOLDS,
     cap: int = CAP,
-) -> list[Network]:
+) -> list[NetworkCurves]:
     """Draw base, then a network for each truth."""
     world = world or World()
     hard_K = random.normal(0, world.fold, folds)

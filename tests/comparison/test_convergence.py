@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agfer_bench.comparison.convergence import DECIDES, Network, judge, network_of
+from agfer_bench.comparison.convergence import DECIDES, NetworkCurves, judge, network_of
 from agfer_bench.comparison.inference import over_folds
 from agfer_bench.comparison.learning_curves import FALL, SPAN, LearningCurve
 from tests.comparison.simulated_curves import (
@@ -104,7 +104,7 @@ def test_what_comes_after_a_plateau_has_no_part_in_it() -> None:
     assert converged == pytest.approx(accuracy[found - SPAN : found].mean())
 
 
-def _networks(seed: int, *truths: Truth, folds: int = FOLDS) -> list[Network]:
+def _networks(seed: int, *truths: Truth, folds: int = FOLDS) -> list[NetworkCurves]:
     return simulate(np.random.default_rng(seed), *truths, folds=folds)
 
 
@@ -114,7 +114,7 @@ def test_differences_are_those_of_the_inference_over_folds_and_trainings() -> No
     (found,) = judge(networks, EPOCHS)
     share = 1 / FOLDS
 
-    def at(one: Network, epoch: float) -> NDArray[np.float64]:
+    def at(one: NetworkCurves, epoch: float) -> NDArray[np.float64]:
         return np.array([[curve.at(epoch) for curve in fold] for fold in one.curves])
 
     assert found.at_epochs is not None

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from agfer_bench.comparison.contrasts import between_protocols
-from agfer_bench.comparison.convergence import Network, convergence_of
+from agfer_bench.comparison.convergence import NetworkCurves, convergence_of
 from agfer_bench.comparison.learning_curves import LearningCurve
 from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.errors import UserError
@@ -45,7 +45,7 @@ from tests.report.studies import diagonal, fold, module, record, study, usual
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
 
-def recorded(networks: Sequence[Network], *, drawn: bool = False) -> RunRecord:
+def recorded(networks: Sequence[NetworkCurves], *, drawn: bool = False) -> RunRecord:
     """Return a run whose trainings have these curves."""
     modules = []
     for one in networks:
@@ -162,6 +162,7 @@ def test_one_training_a_fold_is_not_judged() -> None:
     assert "base was trained once on each fold" in found.blocks[0].why_not
     assert found.blocks[0].at_epochs is None
     assert found.accuracies == ()
+    assert "with --seeds 3 trains only what is missing" in " ".join(notes_of(found))
     assert "not judged" in to_markdown(found)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from agfer_bench.comparison.contrasts import between_protocols
-from agfer_bench.comparison.convergence import Convergence, Network
+from agfer_bench.comparison.convergence import Convergence, NetworkCurves
 from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.records.run import BASE, RunRecord
 from agfer_bench.report.convergence_table import (
@@ -152,7 +152,7 @@ def curve_plate(found: Convergence) -> Plate:
     )
 
 
-def _band(one: Network) -> Band:
+def _band(one: NetworkCurves) -> Band:
     smooth_TE = 100 * np.array([curve.smooth for fold in one.curves for curve in fold])
     several = len(smooth_TE) > 1
     plateau = float(one.plateau_KS.mean())
