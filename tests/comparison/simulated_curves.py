@@ -29,7 +29,7 @@ class World:
     """What a fold adds to a network's own ceiling."""
     ceiling: float = 0.02
     """Ceiling of a training."""
-    time: float = 0.10
+    time: float = 0.15
     """Time of a training."""
     epoch: float = 0.027
     """Accuracy of an epoch."""
@@ -50,10 +50,10 @@ class Truth:
 
 
 BASE = Truth()
-FASTER = Truth(time=0.6 * TIME)
+FASTER = Truth(time=0.5 * TIME)
 HIGHER = Truth(ceiling=0.90)
-BOTH = Truth(ceiling=0.90, time=0.6 * TIME)
-LOWER = Truth(ceiling=0.60, time=0.6 * TIME)
+BOTH = Truth(ceiling=0.90, time=0.5 * TIME)
+LOWER = Truth(ceiling=0.60, time=0.5 * TIME)
 
 
 def simulate(

@@ -78,7 +78,7 @@ def long_protocol(protocol: Protocol, cap: int | None = None) -> Protocol:
         {
             "epochs": cap,
             "schedule": "constant",
-            "warmup": protocol.warmup * epochs / cap,
+            "warmup": round(protocol.warmup * epochs / cap, 4),  # as people read it
             "curve_every": 1,
         }
     )
