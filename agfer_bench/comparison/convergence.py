@@ -464,8 +464,8 @@ def _log_ratio(first: Cost, second: Cost, base: NetworkCurves) -> Difference:
 def _both(first: Difference, second: Difference) -> float:
     """Return the p value of two differences that must both be found, with one sign.
 
-    The larger of two p values is one for both together (Berger 1982, doi:10.1080/00401706.1982.10487790: the
-    intersection-union test).
+    The larger of two p values is one for both together: the intersection-union test (Berger 1982,
+    doi:10.1080/00401706.1982.10487790).
     """
     if first.estimate * second.estimate <= 0:
         return 1.0
