@@ -12,6 +12,7 @@ from agfer_bench.cli import (
     ablate,
     calibrate,
     claim,
+    converge,
     data,
     leaderboard,
     paper,
@@ -37,6 +38,7 @@ app.command("run")(run.run)
 app.command("paper")(paper.paper)
 app.command("ablate")(ablate.ablate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("converge")(converge.converge)
 app.command("speed")(speed.speed)
 app.command("compare")(differences.compare)
 app.command("claim")(claim.claim)

@@ -54,6 +54,14 @@ RopeOption = Annotated[
         "none.",
     ),
 ]
+CapOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Most epochs until convergence. Default: three times the protocol's.",
+        show_default=False,
+    ),
+]
 OutOption = Annotated[Path, typer.Option(help="Where jobs and runs are kept.")]
 
 OPTIONS: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agfer_bench.cli.console import catalogue_with_notes, output, show, show_json, working
-from agfer_bench.cli.groups import JsonOption, ModulesOption, grouped
+from agfer_bench.cli.groups import CapOption, JsonOption, ModulesOption, grouped
 from agfer_bench.errors import UserError
 from agfer_bench.run.request import (
     MODULES,
@@ -32,6 +32,23 @@ def paper(
             "--ablate",
             metavar="NAMES",
             help="Further comparisons, comma-separated: guidance, split, stride, init, reduction.",
+            show_default=False,
+        ),
+    ] = None,
+    converge: Annotated[
+        bool,
+        typer.Option(
+            "--converge",
+            help="Also train every network until nothing more comes: is a block ahead sooner, or "
+            "for good? See `agfer-bench converge`.",
+        ),
+    ] = False,
+    cap: CapOption = None,
+    base_epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Also train base alone for N epochs; the paper names 450.",
             show_default=False,
         ),
     ] = None,
@@ -65,10 +82,16 @@ def paper(
         raise UserError("the study runs both strides: leave --set stride=... out")
     plan = build_settings(catalogue, modules, data, protocol, machine, results, controls="none")
     from agfer_bench.report.table import to_json, to_rich
-    from agfer_bench.run.studies.paper import run_study
+    from agfer_bench.run.studies.paper import Longer, run_study
+
+    longer = None
+    if converge or cap is not None or base_epochs is not None:
+        longer = Longer(converge=converge or cap is not None, cap=cap, base_epochs=base_epochs)
 
     with working(results.out) as bars:
-        study, page = run_study(plan, catalogue, bars, ablations=names, examples=examples)
+        study, page = run_study(
+            plan, catalogue, bars, ablations=names, longer=longer, examples=examples
+        )
     records = [run.record for run in study.runs]
     if as_json:
         show_json({"report": str(page), "runs": [to_json(record) for record in records]})

@@ -139,8 +139,15 @@ def test_json_seeds_and_unknown_ablations(
     assert _run(_arguments(blobs, others, tmp_path, "--set", "stride=32"), monkeypatch) == 2
     assert "runs both strides" in capsys.readouterr().err
     assert not (tmp_path / "out" / "jobs").exists(), "refused before any work"
+    short = ("--converge", "--cap", "1")
+    assert _run(_arguments(blobs, others, tmp_path, *short), monkeypatch) == 2
+    assert "--cap 1 is below the 2 epochs of the protocol" in capsys.readouterr().err
+    assert _run(_arguments(blobs, others, tmp_path, "--base-epochs", "2"), monkeypatch) == 2
+    assert "--base-epochs 2: give more than the 2 epochs" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "jobs").exists(), "refused before any work"
     more = ("--json", "--no-examples", "--seeds", "2")
-    arguments = _arguments(blobs, others, tmp_path, *more)
+    longer = ("--converge", "--cap", "20", "--base-epochs", "3")
+    arguments = _arguments(blobs, others, tmp_path, *more, *longer)
     assert _run(arguments, monkeypatch) == 0
     shown = json.loads(capsys.readouterr().out)
     assert Path(shown["report"]).is_file()
@@ -151,3 +158,6 @@ def test_json_seeds_and_unknown_ablations(
     assert "Every fold was trained with 2 seeds" in text
     assert "Differences of accuracy at stride 32" in text
     assert (Path(shown["report"]).parent / "data" / "verdicts-stride-16.csv").is_file()
+    assert (Path(shown["report"]).parent / "figures" / "convergence.png").is_file()
+    assert "Verdicts, each block held against base" in text
+    assert "Base after 3 epochs" in text

@@ -39,7 +39,7 @@ def _training(number: int, chances: np.ndarray, random: np.random.Generator) -> 
     )
 
 
-def _draw(
+def draw_run(
     blocks: int = 4,
     *,
     seeds: int = 3,
@@ -87,7 +87,7 @@ def _against_base(run: RunRecord) -> tuple[Contrast, ...]:
 
 
 def test_verdicts_are_those_of_compare() -> None:
-    run = _draw(ahead=0.2, spread=0.02)
+    run = draw_run(ahead=0.2, spread=0.02)
     found = calibration_of(run, "run")
     told = [one.verdict for one in _against_base(run)]
     assert found.family.ahead == told.count("ahead") == 4, "it is made to find something"
@@ -98,7 +98,7 @@ def test_verdicts_are_those_of_compare() -> None:
 
 
 def test_pairs_alone_are_compared_as_if_there_were_no_others() -> None:
-    run = _draw(3, ahead=0.1, spread=0.03, seed=6)
+    run = draw_run(3, ahead=0.1, spread=0.03, seed=6)
     entrants = entrants_of(run)
     alone = [of_pairs([pair], Question())[0].verdict for pair in combinations(entrants, 2)]
     every = calibration_of(run, "run").every
@@ -108,7 +108,7 @@ def test_pairs_alone_are_compared_as_if_there_were_no_others() -> None:
 
 def test_single_pairs_are_not_corrected() -> None:
     for seed in range(60):
-        run = _draw(3, ahead=0.06, spread=0.03, seed=seed)
+        run = draw_run(3, ahead=0.06, spread=0.03, seed=seed)
         found = calibration_of(run, "run")
         raw = [one.difference.p for one in _against_base(run) if one.difference]
         assert found.single.false_positives == sum(p <= 0.05 for p in raw)
@@ -118,7 +118,7 @@ def test_single_pairs_are_not_corrected() -> None:
 
 
 def test_spread_by_hand() -> None:
-    run = _draw(5, seed=3)
+    run = draw_run(5, seed=3)
     spread = calibration_of(run, "run").spread
     found = _all_accuracies(run)
     assert spread.training_sd == pytest.approx(np.sqrt(found.var(axis=2, ddof=1).mean()))
@@ -131,8 +131,8 @@ def test_spread_by_hand() -> None:
 
 
 def test_trainings_with_the_same_seed_correlate_where_networks_share_them() -> None:
-    apart = calibration_of(_draw(6, spread=0.08, seed=5), "run").spread.seed_correlation
-    run = _draw(2, spread=0.08, seed=5)
+    apart = calibration_of(draw_run(6, spread=0.08, seed=5), "run").spread.seed_correlation
+    run = draw_run(2, spread=0.08, seed=5)
     base = run.modules[0]
     same = [base, *(m.model_copy(update={"folds": base.folds, "repeats": base.repeats})
                     for m in run.modules[1:])]  # fmt: skip
@@ -159,7 +159,7 @@ def test_seed_correlation_is_that_of_pearson_for_many_seeds_and_two_networks() -
 
 
 def test_plans_are_medians_over_pairs() -> None:
-    run = _draw(2, seed=2, spread=0.06)
+    run = draw_run(2, seed=2, spread=0.06)
     found = calibration_of(run, "run")
     pairs = contrasts(entrants_of(run), Question(against="all"))
     differences = [one.difference for one in pairs if one.difference]
@@ -174,7 +174,7 @@ def test_plans_are_medians_over_pairs() -> None:
 
 
 def test_where_subjects_limit_it_their_number_is_told() -> None:
-    found = calibration_of(_draw(4, seed=1, spread=0.0), "run").model_copy(deep=True)
+    found = calibration_of(draw_run(4, seed=1, spread=0.0), "run").model_copy(deep=True)
     one = found.plan[0].model_copy(update={"seeds": None, "subjects": 412})
     other = found.plan[1].model_copy(update={"seeds": None, "subjects": None})
     found = found.model_copy(update={"plan": (one, other, *found.plan[2:])})
@@ -189,7 +189,7 @@ def test_where_subjects_limit_it_their_number_is_told() -> None:
 
 def test_a_part_that_subjects_add_cannot_be_trained_away() -> None:
     """Networks that differ in whom they recognise, alike in every training."""
-    run = _draw(3, seed=4, spread=0.0)
+    run = draw_run(3, seed=4, spread=0.0)
     kept = []
     for one in run.modules:
         same = tuple(one.folds for _ in range(2))
@@ -222,7 +222,7 @@ def test_the_interval_of_a_rate_covers_it(networks: int, hit: str) -> None:
             )
         rates.append(hits.mean())
     true = np.mean(rates)
-    whole = calibration_of(_draw(networks - 1, seed=9), "run")
+    whole = calibration_of(draw_run(networks - 1, seed=9), "run")
     ends = [rate_interval(whole, round(rate * len(first))) for rate in rates]
     covered = np.mean([low <= true <= high for low, high in ends])
     assert covered >= 0.95
@@ -230,14 +230,14 @@ def test_the_interval_of_a_rate_covers_it(networks: int, hit: str) -> None:
 
 
 def test_the_interval_of_no_hits_is_clopper_and_pearsons() -> None:
-    whole = calibration_of(_draw(4, seed=9), "run")
+    whole = calibration_of(draw_run(4, seed=9), "run")
     low, high = rate_interval(whole, 0)
     assert low == 0
     assert high == pytest.approx(1 - 0.025 ** (1 / 4))
 
 
 def test_without_subjects_folds_are_judged() -> None:
-    run = _draw(3, known=False)
+    run = draw_run(3, known=False)
     run = run.model_copy(update={"data": run.data.model_copy(update={"subjects": None})})
     found = calibration_of(run, "run")
     assert (found.unit, found.units) == ("folds", FOLDS)
@@ -255,7 +255,7 @@ def _stuck(one: ModuleRecord) -> ModuleRecord:
 
 
 def test_a_network_that_is_not_judged_is_told_and_left_out() -> None:
-    run = _draw(4)
+    run = draw_run(4)
     modules = [*run.modules[:4], _stuck(run.modules[4])]
     found = calibration_of(_of(modules, 3), "run")
     assert (found.family.not_judged, found.every.not_judged, found.judged) == (1, 4, 4)
@@ -264,14 +264,14 @@ def test_a_network_that_is_not_judged_is_told_and_left_out() -> None:
 
 
 def test_base_that_is_not_judged_leaves_the_other_pairs() -> None:
-    run = _draw(4)
+    run = draw_run(4)
     found = calibration_of(_of([_stuck(run.modules[0]), *run.modules[1:]], 3), "run")
     assert (found.family.judged, found.single.judged, found.every.judged) == (0, 0, 6)
     assert "none was judged, since base is not" in notes_of(found)[0]
 
 
 def test_a_block_that_failed_is_left_out_until_too_few_are_there() -> None:
-    run = _draw(3)
+    run = draw_run(3)
     dead = [m.model_copy(update={"folds": (), "repeats": (), "error": "no memory"}) for m in
             run.modules]  # fmt: skip
     found = calibration_of(_of([*run.modules[:3], dead[3]], 3), "run")
@@ -284,11 +284,11 @@ def test_a_block_that_failed_is_left_out_until_too_few_are_there() -> None:
 
 def test_of_one_training_nothing_is_judged() -> None:
     with pytest.raises(UserError, match="base was trained once on each fold"):
-        calibration_of(_draw(3, seeds=1), "run")
+        calibration_of(draw_run(3, seeds=1), "run")
 
 
 def test_sentences() -> None:
-    found = calibration_of(_draw(12, seed=1), "run")
+    found = calibration_of(draw_run(12, seed=1), "run")
     family = VerdictCounts(ahead=0, behind=0, equivalent=0, not_distinguishable=12, not_judged=0)
     single = VerdictCounts(ahead=1, behind=0, equivalent=0, not_distinguishable=11, not_judged=0)
     every = VerdictCounts(ahead=2, behind=1, equivalent=0, not_distinguishable=75, not_judged=0)
@@ -308,7 +308,7 @@ def test_sentences() -> None:
 
 
 def test_drawn_faces_are_told_first() -> None:
-    run = _draw(2)
+    run = draw_run(2)
     drawn = run.model_copy(update={"data": run.data.model_copy(update={"drawn": True})})
     found = calibration_of(drawn, "run")
     assert notes_of(found)[0].startswith("Measured on drawn (synthetic) faces")
@@ -317,7 +317,7 @@ def test_drawn_faces_are_told_first() -> None:
 
 
 def test_json_holds_the_rates_of_the_table() -> None:
-    found = calibration_of(_draw(4, ahead=0.3), "run")
+    found = calibration_of(draw_run(4, ahead=0.3), "run")
     content = json.loads(json.dumps(to_json(found)))
     rate = content["rates"]["ahead_or_behind"]
     assert rate["rate"] == found.every.false_positives / 10
@@ -326,7 +326,7 @@ def test_json_holds_the_rates_of_the_table() -> None:
 
 
 def test_records_are_read_back_as_they_were_written(tmp_path: Path) -> None:
-    found = calibration_of(_draw(3), "run")
+    found = calibration_of(draw_run(3), "run")
     folder = write(found, tmp_path)
     assert load_calibration(folder) == load_calibration(folder / CALIBRATION) == found
     assert is_calibration(folder)
@@ -349,7 +349,7 @@ def test_records_are_read_back_as_they_were_written(tmp_path: Path) -> None:
 def test_records_that_contradict_the_layout(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
-    content = json.loads(dump(calibration_of(_draw(3), "run")))
+    content = json.loads(dump(calibration_of(draw_run(3), "run")))
     (tmp_path / CALIBRATION).write_text(json.dumps(content | change), encoding="utf-8")
     with pytest.raises(UserError, match=rf"is no valid calibration: {message}"):
         load_calibration(tmp_path)
@@ -357,7 +357,7 @@ def test_records_that_contradict_the_layout(
 
 @pytest.mark.parametrize("part", ["family", "single", "every"])
 def test_counts_that_do_not_fit_the_networks(part: str) -> None:
-    content = json.loads(dump(calibration_of(_draw(3), "run")))
+    content = json.loads(dump(calibration_of(draw_run(3), "run")))
     content[part]["ahead"] += 1
     with pytest.raises(ValueError, match="make"):
         CalibrationRecord.model_validate(content)

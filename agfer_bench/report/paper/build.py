@@ -10,6 +10,7 @@ from agfer_bench.report.paper.claims import claim_section
 from agfer_bench.report.paper.classes import class_section
 from agfer_bench.report.paper.comparisons import method_section, stride_section
 from agfer_bench.report.paper.confusions import confusion_section
+from agfer_bench.report.paper.convergence import convergence_section
 from agfer_bench.report.paper.crops import crop_section
 from agfer_bench.report.paper.document import Document, Section
 from agfer_bench.report.paper.efficiency import efficiency_section
@@ -20,7 +21,8 @@ from agfer_bench.report.paper.published import published
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.paper.verdicts import control_section, verdict_section
 
-_SHORT_NOTICE = "Drawn faces: tells nothing about people."
+SHORT_NOTICE = "Drawn faces: tells nothing about people."
+"""Stands at every picture of drawn faces."""
 
 _SECTIONS = (
     class_section,
@@ -38,6 +40,7 @@ _SECTIONS = (
     efficiency_section,
     overfit_section,
     fitting_section,
+    convergence_section,
     ablation_section,
 )
 
@@ -47,7 +50,7 @@ def build_document(study: Study) -> Document:
     return Document(
         title="Attention blocks for facial emotion recognition, measured and published",
         notice=DRAWN_NOTICE if study.drawn else None,
-        short_notice=_SHORT_NOTICE if study.drawn else None,
+        short_notice=SHORT_NOTICE if study.drawn else None,
         facts=_facts(study),
         notes=_notes(study),
         sections=(*(section(study) for section in _SECTIONS), _reading()),

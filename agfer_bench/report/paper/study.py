@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agfer_bench.comparison.convergence import Convergence
 from agfer_bench.records.run import RunRecord
 from agfer_bench.report.ablation_table import Ablation
 
@@ -65,6 +66,12 @@ class Study:
     """Further comparisons that the user asked for."""
     refused: tuple[str, ...] = ()
     """Which of them could not be made, and why."""
+    convergence: Convergence | None = None
+    """The networks trained until nothing more comes; None where nobody asked."""
+    no_convergence: str = ""
+    """Why that could not be asked; empty where it was, or nobody asked."""
+    long_base: RunRecord | None = None
+    """A run of base alone for more epochs; None where nobody asked."""
 
     @property
     def main(self) -> RunRecord:

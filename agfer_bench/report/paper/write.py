@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agfer_bench.files import replacing, write_text
-from agfer_bench.report.paper.build import build_document
+from agfer_bench.report.paper.build import SHORT_NOTICE, build_document
 from agfer_bench.report.paper.document import Document, Picture, Plate, Table
 from agfer_bench.report.paper.markdown import to_markdown
 from agfer_bench.report.paper.study import Study
@@ -30,13 +30,29 @@ def write_report(study: Study, folder: Path) -> Path:
     document = build_document(study)
     items = [item for section in document.sections for item in section.items]
     for item in items:
-        _write_data(item, folder / "data", drawn=study.drawn)
         if isinstance(item, Plate):
-            for picture in item.pictures:
-                _write_picture(picture, document.short_notice, folder / "figures")
+            write_plate(item, folder, drawn=study.drawn)
+        else:
+            _write_data(item, folder / "data", drawn=study.drawn)
     write_text(folder / "report.md", to_markdown(document))
     write_text(folder / "report.html", to_html(document))
     return folder / "report.html"
+
+
+def write_plate(plate: Plate, folder: Path, *, drawn: bool) -> None:
+    """Write a figure's pictures into `figures`, and its numbers into `data`.
+
+    Args:
+        plate: The figure.
+        folder: Where to.
+        drawn: Whether any of the faces are drawn: the pictures then say so.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    _write_data(plate, folder / "data", drawn=drawn)
+    for picture in plate.pictures:
+        _write_picture(picture, SHORT_NOTICE if drawn else None, folder / "figures")
 
 
 def to_html(document: Document) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agfer_bench.comparison.convergence import Convergence
 from agfer_bench.errors import UserError
 from agfer_bench.faces.data import FaceData, load_data
 from agfer_bench.faces.decode import decode, opencv
 from agfer_bench.faces.prepare import counts
 from agfer_bench.network.guidance import fusion_weights
-from agfer_bench.plugin.catalogue import Catalogue
+from agfer_bench.plugin.catalogue import Catalogue, is_classifier
 from agfer_bench.progress import Reporter, Under
 from agfer_bench.protocol import fingerprint
-from agfer_bench.records.run import RunRecord
+from agfer_bench.records.run import BASE, RunRecord
 from agfer_bench.report.ablation_table import Ablation, Axis
 from agfer_bench.report.paper.study import Example, Study, StudyRun
 from agfer_bench.report.paper.write import write_report
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings
 from agfer_bench.run.studies.ablation import AXES, ablate, check_options
+from agfer_bench.run.studies.convergence import Asked, converge, long_protocol
 
 STRIDES = (16, 32)
 """The paper's host, and the one with pool5 (Table 4)."""
@@ -37,12 +39,25 @@ _EXAMPLES = 3
 """Photographs of each data set that the report shows."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Longer:
+    """Trainings that last longer than the protocol's."""
+
+    converge: bool = False
+    """Whether the networks are trained until nothing more comes."""
+    cap: int | None = None
+    """Most epochs of that; None for three times the protocol's."""
+    base_epochs: int | None = None
+    """Epochs that base is trained for besides; None for none."""
+
+
 def run_study(
     settings: RunSettings,
     catalogue: Catalogue,
     reporter: Reporter,
     *,
     ablations: Sequence[str] = (),
+    longer: Longer | None = None,
     examples: bool = True,
 ) -> tuple[Study, Path]:
     """Run what the paper ran, or take what is done, and write the report.
@@ -52,6 +67,7 @@ def run_study(
         catalogue: Where modules come from.
         reporter: Hears of progress.
         ablations: Names of further comparisons (`run.studies.ablation.AXES`).
+        longer: Trainings that last longer than the protocol's.
         examples: Whether the report shows photographs.
 
     Returns:
@@ -63,6 +79,8 @@ def run_study(
     axes = [AXES[name] for name in dict.fromkeys(ablations)]
     for axis in axes:
         check_options(axis, settings)
+    if longer is not None:
+        _check_longer(longer, settings)
     runs, names = [], []
     for stride in STRIDES:
         protocol = settings.protocol.with_settings({"stride": stride})
@@ -71,6 +89,8 @@ def run_study(
         runs.append(StudyRun(record=record))
         names.append(folder.name)
     grids, refused = _ablate(axes, settings, catalogue, reporter)
+    found, why_not, converged = _converge(longer, settings, catalogue, reporter)
+    long_base, long_name = _long_base(longer, settings, catalogue, reporter)
     data = load_data(settings.source, settings.protocol, reporter)
     second = None
     if settings.test is not None:
@@ -83,9 +103,66 @@ def run_study(
         examples=tuple(_examples([data, second], settings, runs[0].record)) if examples else (),
         ablations=tuple(grids),
         refused=tuple(refused),
+        convergence=found,
+        no_convergence=why_not,
+        long_base=long_base,
     )
-    content = [names, [[g.axis.name, [folder for _, folder in g.runs]] for g in grids], examples]
+    content: list[Any] = [
+        names,
+        [[g.axis.name, [folder for _, folder in g.runs]] for g in grids],
+        examples,
+    ]
+    if longer is not None:
+        content.append([converged, long_name])
     return study, write_report(study, settings.out / f"paper-{fingerprint(content)[:10]}")
+
+
+def _check_longer(longer: Longer, settings: RunSettings) -> None:
+    """Find out before any work whether trainings can last so long.
+
+    Raises:
+        UserError: The cap, or the epochs of base, are below those of the protocol.
+    """
+    epochs = settings.protocol.epochs
+    if longer.converge:
+        long_protocol(settings.protocol, longer.cap)
+    if longer.base_epochs is not None and longer.base_epochs <= epochs:
+        raise UserError(
+            f"--base-epochs {longer.base_epochs}: give more than the {epochs} epochs of the "
+            "protocol, as in --base-epochs 450 for the paper's"
+        )
+
+
+def _converge(
+    longer: Longer | None, settings: RunSettings, catalogue: Catalogue, reporter: Reporter
+) -> tuple[Convergence | None, str, str]:
+    """Train the networks until nothing more comes; else say why that was not possible."""
+    if longer is None or not longer.converge:
+        return None, "", ""
+    networks = tuple(one for one in settings.modules if not is_classifier(one))
+    protocol = settings.protocol.with_settings({"stride": STRIDES[0]})
+    one = replace(settings, modules=networks, protocol=protocol)
+    try:
+        found, name = converge(
+            one, catalogue, Under(reporter, "until convergence"), Asked(cap=longer.cap)
+        )
+    except UserError as error:
+        reporter.note(f"convergence was not judged: {error}")
+        return None, f"Convergence was not judged: {error}", ""
+    return found, "", name
+
+
+def _long_base(
+    longer: Longer | None, settings: RunSettings, catalogue: Catalogue, reporter: Reporter
+) -> tuple[RunRecord | None, str]:
+    """Train base alone for many epochs."""
+    if longer is None or longer.base_epochs is None:
+        return None, ""
+    protocol = settings.protocol.with_settings({"stride": STRIDES[0], "epochs": longer.base_epochs})
+    base = tuple(one for one in settings.modules if one.label == BASE)
+    one = replace(settings, modules=base, protocol=protocol, test=None, timing="skip")
+    record, folder = run(one, catalogue, Under(reporter, f"base, {longer.base_epochs} epochs"))
+    return record, folder.name
 
 
 def _ablate(
