@@ -24,7 +24,7 @@ from agfer_bench import Slot, UserError
 from agfer_bench.contract.formula import evaluate
 from agfer_bench.measure.size import parameters
 from agfer_bench.plugin.finder import load_catalogue
-from agfer_bench.plugin.options import RESIDUAL
+from agfer_bench.plugin.options import HARNESS_OPTIONS
 
 SPECS = {spec.name: spec for spec in attention_modules()}
 
@@ -68,7 +68,7 @@ def test_defaults_are_timms_own(name: str) -> None:
 
 def _options(name: str) -> dict[str, object]:
     options = load_catalogue().modules[name].options
-    return {one.name: one.default for one in options if one.name != RESIDUAL}
+    return {one.name: one.default for one in options if one not in HARNESS_OPTIONS}
 
 
 OTHERS: dict[str, list[dict[str, object]]] = {

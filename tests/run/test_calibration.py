@@ -31,12 +31,12 @@ def test_a_small_calibration(runs: Runs, count_jobs: list[str]) -> None:
     catalogue = own()
     settings = runs.settings(modules_of(2), catalogue=catalogue, seeds=2, **LEARNS)
     found, folder = calibrate(settings, catalogue, Silent())
-    assert [one.label for one in found.networks] == ["base", "null:k=1", "null:k=2"]
+    assert [one.label for one in found.networks] == ["base", "null", "null:k=2"]
     assert len(count_jobs) == 3 * 2 * 2
     assert folder.parent == settings.out
     assert load_calibration(folder) == found
     run = load_run(settings.out / found.run)
-    assert [one.label for one in run.modules] == ["base", "null:k=1", "null:k=2"]
+    assert [one.label for one in run.modules] == ["base", "null", "null:k=2"]
     assert all(one.speed is None for one in run.modules), "nothing is timed"
     hosts = {tuple(fold.host_weights_sha256 for fold in one.trainings) for one in run.modules}
     assert len(hosts) == 1, "all networks start from the same weights"

@@ -86,7 +86,7 @@ def test_settings_from_the_command_line(tmp_path: Path) -> None:
         assert settings.threads == settings.training_threads == 1
         assert settings.jobs == jobs or (jobs is None and settings.jobs >= 1)
     labels = [one.label for one in settings.modules]
-    assert labels == ["base", "agfer", "se", "cbam", "linear", "hog-svm"]
+    assert labels == ["base", "agfer", "se", "cbam", "linear", "hog-svm", "null"]
 
 
 @pytest.mark.slow
