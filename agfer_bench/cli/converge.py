@@ -42,7 +42,8 @@ def converge(
 
     Every network is trained to the cap at a constant learning rate and judged after each epoch.
     Blocks are held against base at equal epochs, at equal operations and at convergence, by rules
-    that are fixed beforehand. It needs --seeds 2 or more. Finished jobs are kept; nothing is timed.
+    that are fixed beforehand. Verdicts are over new trainings on these folds of these people, not
+    over new people. It needs --seeds 2 or more. Finished jobs are kept; nothing is timed.
     """
     from agfer_bench.run.resolve import build_settings
     from agfer_bench.run.studies.convergence import Asked, read_accuracies

@@ -1,8 +1,9 @@
 """Head start or higher ceiling: is a block sooner where base gets to, or does it end above it?
 
 Every training of a block is held against the one of base with the same seed and fold. Differences
-are judged over folds and trainings (`inference.over_folds`): those of accuracies as they are, those
-of operations as logarithms of ratios.
+are judged over trainings (`inference.over_trainings`), which are nested in folds: those of
+accuracies as they are, those of operations as logarithms of ratios. What is found holds for new
+trainings on the same folds of the same people, and says nothing of new people.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.comparison.contrasts import why_not_judged
-from agfer_bench.comparison.inference import ALPHA, Difference, holm, over_folds
+from agfer_bench.comparison.inference import ALPHA, Difference, holm, over_trainings
 from agfer_bench.comparison.learning_curves import LearningCurve, curve_of
-from agfer_bench.comparison.outcomes import Entrant, test_share
+from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.errors import UserError
 from agfer_bench.records.run import BASE, ModuleRecord, RunRecord
 
@@ -29,6 +30,8 @@ SHARES = (0.5, 0.75, 0.9)
 """Parts of the way from chance to base's accuracy at convergence whose costs are told."""
 DECIDES = 0.75
 """The part of the way that decides whether a block is faster."""
+POPULATION = "over new trainings on these folds of these people, not over new people"
+"""What differences and verdicts speak of, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class Effect:
 
     @property
     def estimate(self) -> float:
-        """Mean over folds and trainings."""
+        """Mean over the trainings of all folds."""
         return self.difference.estimate
 
     @property
@@ -89,8 +92,6 @@ class NetworkCurves:
 
     label: str
     """Name in tables."""
-    test_share: float
-    """Share of the images that a fold judges, 0..1."""
     curves: tuple[tuple[LearningCurve, ...], ...]
     """Trainings of each fold."""
     plateau_KS: NDArray[np.float64]
@@ -100,7 +101,7 @@ class NetworkCurves:
     why_no_verdict: str = ""
     """Why its convergence is not judged, beyond `why_not`; empty where it is."""
 
-    def over_trainings(self, read: Callable[[LearningCurve], float]) -> NDArray[np.float64]:
+    def per_training(self, read: Callable[[LearningCurve], float]) -> NDArray[np.float64]:
         """Return a number of each training: (K, S)."""
         return np.array([[read(curve) for curve in fold] for fold in self.curves])
 
@@ -112,7 +113,7 @@ class NetworkCurves:
     @property
     def operations(self) -> float:
         """Multiply-accumulates of an epoch, backward included; mean over folds."""
-        return float(self.over_trainings(lambda curve: curve.operations).mean())
+        return float(self.per_training(lambda curve: curve.operations).mean())
 
     @property
     def converged(self) -> NDArray[np.float64]:
@@ -138,7 +139,7 @@ class NetworkCurves:
             dtype=np.float64,
         )
         reached_KS = ~np.isnan(found_KS)
-        cap_KS = self.over_trainings(lambda curve: curve.epochs)
+        cap_KS = self.per_training(lambda curve: curve.epochs)
         epochs_KS = np.where(reached_KS, found_KS, cap_KS)
         seconds = [
             [curve.seconds_at(epoch) for curve, epoch in zip(curves, row, strict=True)]
@@ -299,16 +300,13 @@ def _network(module: ModuleRecord, record: RunRecord, epochs: int) -> NetworkCur
     )
     if any(len(fold) < len(by_seed) for fold in curves):
         return None
-    return network_of(
-        module.label, curves, epochs, test_share(module.folds), why_not_judged(entrant)
-    )
+    return network_of(module.label, curves, epochs, why_not_judged(entrant))
 
 
 def network_of(
     label: str,
     curves: Sequence[Sequence[LearningCurve]],
     epochs: int,
-    test_share: float,
     why_not: str = "",
 ) -> NetworkCurves:
     """Find the plateaus of a network's trainings.
@@ -317,7 +315,6 @@ def network_of(
         label: Name in tables.
         curves: S trainings of each of K folds.
         epochs: The earliest epoch at which training may stop.
-        test_share: Share of the images that a fold judges, 0..1.
         why_not: Why nothing is said of it.
     """
     plateau_KS = np.array(
@@ -325,7 +322,6 @@ def network_of(
     )
     network = NetworkCurves(
         label=label,
-        test_share=test_share,
         curves=tuple(map(tuple, curves)),
         plateau_KS=plateau_KS,
         why_not=why_not,
@@ -368,19 +364,18 @@ def judge(
     base, *blocks = networks
     decides = _way(base, DECIDES)
     alive = [one for one in blocks if not (one.why_not or base.why_not)]
-    at_epochs = {one.label: _difference(_at(one, epochs), _at(base, epochs), base) for one in alive}
+    at_epochs = {one.label: _difference(_at(one, epochs), _at(base, epochs)) for one in alive}
     spent = epochs * base.operations
     at_operations = {
-        one.label: _difference(_at(one, spent / one.operations), _at(base, epochs), base)
-        for one in alive
+        one.label: _difference(_at(one, spent / one.operations), _at(base, epochs)) for one in alive
     }
     whole = [one for one in alive if not (one.why_no_verdict or base.why_no_verdict)]
     higher, to_base, to_own = {}, {}, {}
     for one in whole:
         assert decides is not None, "base converged"
-        higher[one.label] = _difference(one.converged, base.converged, base)
-        to_base[one.label] = _log_ratio(one.cost(decides), base.cost(decides), base)
-        to_own[one.label] = _log_ratio(one.cost(_own(one)), base.cost(_own(base)), base)
+        higher[one.label] = _difference(one.converged, base.converged)
+        to_base[one.label] = _log_ratio(one.cost(decides), base.cost(decides))
+        to_own[one.label] = _log_ratio(one.cost(_own(one)), base.cost(_own(base)))
     faster = {label: _both(to_base[label], to_own[label]) for label in to_base}
     # Two questions of each block decide its verdict, and are adjusted together.
     decisive = {("higher", label): one.p for label, one in higher.items()}
@@ -403,7 +398,7 @@ def judge(
             to_base=effect(to_base, one.label, "faster"),
             to_own=effect(to_own, one.label, "faster"),
             ratios=tuple(
-                Ratio(to=to, difference=_log_ratio(one.cost(to), base.cost(to), base))
+                Ratio(to=to, difference=_log_ratio(one.cost(to), base.cost(to)))
                 for to in (accuracies if one in alive else ())
             ),
             why_not=_why_not(base, one, higher.get(one.label)),
@@ -434,14 +429,14 @@ def _why_not(base: NetworkCurves, one: NetworkCurves, higher: Difference | None)
     found = next((reason for reason in reasons if reason), "")
     if not found and higher is not None and higher.constant and abs(higher.estimate) > 0:
         return (
-            f"{one.label} and {base.label} differ by the same in every fold and training, so that "
+            f"{one.label} and {base.label} differ by the same in all trainings of a fold, so that "
             "nothing tells how sure that is"
         )
     return found
 
 
 def _at(one: NetworkCurves, epoch: float) -> NDArray[np.float64]:
-    return one.over_trainings(lambda curve: curve.at(epoch))
+    return one.per_training(lambda curve: curve.at(epoch))
 
 
 def _own(one: NetworkCurves) -> NDArray[np.float64]:
@@ -449,16 +444,14 @@ def _own(one: NetworkCurves) -> NDArray[np.float64]:
     return one.chance + DECIDES * (one.converged - one.chance)
 
 
-def _difference(
-    first_KS: NDArray[np.float64], second_KS: NDArray[np.float64], base: NetworkCurves
-) -> Difference:
-    """Judge a paired difference over folds and trainings."""
-    return over_folds([first_KS - second_KS], base.test_share)
+def _difference(first_KS: NDArray[np.float64], second_KS: NDArray[np.float64]) -> Difference:
+    """Judge a paired difference over new trainings on the same folds."""
+    return over_trainings([first_KS - second_KS])
 
 
-def _log_ratio(first: Cost, second: Cost, base: NetworkCurves) -> Difference:
+def _log_ratio(first: Cost, second: Cost) -> Difference:
     logs = [np.log(each.epochs_KS * each.operations) for each in (first, second)]
-    return _difference(logs[0], logs[1], base)
+    return _difference(logs[0], logs[1])
 
 
 def _both(first: Difference, second: Difference) -> float:

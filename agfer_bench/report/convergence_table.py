@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agfer_bench.comparison.convergence import (
+    POPULATION,
     BlockComparison,
     Convergence,
     Cost,
@@ -35,8 +36,8 @@ _PART = "three quarters"
 
 
 def title_of(found: Convergence) -> str:
-    """Say what was compared."""
-    return f"Head start or higher ceiling · {title(found.record)}"
+    """Say what was compared, and what the verdicts speak of."""
+    return f"Head start or higher ceiling · {POPULATION} · {title(found.record)}"
 
 
 def verdict_lines(found: Convergence) -> Lines:
@@ -72,7 +73,7 @@ def curve_lines(found: Convergence) -> Lines:
 
 
 def _curve_line(one: NetworkCurves, block: BlockComparison | None, found: Convergence) -> list[str]:
-    now_KS = one.over_trainings(lambda curve: curve.at(found.epochs))
+    now_KS = one.per_training(lambda curve: curve.at(found.epochs))
     return [
         one.label,
         _spread(now_KS),
@@ -156,7 +157,7 @@ def _spread(values_KS: NDArray[np.float64]) -> str:
 def tables_of(found: Convergence) -> list[tuple[str, Lines]]:
     """Return every table with its heading."""
     tables = [
-        ("Verdicts, each block held against base", verdict_lines(found)),
+        ("Verdicts, each block held against base over new trainings", verdict_lines(found)),
         ("Accuracies", curve_lines(found)),
         ("What an accuracy takes", cost_lines(found)),
     ]
@@ -228,9 +229,9 @@ def rules_of(found: Convergence) -> list[str]:
     judged = sum(one.verdict != "not judged" for one in found.blocks)
     if judged:
         lines.append(
-            "Each training is paired with base's of the same seed and fold. Intervals hold 95 % "
-            "over new samples of such images and new trainings; those of the verdicts are adjusted "
-            f"for {2 * judged} questions (Holm), those at equal epochs and operations for "
+            "Each training is paired with base's of the same seed and fold. Verdicts and intervals "
+            f"(95 %) are {POPULATION}. The intervals of the verdicts are adjusted for {2 * judged} "
+            "questions (Holm), those at equal epochs and operations for "
             f"{_many(judged, 'block')}, those of the last table not at all: no verdict rests on it."
         )
     if judged and found.record.protocol.split == "image":
@@ -264,8 +265,8 @@ def _limits(found: Convergence) -> list[str]:
     return [
         "“Neither” is not “equal”. Found with a chance of "
         f"{100 * POWER:.0f} %, correction included, would be a ceiling {_range(points, 1)} points "
-        f"higher, or {_range(ratios, 2)} times base's operations; more --folds and "
-        "--seeds narrow both."
+        f"higher, or {_range(ratios, 2)} times base's operations; more --seeds "
+        "narrow both."
     ]
 
 
@@ -327,6 +328,7 @@ def to_json(found: Convergence) -> dict[str, Any]:
     return {
         "title": title_of(found),
         "drawn_faces": found.record.drawn,
+        "population": POPULATION,
         "notes": notes_of(found),
         "epochs": found.epochs,
         "cap": found.cap,
@@ -396,7 +398,7 @@ def frame_of(found: Convergence) -> pd.DataFrame:
     """Return every training, one a row, for CSV."""
     rows = []
     for one in found.networks:
-        now_KS = one.over_trainings(lambda curve: curve.at(found.epochs))
+        now_KS = one.per_training(lambda curve: curve.at(found.epochs))
         costs = [(to, one.cost(to)) for to in found.accuracies]
         for k, s in np.ndindex(one.plateau_KS.shape):
             row: dict[str, Any] = {

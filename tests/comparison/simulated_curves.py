@@ -1,13 +1,14 @@
 """Learning curves with all the variance that the world has, drawn.
 
 An accuracy rises from chance to a ceiling, by the share 1 - exp(-(epoch / T)^1.5) of the way, and
-the training loss falls likewise. Folds differ in how hard they are and in how much a block
-helps; trainings differ in ceiling and in time; epochs scatter.
+the training loss falls likewise. Folds differ in how hard they are, for all networks alike, and in
+how much a block helps; trainings differ in ceiling and in time; epochs scatter. Verdicts are over
+new trainings on the same folds: a block that does nothing does so in every fold.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from agfer_bench.comparison.convergence import NetworkCurves, network_of
 from agfer_bench.comparison.learning_curves import LearningCurve
 
 FOLDS, SEEDS, EPOCHS, CAP, CHANCE = 3, 3, 32, 96, 1 / 6
+CEILING = 0.80
+"""Mean accuracy of base at convergence."""
 TIME = 14.0
 """Epochs after which base is 63 % of the way."""
 
@@ -25,8 +28,8 @@ class World:
 
     fold: float = 0.03
     """Ceiling of a fold, shared by all networks."""
-    fold_by_block: float = 0.005
-    """What a fold adds to a network's own ceiling."""
+    fold_by_block: float = 0.1
+    """A block's effect on a fold, as a share of its mean effect: none where it has none."""
     ceiling: float = 0.02
     """Ceiling of a training."""
     time: float = 0.15
@@ -41,12 +44,25 @@ class World:
 class Truth:
     """What a network truly is."""
 
-    ceiling: float = 0.80
+    ceiling: float = CEILING
     """Mean accuracy at convergence."""
     time: float = TIME
     """Epochs until it is 63 % of the way."""
     macs: float = 1.0
     """Operations of an epoch, as a factor on base's."""
+
+    def on_fold(self, hard: float, helps: float) -> Truth:
+        """Return what it is on one fold.
+
+        Args:
+            hard: What the fold adds to the ceiling of every network.
+            helps: Factor on what the network has beyond base.
+        """
+        return replace(
+            self,
+            ceiling=hard + CEILING + helps * (self.ceiling - CEILING),
+            time=TIME * (self.time / TIME) ** helps,
+        )
 
 
 BASE = Truth()
@@ -69,19 +85,20 @@ def simulate(
     hard_K = random.normal(0, world.fold, folds)
     found = []
     for number, truth in enumerate((BASE, *truths)):
-        own_K = hard_K + random.normal(0, world.fold_by_block, folds)
-        curves = [[_curve(random, truth, hard, world, cap) for _ in range(seeds)] for hard in own_K]
+        helps_K = random.normal(1, world.fold_by_block, folds)
+        curves = [
+            [_curve(random, truth.on_fold(hard, helps), world, cap) for _ in range(seeds)]
+            for hard, helps in zip(hard_K, helps_K, strict=True)
+        ]
         label = f"block{number}" if number else "base"
-        found.append(network_of(label, curves, EPOCHS, 1 / folds))
+        found.append(network_of(label, curves, EPOCHS))
     return found
 
 
-def _curve(
-    random: np.random.Generator, truth: Truth, hard: float, world: World, cap: int
-) -> LearningCurve:
+def _curve(random: np.random.Generator, truth: Truth, world: World, cap: int) -> LearningCurve:
     epochs_E = np.arange(1, cap + 1)
     time = truth.time * np.exp(random.normal(0, world.time))
-    top = truth.ceiling + hard + random.normal(0, world.ceiling)
+    top = truth.ceiling + random.normal(0, world.ceiling)
     way_E = 1 - np.exp(-((epochs_E / time) ** 1.5))
     return LearningCurve(
         loss_E=2 - 1.6 * way_E + random.normal(0, world.loss, cap),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from agfer_bench.comparison.convergence import DECIDES, NetworkCurves, judge, network_of
-from agfer_bench.comparison.inference import over_folds
+from agfer_bench.comparison.inference import over_trainings
 from agfer_bench.comparison.learning_curves import FALL, SPAN, LearningCurve
 from tests.comparison.simulated_curves import (
     BASE,
@@ -21,6 +23,7 @@ from tests.comparison.simulated_curves import (
     FOLDS,
     HIGHER,
     LOWER,
+    SEEDS,
     Truth,
     World,
     simulate,
@@ -108,23 +111,22 @@ def _networks(seed: int, *truths: Truth, folds: int = FOLDS) -> list[NetworkCurv
     return simulate(np.random.default_rng(seed), *truths, folds=folds)
 
 
-def test_differences_are_those_of_the_inference_over_folds_and_trainings() -> None:
+def test_differences_are_those_of_the_inference_over_trainings() -> None:
     networks = _networks(1, Truth(ceiling=0.9, time=7, macs=1.2))
     base, block = networks
     (found,) = judge(networks, EPOCHS)
-    share = 1 / FOLDS
 
     def at(one: NetworkCurves, epoch: float) -> NDArray[np.float64]:
         return np.array([[curve.at(epoch) for curve in fold] for fold in one.curves])
 
     assert found.at_epochs is not None
-    assert found.at_epochs.difference == over_folds([at(block, 32) - at(base, 32)], share)
+    assert found.at_epochs.difference == over_trainings([at(block, 32) - at(base, 32)])
     assert found.at_operations is not None
     assert found.at_operations.difference.estimate == pytest.approx(
-        over_folds([at(block, 32 / 1.2) - at(base, 32)], share).estimate
+        over_trainings([at(block, 32 / 1.2) - at(base, 32)]).estimate
     )
     assert found.at_convergence is not None
-    assert found.at_convergence.difference == over_folds([block.converged - base.converged], share)
+    assert found.at_convergence.difference == over_trainings([block.converged - base.converged])
     target = 1 / 6 + DECIDES * (base.converged.mean() - 1 / 6)
     logs = [
         np.log([[(curve.epochs_to(target) or np.nan) * curve.operations for curve in fold]
@@ -142,13 +144,8 @@ def test_differences_are_those_of_the_inference_over_folds_and_trainings() -> No
 def test_operations_count_not_epochs() -> None:
     """The same curves at twice the operations: behind at equal operations, and slower."""
     base, _ = _networks(2, BASE)
-    costly = network_of(
-        "costly",
-        [[LearningCurve(loss_E=c.loss_E, accuracy_E=c.accuracy_E, seconds_E=c.seconds_E,
-                        operations=2 * c.operations, chance=c.chance) for c in fold]
-         for fold in base.curves],
-        EPOCHS, base.test_share,
-    )  # fmt: skip
+    curves = [[replace(one, operations=2 * one.operations) for one in fold] for fold in base.curves]
+    costly = network_of("costly", curves, EPOCHS)
     (found,) = judge([base, costly], EPOCHS)
     assert found.at_epochs is not None
     assert found.at_epochs.estimate == 0
@@ -174,18 +171,42 @@ def test_intervals_leave_out_none_exactly_where_the_verdict_does() -> None:
     assert verdicts >= {"faster", "higher", "neither"}
 
 
-def test_differences_that_do_not_scatter_are_not_judged() -> None:
+def _above(one: NetworkCurves, by_K: Sequence[float]) -> NetworkCurves:
+    """Return a network with the same curves, higher by a constant on each fold."""
+    curves = [
+        [replace(curve, accuracy_E=curve.accuracy_E + by) for curve in fold]
+        for fold, by in zip(one.curves, by_K, strict=True)
+    ]
+    return network_of("above", curves, EPOCHS)
+
+
+@pytest.mark.parametrize("by_K", [(0.01, 0.01, 0.01), (0.0, 0.01, 0.02)])
+def test_differences_that_do_not_scatter_within_folds_are_not_judged(
+    by_K: tuple[float, ...],
+) -> None:
     base, _ = _networks(3, BASE)
-    above = network_of(
-        "above",
-        [[LearningCurve(loss_E=c.loss_E, accuracy_E=c.accuracy_E + 0.01, seconds_E=c.seconds_E,
-                        operations=c.operations, chance=c.chance) for c in fold]
-         for fold in base.curves],
-        EPOCHS, base.test_share,
-    )  # fmt: skip
-    (found,) = judge([base, above], EPOCHS)
+    (found,) = judge([base, _above(base, by_K)], EPOCHS)
     assert found.verdict == "not judged"
-    assert "differ by the same in every fold and training" in found.why_not
+    assert "differ by the same in all trainings of a fold" in found.why_not
+
+
+def test_the_error_is_that_of_paired_trainings_within_folds() -> None:
+    """Student's t, the variance pooled over folds: what a fold shifts has no part in it."""
+    base, block = _networks(5, Truth(ceiling=0.84))
+    shifted = _above(block, (-0.05, 0.0, 0.05))
+    (found,) = judge([base, block], EPOCHS)
+    (other,) = judge([base, shifted], EPOCHS)
+    assert found.at_convergence is not None
+    assert other.at_convergence is not None
+    difference = found.at_convergence.difference
+    paired_KS = block.converged - base.converged
+    error = np.sqrt(paired_KS.var(axis=1, ddof=1).mean() / paired_KS.size)
+    assert difference.unit == "trainings"
+    assert difference.df == FOLDS * (SEEDS - 1)
+    assert difference.error == pytest.approx(error)
+    t = paired_KS.mean() / error
+    assert difference.p == pytest.approx(2 * stats.t.sf(t, FOLDS * (SEEDS - 1)))
+    assert other.at_convergence.difference.p == pytest.approx(difference.p)
 
 
 def test_a_network_at_chance_is_not_judged() -> None:
@@ -194,7 +215,7 @@ def test_a_network_at_chance_is_not_judged() -> None:
     assert "are not above chance at convergence" in found.why_not
 
 
-def _counted(comparisons: int, *truths: Truth, folds: int) -> list[Counter[str]]:
+def _counted(comparisons: int, *truths: Truth, folds: int = FOLDS) -> list[Counter[str]]:
     """Count the verdicts on each block, base and all blocks drawn anew each time."""
     counts: list[Counter[str]] = [Counter() for _ in truths]
     for seed in range(comparisons):
@@ -205,11 +226,16 @@ def _counted(comparisons: int, *truths: Truth, folds: int) -> list[Counter[str]]
     return counts
 
 
-def test_blocks_that_do_nothing_are_called_neither() -> None:
-    """At most 1 comparison in 20 calls any of three such blocks faster, and likewise higher."""
+@pytest.mark.parametrize("folds", [FOLDS, pytest.param(5, marks=pytest.mark.slow)])
+def test_blocks_that_do_nothing_are_called_neither(folds: int) -> None:
+    """At most 1 comparison in 20 calls any of three such blocks faster, and likewise higher.
+
+    They have no effect on any fold, since verdicts speak of these folds.
+    """
     comparisons, faster, higher = 200, 0, 0
     for seed in range(comparisons):
-        said = {one.verdict for one in judge(_networks(seed, BASE, BASE, BASE), EPOCHS)}
+        networks = _networks(seed, BASE, BASE, BASE, folds=folds)
+        said = {one.verdict for one in judge(networks, EPOCHS)}
         faster += not said.isdisjoint({"faster", "both"})
         higher += not said.isdisjoint({"higher", "both"})
         assert "not judged" not in said
@@ -218,14 +244,16 @@ def test_blocks_that_do_nothing_are_called_neither() -> None:
 
 
 def test_a_block_that_ends_early_and_low_is_not_called_faster() -> None:
-    (count,) = _counted(40, LOWER, folds=5)
+    (count,) = _counted(40, LOWER)
     assert count["neither"] == 40
     assert count["lower"] >= 38
 
 
-@pytest.mark.parametrize("comparisons", [20, pytest.param(200, marks=pytest.mark.slow)])
-def test_constructed_cases_are_told_apart(comparisons: int) -> None:
-    counts = _counted(comparisons, FASTER, HIGHER, BASE, folds=5)
+@pytest.mark.parametrize(
+    ("comparisons", "folds"), [(200, FOLDS), pytest.param(200, 5, marks=pytest.mark.slow)]
+)
+def test_constructed_cases_are_told_apart(comparisons: int, folds: int) -> None:
+    counts = _counted(comparisons, FASTER, HIGHER, BASE, folds=folds)
     right = [
         count[wanted] for count, wanted in zip(counts, ("faster", "higher", "neither"), strict=True)
     ]
@@ -234,15 +262,19 @@ def test_constructed_cases_are_told_apart(comparisons: int) -> None:
 
 @pytest.mark.slow
 def test_a_block_that_is_both_is_called_both() -> None:
-    (count,) = _counted(200, BOTH, folds=5)
+    (count,) = _counted(200, BOTH)
     assert count["both"] >= 190
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "world",
-    [World(fold_by_block=0.0), World(time=0.3, ceiling=0.05), World(fold=0.10, epoch=0.06)],
-    ids=["no part of folds", "wild trainings", "hard folds and noise"],
+    [
+        World(fold=0.0, ceiling=0.005, time=0.05, epoch=0.01),
+        World(time=0.3, ceiling=0.05),
+        World(fold=0.10, epoch=0.06),
+    ],
+    ids=["calm", "wild trainings", "hard folds and noise"],
 )
 def test_nothing_is_found_in_other_worlds_either(world: World) -> None:
     """Of the networks that can be judged."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agfer_bench.cli.converge import converge
 from agfer_bench.comparison.contrasts import between_protocols
 from agfer_bench.comparison.convergence import NetworkCurves, convergence_of
 from agfer_bench.comparison.learning_curves import LearningCurve
@@ -213,7 +214,18 @@ def test_sentences_tell_what_tables_show(run: RunRecord) -> None:
     for cell in verdict_lines(found)[1]:
         assert cell in text
     assert "adjusted for 4 questions (Holm)" in text
+    assert "--folds" not in text, "more folds would be other folds"
     assert "“Neither” is not “equal”" in text
+
+
+def test_title_notes_json_and_help_say_what_verdicts_are_over(run: RunRecord) -> None:
+    found = convergence_of(run, EPOCHS)
+    over = "over new trainings on these folds of these people, not over new people"
+    content = to_json(found)
+    assert content["population"] == over
+    assert over in content["title"]
+    assert over in " ".join(notes_of(found))
+    assert over in " ".join((converge.__doc__ or "").split())
 
 
 def test_the_paper_has_it_as_a_section(run: RunRecord, tmp_path: Path) -> None:
@@ -226,7 +238,8 @@ def test_the_paper_has_it_as_a_section(run: RunRecord, tmp_path: Path) -> None:
     asked = replace(study(usual_run), convergence=convergence_of(run, EPOCHS), long_base=long)
     page = write_report(asked, tmp_path).read_text("utf-8")
     assert "Head start or higher ceiling" in page
-    assert "Verdicts, each block held against base" in page
+    assert "Verdicts, each block held against base over new trainings" in page
+    assert "over new trainings on these folds of these people, not over new people" in page
     assert "figures/convergence.svg" in page
     assert "19.76 % after 100 epochs" in page
     text = (tmp_path / "report.md").read_text("utf-8")
