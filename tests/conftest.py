@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-# With several threads the idle ones of OpenMP spin, and beside other work a training takes a hundred
-# times as long; tests train networks so small that one is enough. Both are read when torch is
-# loaded, here and in every process that tests start.
+# With several threads the idle ones of OpenMP spin, and beside other work a training takes a
+# hundred times as long; tests train networks so small that one is enough. Both are read when torch
+# is loaded, here and in every process that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -36,9 +36,10 @@ ModulesOption = Annotated[
 ControlsOption = Annotated[
     ControlsName,
     typer.Option(
-        help="What blocks are held against, beside base: `fast` adds a block that does nothing and "
-        "judges each trained network with frozen and with shuffled gates; `all` also trains, for "
-        "each block, one with a constant and one with a blind gate. See docs/controls.md."
+        help="Rows that blocks are held against, beside base: `fast` adds a block that does "
+        "nothing; `all` also trains, for each block, one with a constant and one with a blind "
+        "gate. Each trained network is judged with frozen and with shuffled gates in any case. See "
+        "docs/controls.md."
     ),
 ]
 WeightsOption = Annotated[

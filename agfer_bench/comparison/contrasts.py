@@ -33,7 +33,6 @@ from agfer_bench.comparison.outcomes import (
     Entrant,
     On,
     accuracies,
-    control_of,
     stuck_folds,
     subjects_of,
 )
@@ -193,7 +192,7 @@ def pairs_of(entrants: Sequence[Entrant], against: Against) -> list[Pair]:
     return [
         (one, next((base for base in bases if base.record is one.record), bases[0]))
         for one in whole
-        if one not in bases and one.module.kind != "classifier" and not control_of(one.module)
+        if one not in bases and one.module.kind != "classifier" and not one.module.control
     ]
 
 
@@ -201,7 +200,7 @@ def why_not_judged(one: Entrant) -> str:
     """Say why nothing is said of a module; empty where something is."""
     if len(one.trainings) < FEWEST_TRAININGS:
         return f"{one.label} was trained once on each fold"
-    stuck = [] if one.placebo else stuck_folds(one)
+    stuck = [] if one.placebo_of is not None else stuck_folds(one)
     if stuck:
         return f"{one.label} predicts a single class in fold {', '.join(map(str, stuck))}"
     return ""

@@ -8,13 +8,13 @@ does nothing, and shows what a comparison makes of that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from agfer_bench.comparison.contrasts import Contrast, Question, of_pairs
-from agfer_bench.comparison.outcomes import NULL, Entrant, TrainingSet, control_of
-from agfer_bench.records.run import BASE, FoldRecord, GateRecord
+from agfer_bench.comparison.outcomes import Entrant, TrainingSet
+from agfer_bench.records.run import BASE, NULL, FoldRecord, GateRecord
 
 Kind = Literal["base", "scale", "blind", "frozen", "shuffled"]
 """What a block is held against."""
@@ -33,6 +33,8 @@ class Worth:
     """The block held against each control that there is."""
     start: tuple[float, ...] = ()
     """Mean gate of each slot before training, over folds and trainings; empty if not known."""
+    null: bool = False
+    """Whether it is a block that does nothing."""
     residual: bool = False
     """Whether the block has a way past it, `x + block(x)`."""
     why_not: str = ""
@@ -58,7 +60,7 @@ def worths(entrants: Sequence[Entrant], question: Question) -> tuple[Worth, ...]
     question = replace(question, on="validation")
     whole = [one for one in entrants if one.complete]
     blocks = [one for one in whole if _is_block(one)]
-    nulls = [one for one in whole if control_of(one.module) == NULL]
+    nulls = [one for one in whole if one.module.control == NULL]
     base = next((one for one in whole if one.module.label == BASE), None)
     found: dict[str, dict[Kind, Contrast]] = {one.label: {} for one in (*blocks, *nulls)}
     families: list[tuple[Kind, list[tuple[Entrant, Entrant]]]] = []
@@ -83,7 +85,7 @@ def placebo(one: Entrant, kind: Kind) -> Entrant | None:
 
     def judged(fold: FoldRecord) -> FoldRecord | None:
         found = None if fold.gate is None else getattr(fold.gate, kind)
-        if found is None:
+        if found is None or _people(found.recognised) != _people(fold.recognised):
             return None
         told = {"confusion": found.confusion, "recognised": found.recognised}
         return fold.model_copy(update=told)
@@ -97,10 +99,14 @@ def placebo(one: Entrant, kind: Kind) -> Entrant | None:
             return None
         sets.append(known)
     if one.replicates:
-        return replace(one, label=label, replicates=tuple(sets), placebo=True)
+        return replace(one, label=label, replicates=tuple(sets), placebo_of=one.label)
     first, *repeats = sets
     module = one.module.model_copy(update={"folds": first, "repeats": tuple(repeats)})
-    return replace(one, label=label, module=module, placebo=True)
+    return replace(one, label=label, module=module, placebo_of=one.label)
+
+
+def _people(recognised: Mapping[str, object] | None) -> frozenset[str] | None:
+    return None if recognised is None else frozenset(recognised)
 
 
 def gates_of(one: Entrant) -> tuple[GateRecord, ...]:
@@ -110,17 +116,21 @@ def gates_of(one: Entrant) -> tuple[GateRecord, ...]:
 
 def _is_block(one: Entrant) -> bool:
     module = one.module
-    return module.kind != "classifier" and module.label != BASE and control_of(module) is None
+    return module.kind != "classifier" and module.label != BASE and module.control is None
 
 
 def _twin(one: Entrant, kind: Kind, whole: Sequence[Entrant]) -> Entrant | None:
-    """Return the twin of a block among some modules."""
+    """Return the twin of a block among some modules, of the same record where there is one."""
     wanted = one.module.options | {"control": kind}
-    for other in whole:
-        same = other.module.name == one.module.name and other.module.options == wanted
-        if same and other.record is one.record:
-            return other
-    return None
+
+    def fits(other: Entrant) -> bool:
+        mine, its = one.module, other.module
+        return (its.name, its.distribution) == (mine.name, mine.distribution) and (
+            its.options == wanted
+        )
+
+    twins = [other for other in whole if fits(other)]
+    return next((other for other in twins if other.record is one.record), next(iter(twins), None))
 
 
 def _worth(one: Entrant, over: dict[Kind, Contrast]) -> Worth:
@@ -132,5 +142,13 @@ def _worth(one: Entrant, over: dict[Kind, Contrast]) -> Worth:
         over=over,
         start=tuple(sum(means) / len(means) for means in slots),
         residual=bool(one.module.options.get("residual", False)),
-        why_not=next((gate.why_not for gate in gates if gate.why_not), ""),
+        null=one.module.control == NULL,
+        why_not=_why_not(gates, over),
     )
+
+
+def _why_not(gates: Sequence[GateRecord], over: Mapping[Kind, Contrast]) -> str:
+    said = next((gate.why_not for gate in gates if gate.why_not), "")
+    if said or not gates or "frozen" in over:
+        return said
+    return "some of its trainings are of older records, which do not tell its gates"

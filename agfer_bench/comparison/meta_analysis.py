@@ -194,7 +194,8 @@ def _random_effects(
 ) -> tuple[float, float, float]:
     """Return mean, its standard error, and the variance between settings."""
     with np.errstate(divide="ignore"):  # statsmodels divides by Q, which may be 0
-        found = combine_effects(y_K, v_K, method_re="pm", use_t=True, maxiter=_STEPS)
+        with np.errstate(over="ignore"):  # of ratios that are not asked for, where effects are tiny
+            found = combine_effects(y_K, v_K, method_re="pm", use_t=True, maxiter=_STEPS)
     error = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
     return float(found.mean_effect_re), error, float(found.tau2)
 

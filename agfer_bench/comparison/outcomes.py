@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from agfer_bench.records.run import UNKNOWN_AGE, Confusion, FoldRecord, ModuleRe
 
 On = Literal["validation", "test"]
 """Images that are compared on: the folds' own, or the second data set's."""
-
-NULL: Final = "null"
-"""Name of the block that does nothing."""
 
 TrainingSet = tuple[FoldRecord, ...]
 """One training of each fold."""
@@ -37,9 +34,9 @@ class Entrant:
     """The run they are of."""
     replicates: tuple[TrainingSet, ...] = ()
     """Trainings of several records, to be compared together; empty for those of `module`."""
-    placebo: bool = False
-    """Whether networks are judged with other gates than they were trained with. If they then give
-    all images one class, that is a finding and no failed training."""
+    placebo_of: str | None = None
+    """Label of the module whose trained networks are judged here with other gates than their own.
+    If they then give all images one class, that is a finding and no failed training."""
 
     @property
     def trainings(self) -> tuple[TrainingSet, ...]:
@@ -53,20 +50,17 @@ class Entrant:
         return self.module.complete(self.record.protocol)
 
     def pairs_with(self, other: Entrant) -> bool:
-        """Tell whether trainings pair: the same seeds, hence the same host weights and batches."""
+        """Tell whether trainings pair: the same seeds, hence the same host weights and batches.
+
+        Trained networks and the same with other gates always do.
+        """
+        if self.placebo_of == other.label or other.placebo_of == self.label:
+            return True
         return (
             not (self.replicates or other.replicates)
             and len(self.module.seeds) == len(other.module.seeds)
             and self.record.protocol.seed == other.record.protocol.seed
         )
-
-
-def control_of(module: ModuleRecord) -> str | None:
-    """Tell which control a row is: `null`, `scale` or `blind`; None for any other row."""
-    if module.name == NULL:
-        return NULL
-    asked = str(module.options.get("control", "none"))
-    return None if asked == "none" else asked
 
 
 @dataclass(frozen=True, kw_only=True)

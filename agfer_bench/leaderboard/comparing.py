@@ -24,7 +24,7 @@ from agfer_bench.comparison.contrasts import (
 )
 from agfer_bench.comparison.controls import Worth
 from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Unit
-from agfer_bench.comparison.outcomes import Entrant, accuracies, control_of, subjects_of
+from agfer_bench.comparison.outcomes import Entrant, accuracies, subjects_of
 from agfer_bench.leaderboard.model import CONTROL, PageEntry, Result
 from agfer_bench.leaderboard.replicates import pooled
 from agfer_bench.leaderboard.reproduce import OURS
@@ -144,15 +144,24 @@ def compare(entries: Sequence[PageEntry], names: Sequence[str]) -> Compared:
         against_base=against,
         pairs=pairs,
         left_out=field.left_out,
-        worths=tuple(
-            is_it_attention([*_and_base(entrants[:MOST], base), *field.controls], question)
-        ),
+        worths=_worths(entrants, base, field.controls, question),
     )
 
 
-def _and_base(entrants: Sequence[Entrant], base: Entrant | None) -> list[Entrant]:
+def _worths(
+    entrants: Sequence[Entrant],
+    base: Entrant | None,
+    controls: Sequence[Entrant],
+    question: Question,
+) -> tuple[Worth, ...]:
+    """Hold all judged blocks against their controls, and return the most accurate ones."""
     others = [one for one in entrants if one is not base]
-    return others if base is None else [base, *others]
+    if question.over == "subjects" and entrants:
+        people = subjects_of(entrants[0], _ON)
+        controls = [one for one in controls if subjects_of(one, _ON) == people]
+    found = is_it_attention([*([base] if base else []), *others, *controls], question)
+    blocks = [one for one in found if not one.null]
+    return (*blocks[:MOST], *(one for one in found if one.null))
 
 
 def tiers_of(pairs: Sequence[Contrast], labels: Sequence[str]) -> dict[str, int]:
@@ -199,8 +208,8 @@ class _Field:
 
     @property
     def controls(self) -> list[Entrant]:
-        """Whole rows that are controls of others."""
-        return [one for one in self.entrants.values() if control_of(one.module)]
+        """Whole rows that are controls of others, and tell what the page's modules tell."""
+        return [self.entrants[number] for number, why in self.why_not.items() if why == CONTROL]
 
     def others(self, names: Sequence[str]) -> list[Standing]:
         """Return those that are not judged: whole ones first, by reason and by name."""
@@ -249,7 +258,7 @@ def _divided(
             why_not[number] = "folds or trainings are missing" if trained else "not trained"
         elif number not in usable:
             why_not[number] = SILENT
-        elif control_of(entrants[number].module):
+        elif entrants[number].module.control:
             why_not[number] = CONTROL
         elif reason := why_not_judged(entrants[number]):
             why_not[number] = reason.removeprefix(f"{name} ").removeprefix("was ")

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from agfer_bench.errors import describe
+from agfer_bench.network.neutral import Neutral
 from agfer_bench.network.residual import Residual
 
 How = Literal["offered", "traced"]
@@ -43,7 +44,7 @@ class Gate:
     """Where it is from."""
 
     def of(self, x_BCHW: Tensor) -> Tensor:
-        """Return what the maps are multiplied by, in four dimensions.
+        """Return what the maps are multiplied by, in four dimensions and of the maps' type.
 
         Raises:
             NoGate: It is no tensor, does not broadcast to the maps, or is not finite.
@@ -59,9 +60,11 @@ class Gate:
         fits = zip(gate.shape, whole, strict=False)
         if len(shape) > 4 or any(own not in (1, size) for own, size in fits):
             raise NoGate(f"its gate has the shape {shape}, which does not fit maps of {whole}")
+        if gate.device != x_BCHW.device:
+            raise NoGate(f"its gate is on {gate.device}, and the maps are on {x_BCHW.device}")
         if not torch.isfinite(gate).all():
             raise NoGate("its gate is not finite")
-        return gate
+        return gate.to(x_BCHW.dtype)
 
     def check(self, block: nn.Module, x_BCHW: Tensor) -> None:
         """Hold the gate against what the block makes of some maps.
@@ -87,17 +90,21 @@ def find_gate(block: nn.Module) -> Gate:
     if isinstance(block, Residual):
         inner = find_gate(block.block)
         return Gate(compute=lambda x_BCHW: 1 + inner.of(x_BCHW), how=inner.how)
+    if isinstance(block, Neutral):
+        inner, factor = find_gate(block.block), block.factor
+        return Gate(compute=lambda x_BCHW: inner.of(x_BCHW) * factor, how=inner.how)
     # A module that a block keeps under that name is a part of it, say its last activation.
     if callable(getattr(type(block), "gate", None)):
         offered: Any = block
         return Gate(compute=offered.gate, how="offered")
     try:
-        graph = fx.Tracer().trace(block)
+        return Gate(compute=_read_off(block, fx.Tracer().trace(block)), how="traced")
+    except NoGate:
+        raise
     except (Exception, SystemExit) as error:
         raise NoGate(
             f"it offers no gate(x), and its forward pass cannot be traced: {describe(error)}"
         ) from error
-    return Gate(compute=_read_off(block, graph), how="traced")
 
 
 def _read_off(block: nn.Module, graph: fx.Graph) -> Callable[[Tensor], Any]:

@@ -56,7 +56,7 @@ class Watched(nn.Module):
 
 def _sum(values_BCHW: Tensor) -> Tensor:
     """Sum over images, so exactly that the mean of equal numbers is that number."""
-    return values_BCHW.double().sum(dim=0, keepdim=True)
+    return values_BCHW.sum(dim=0, keepdim=True, dtype=torch.float64)
 
 
 class Frozen(nn.Module):

@@ -11,28 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench.network.gates import Gate, find_gate
+from agfer_bench.network.neutral import Neutral, Settled
 from agfer_bench.plugin.specs import Slot
 
 
-class Twin(nn.Module):
-    """Something made of a block that has to see images before it is trained."""
-
-    def settle(self, gate_mean: float, maps_1CHW: Tensor) -> None:
-        """Take what the block's gates and maps are at the start.
-
-        Args:
-            gate_mean: Mean of the block's gates over images, channels and places.
-            maps_1CHW: Mean of the maps that come to the block.
-        """
-        raise NotImplementedError
-
-    @property
-    def source(self) -> nn.Module:
-        """The block that it is made of."""
-        raise NotImplementedError
-
-
-class Scale(Twin):
+class Scale(Settled):
     """Multiply by one constant: the mean gate that the block starts with.
 
     Args:
@@ -59,35 +42,7 @@ class Scale(Twin):
         return x_BCHW * self.factor
 
 
-class Neutral(Twin):
-    """The block's output divided by the mean gate that it starts with: it damps nothing then.
-
-    Args:
-        block: The block.
-    """
-
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        self.block = block
-        self.register_buffer("factor", torch.ones(()))
-        self.factor: Tensor
-
-    @property
-    def source(self) -> nn.Module:
-        """The block that it is made of."""
-        return self.block
-
-    def settle(self, gate_mean: float, maps_1CHW: Tensor) -> None:
-        """Take the mean gate."""
-        self.factor.fill_(1 / gate_mean)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return the block's output, rescaled."""
-        y_BCHW: Tensor = self.block(x_BCHW) * self.factor
-        return y_BCHW
-
-
-class Blind(Twin):
+class Blind(Settled):
     """A block whose gate sees a learnt map in place of the image's.
 
     The map is a constant for each channel plus one for each position, at first those of the mean

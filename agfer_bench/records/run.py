@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
@@ -27,6 +27,9 @@ RUN_SCHEMA_VERSION: Final = 6
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
+
+NULL: Final = "null"
+"""Name of the block that does nothing."""
 
 OVERFIT_POINTS = 5.0
 """A gap of this many points between training and validation accuracy counts as over-fit."""
@@ -262,6 +265,11 @@ class ModuleRecord(Record):
         return self
 
     @property
+    def control(self) -> str | None:
+        """Which control it is: `null`, `scale` or `blind`; None for any other row."""
+        return control_of(self.name, self.options)
+
+    @property
     def seeds(self) -> tuple[tuple[FoldRecord, ...], ...]:
         """The folds as trained with each seed."""
         return (self.folds, *self.repeats)
@@ -304,6 +312,15 @@ class ModuleRecord(Record):
         """The paper's criterion: the gap to training accuracy is 5 points or more (section 2.6)."""
         gap = statistics.mean(fold.train_accuracy - fold.accuracy for fold in self.trainings)
         return 100 * gap >= OVERFIT_POINTS
+
+
+def control_of(name: str, options: Mapping[str, object]) -> str | None:
+    """Tell which control a module with its options is; None for one that is none."""
+    asked = str(options.get("control", "none"))
+    if asked != "none":
+        return asked
+    changed = options.get("residual") or options.get("neutral")
+    return NULL if name == NULL and not changed else None
 
 
 class DataRecord(Record):

@@ -7,7 +7,7 @@ from typing import Any
 
 from agfer_bench.comparison.contrasts import Contrast, Question
 from agfer_bench.comparison.controls import KINDS, Kind, Worth, worths
-from agfer_bench.comparison.outcomes import NULL, Entrant
+from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.report.numbers import signed
 
 HEADINGS: dict[Kind, str] = {
@@ -21,7 +21,7 @@ HEADINGS: dict[Kind, str] = {
 
 _SAID: dict[Kind, str] = {
     "base": "{} over base",
-    "scale": "{} over a constant of the same damping",
+    "scale": "{} over a constant of the damping it starts with",
     "blind": "{} over a gate that does not see the image",
     "frozen": "that its gate depends on the image is worth {}",
     "shuffled": "that it is the gate of its own image, {}",
@@ -49,7 +49,7 @@ def is_it_attention(entrants: Sequence[Entrant], question: Question | None = Non
     """
     found = worths(entrants, question or Question())
     controlled = any(one.over.keys() - {"base"} or one.why_not for one in found)
-    null = any(_is_null(one) for one in found)
+    null = any(one.null for one in found)
     return list(found) if controlled or null else []
 
 
@@ -76,7 +76,7 @@ def settled(one: Worth, kind: Kind) -> bool:
 def sentence(one: Worth) -> str:
     """Say in one line what a block is worth over its controls."""
     parts = [_SAID[kind].format(_worded(one.over[kind])) for kind in KINDS if kind in one.over]
-    if _is_null(one):
+    if one.null:
         parts = [f"{part}, though it does nothing" for part in parts]
     if one.why_not:
         parts.append(f"no placebo of its gate can be made: {one.why_not}")
@@ -124,10 +124,6 @@ def _plain(one: Contrast) -> dict[str, Any]:
     }
 
 
-def _is_null(one: Worth) -> bool:
-    return one.label.split(":")[0] == NULL
-
-
 def _cell(one: Contrast | None) -> str:
     if one is None:
         return "–"
@@ -146,5 +142,5 @@ def _worded(one: Contrast) -> str:
     if one.difference is None:
         return f"{signed(one.estimate)} (not judged)"
     if one.interval is None:
-        return f"{signed(one.estimate)} (no image is judged otherwise)"
+        return f"{signed(one.estimate)} (the same in every fold and training)"
     return f"{signed(one.estimate)}{_ends(one)} ({one.verdict})"

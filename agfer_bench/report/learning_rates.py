@@ -107,6 +107,8 @@ def notes_of(found: TunedRates) -> list[str]:
         f"training on each of {folds} inner folds, which divide that fold's training images; the "
         "images that a fold is judged on had no part in the choice.",
         "Inner accuracy: at the chosen rates, on inner folds; it chose, and is too high for that.",
+        "Verdicts and intervals take the chosen rates as given: another choice could move them "
+        "further.",
     ]
     for module in found.record.modules:
         chosen = [o.rate for o in found.choices if o.module == module.label and o.rate is not None]

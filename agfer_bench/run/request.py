@@ -16,8 +16,8 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]
 ExecutionName = Literal["auto", "eager", "compile", "graph"]
 ControlsName = Literal["none", "fast", "all"]
-"""Which controls stand beside the blocks: none; a block that does nothing, and each network with
-other gates than its own; or trained twins of each block as well."""
+"""Which controls are trained beside the blocks: none; a block that does nothing; or twins of each
+block as well."""
 
 MODULES = "agfer,se,cbam"
 """The blocks that are compared where the user names nothing."""

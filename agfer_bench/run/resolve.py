@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,10 +195,9 @@ def with_controls(
     """
     if controls == "none":
         return rows
-    from agfer_bench.comparison.outcomes import NULL
     from agfer_bench.plugin.catalogue import is_block
     from agfer_bench.plugin.options import CONTROL
-    from agfer_bench.records.run import BASE
+    from agfer_bench.records.run import BASE, NULL
 
     asked = [one for one in rows if is_block(one) and one.entry.spec.name not in (BASE, NULL)]
     blocks = [one for one in asked if one.values[CONTROL] == "none"]
@@ -211,19 +211,20 @@ def with_controls(
 
 
 def twins_of(block: Chosen[AttentionSpec], protocol: Protocol) -> list[Chosen[AttentionSpec]]:
-    """Return a block's trained controls; none where they cannot be built."""
+    """Return those of a block's trained controls that can be built."""
     from agfer_bench.network.build import slots_of, try_block
     from agfer_bench.plugin.options import CONTROL
 
     twins = [
         replace(block, values=block.values | {CONTROL: control}) for control in ("scale", "blind")
     ]
-    try:
-        for twin in twins:
+    found = []
+    for twin in twins:
+        # A block without a gate has no twin; what else is wrong with it, its own row says.
+        with suppress(UserError):
             try_block(twin, slots_of(protocol, classes=2))
-    except UserError:
-        return []
-    return twins
+            found.append(twin)
+    return found
 
 
 def choose_modules(catalogue: Catalogue, text: str) -> tuple[Chosen[AttentionSpec], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from agfer_bench.records.run import Confusion, FoldRecord, ModuleRecord, RunRecord
+from agfer_bench.records.run import BASE, Confusion, FoldRecord, ModuleRecord, RunRecord
 
 _SLACK = 0.02
 """How far the last point of a curve may lie from the accuracy, 0..1: the same weights are judged
@@ -79,8 +79,10 @@ def _gate(fold: FoldRecord, module: ModuleRecord, record: RunRecord) -> Iterator
     """Placebos judge the images that the network judged."""
     if fold.gate is None:
         return
-    if module.kind == "classifier":
-        yield "gates, and a classifier has none"
+    if module.kind == "classifier" or module.label == BASE or module.control is not None:
+        yield "gates, and it has none that are asked about"
+    if fold.gate.start and len(fold.gate.start) != len(record.protocol.slots):
+        yield f"gate.start tells {len(fold.gate.start)} slots, not {len(record.protocol.slots)}"
     for name in ("frozen", "shuffled"):
         placebo = getattr(fold.gate, name)
         if placebo is None:
@@ -89,6 +91,10 @@ def _gate(fold: FoldRecord, module: ModuleRecord, record: RunRecord) -> Iterator
             fold.confusion
         ):
             yield f"gate.{name} counts other images than confusion"
+        elif (placebo.recognised is None) != (fold.recognised is None) or set(
+            placebo.recognised or ()
+        ) != set(fold.recognised or ()):
+            yield f"gate.{name} tells of other subjects than recognised"
         elif placebo.recognised is not None:
             yield from _counts(
                 f"gate.{name}", placebo.recognised, placebo.confusion, record.data.subjects

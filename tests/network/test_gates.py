@@ -72,6 +72,7 @@ class Offering(nn.Module):
         (lambda x: torch.full((3, 16), 2.0), r"its gate has the shape \(3, 16\)"),
         (lambda x: torch.full((3, 5, 1, 1), 2.0), r"the shape \(3, 5, 1, 1\), which does not fit"),
         (lambda x: x * torch.nan, "its gate is not finite"),
+        (lambda x: torch.ones_like(x, device="meta"), "its gate is on meta"),
         (lambda x: x.nothing, "its gate cannot be computed: AttributeError"),
     ],
 )

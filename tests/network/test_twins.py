@@ -9,7 +9,8 @@ import torch
 
 from agfer_bench.errors import PluginError
 from agfer_bench.network.build import build_block
-from agfer_bench.network.twins import Blind, Neutral, Scale, Twin
+from agfer_bench.network.neutral import Neutral, Settled
+from agfer_bench.network.twins import Blind, Scale
 from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import seeded
 from tests.run.support import own
@@ -79,4 +80,4 @@ def test_twins_of_a_block_without_a_gate() -> None:
 
 
 def test_blocks_as_they_are_have_no_twin_around_them() -> None:
-    assert not isinstance(twin("se"), Twin)
+    assert not isinstance(twin("se"), Settled)

@@ -18,9 +18,8 @@ from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.metrics import mean_recall
 from agfer_bench.network.build import Network, build_network
-from agfer_bench.network.gates import NoGate
+from agfer_bench.network.neutral import Settled
 from agfer_bench.network.pretrained import Pretrained
-from agfer_bench.network.twins import Twin
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.protocol import Protocol
@@ -32,7 +31,12 @@ from agfer_bench.run.jobs.evaluation import (
     matrix_of,
     record_of,
 )
-from agfer_bench.run.jobs.placebos import gates_at_start, has_gates, judge_placebos
+from agfer_bench.run.jobs.placebos import (
+    describe_gate,
+    gates_at_start,
+    has_gates,
+    judge_placebos,
+)
 from agfer_bench.run.jobs.weights import host_weights_sha256, save_weights, weights_sha256
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.training.arithmetic import arithmetic
@@ -158,7 +162,7 @@ def _attempt(
     start_weights = host_weights_sha256(network.host)
     network.to(job.device)
     execution = _execution(job, network)
-    start = _start(job, network, images, order)
+    start = _start(job, network, images, order, micro_batch)
 
     def judge(indices: NDArray[np.int64], of: Images = images) -> NDArray[np.float32]:
         return predict(network, of, indices, protocol, micro_batch)
@@ -230,45 +234,42 @@ def _attempt(
 
 
 def _start(
-    job: Job, network: Network, images: Images, order: BatchOrder
-) -> tuple[float, ...] | str | None:
-    """Measure the gates before training, or say why they cannot be; None where none are asked for.
+    job: Job, network: Network, images: Images, order: BatchOrder, part: int | None
+) -> tuple[float, ...]:
+    """Measure the gates before training; none where they are not asked for, or cannot be told.
 
     Raises:
-        PluginError: The network has twins of a block whose gate cannot be told.
+        PluginError: What has to be settled on them is part of the network.
     """
-    twins = any(isinstance(block, Twin) for block in network.host.blocks.values())
-    if not twins and not has_gates(job):
-        return None
+    settled = any(isinstance(block, Settled) for block in network.host.blocks.values())
+    if not settled and not has_gates(job):
+        return ()
     try:
         with arithmetic(job.protocol.precision, job.device):
-            return gates_at_start(job, network, images, order.epochs[0])
-    except NoGate as error:
-        if twins:
-            raise PluginError(
-                job.chosen.entry.distribution, f"{job.chosen.label} needs the block's gate: {error}"
-            ) from error
-        return str(error)
-
-
-def _gate(
-    job: Job,
-    network: Network,
-    images: Images,
-    start: tuple[float, ...] | str | None,
-    part: int | None,
-) -> GateRecord | None:
-    """Judge the trained network with other gates; what goes wrong is said, and costs no number."""
-    if start is None or not has_gates(job):
-        return None
-    if isinstance(start, str):
-        return GateRecord(why_not=start)
-    try:
-        return judge_placebos(job, network, images, start, part)
+            return gates_at_start(job, network, images, order.epochs[0], part)
     except (Exception, SystemExit) as error:
         if is_lost(job.device) or is_out_of_memory(error):
             raise
-        return GateRecord(start=start, why_not=describe(error))
+        if settled:
+            owner, text = job.chosen.entry.distribution, describe_gate(error)
+            raise PluginError(
+                owner, f"{job.chosen.label} needs the gate of the block: {text}"
+            ) from error
+        return ()
+
+
+def _gate(
+    job: Job, network: Network, images: Images, start: tuple[float, ...], part: int | None
+) -> GateRecord | None:
+    """Judge the trained network with other gates; what goes wrong is said, and costs no number."""
+    if not has_gates(job):
+        return None
+    try:
+        return judge_placebos(job, network, images, start, part)
+    except (Exception, SystemExit) as error:
+        if is_lost(job.device):
+            raise
+        return GateRecord(start=start, why_not=describe_gate(error))
 
 
 def _normaliser(job: Job) -> Normaliser:

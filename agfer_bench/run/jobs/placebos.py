@@ -8,17 +8,20 @@ Shapes in names: V images of the validation fold, M classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from agfer_bench.errors import describe
 from agfer_bench.network.build import Network
-from agfer_bench.network.gates import find_gate
+from agfer_bench.network.gates import NoGate, find_gate
+from agfer_bench.network.neutral import Neutral, Settled
 from agfer_bench.network.placebos import Frozen, Lent, Watched, blocks_replaced
-from agfer_bench.network.twins import Neutral, Twin
-from agfer_bench.plugin.options import CONTROL
-from agfer_bench.records.run import BASE, GateRecord, PlaceboRecord
+from agfer_bench.network.twins import Blind, Scale
+from agfer_bench.records.run import BASE, GateRecord, PlaceboRecord, control_of
 from agfer_bench.run.jobs.base import FoldJob
 from agfer_bench.run.jobs.evaluation import confusion_of, recognised_of
 from agfer_bench.seeds import derive_seed, seeded
@@ -31,47 +34,79 @@ _AT_START = 512
 
 
 def has_gates(job: FoldJob) -> bool:
-    """Tell whether the gates of what is trained are asked about: base and twins have none."""
+    """Tell whether the gates of what is trained are asked about: not those of base or a control."""
     chosen = job.chosen
-    return chosen.label != BASE and chosen.values.get(CONTROL, "none") == "none"
+    return chosen.label != BASE and control_of(chosen.entry.spec.name, chosen.values) is None
+
+
+def describe_gate(error: BaseException) -> str:
+    """Say in one line why a gate cannot be told."""
+    return str(error) if isinstance(error, NoGate) else describe(error)
 
 
 def gates_at_start(
-    job: FoldJob, network: Network, images: Images, order: NDArray[np.int64]
+    job: FoldJob, network: Network, images: Images, order: NDArray[np.int64], part: int | None
 ) -> tuple[float, ...]:
-    """Measure the mean gate of each slot before training, and settle twins on them.
+    """Measure the mean gate of each slot before training, and settle what has to be settled.
 
     The network is in training mode, as batch normalisations know no image yet. Its weights and
-    buffers are left as they were, but for what twins keep.
+    buffers are left as they were, but for what is settled.
 
     Args:
         job: The training that is about to begin.
         network: In its initial state, on the images' device.
         images: Crops.
         order: The training fold's images, in the order of the first epoch.
+        part: Most images of one pass; None for a batch.
+
+    Returns:
+        Means of the blocks' own gates, whatever is made of the blocks.
 
     Raises:
-        NoGate: The gate of a block cannot be told.
+        NoGate: The gate of a block cannot be told, or nothing can be settled on it.
     """
-    host, size = network.host, job.protocol.batch_size
+    host, size = network.host, part or job.protocol.batch_size
     some = order[:_AT_START]
     if len(some) > size:
         some = some[: len(some) // size * size]  # some blocks fail on a last batch of one image
-    in_turn = any(isinstance(block, Neutral) for block in host.blocks.values())
+    layers = {stage: _layers(block) for stage, block in host.blocks.items()}
+    # One slot at a time where what becomes of it changes the maps of the next.
+    in_turn = any(isinstance(one, Neutral) for found in layers.values() for one in found)
     means: dict[str, float] = {}
     network.train()
     with seeded(images.device, derive_seed(job.protocol.seed, "gates", job.fold.number)):
-        # One slot at a time where what becomes of it changes the maps of the next.
-        for stages in [[one] for one in host.blocks] if in_turn else [list(host.blocks)]:
-            buffers = [buffer.clone() for buffer in network.buffers()]
-            found = watch(job, network, images, some, stages)
-            for buffer, before in zip(network.buffers(), buffers, strict=True):
-                buffer.copy_(before)
-            for stage, one in found.items():
-                means[stage] = float(one.mean_gate.mean())
-                if isinstance(twin := host.blocks[stage], Twin):
-                    twin.settle(means[stage], one.mean_map.float())
+        for stages in [[one] for one in layers] if in_turn else [list(layers)]:
+            for layer in range(max(1, *(len(layers[stage]) for stage in stages))):
+                settled = {one: layers[one][layer] for one in stages if layer < len(layers[one])}
+                watched = {stage: host.blocks[stage] for stage in stages} | {
+                    stage: one.source for stage, one in settled.items()
+                }
+                buffers = [buffer.clone() for buffer in network.buffers()]
+                found = watch(job, network, images, some, watched, part)
+                for buffer, before in zip(network.buffers(), buffers, strict=True):
+                    buffer.copy_(before)
+                for stage, one in found.items():
+                    mean = float(one.mean_gate.mean())
+                    means.setdefault(stage, mean)
+                    if stage in settled:
+                        _settle(settled[stage], mean, one.mean_map.float())
     return tuple(means[stage] for stage in host.blocks)
+
+
+def _layers(block: nn.Module) -> list[Settled]:
+    """Return what is made of a block and has to be settled, from the inside out."""
+    found: list[Settled] = []
+    while isinstance(block, Settled):
+        found.insert(0, block)
+        block = block.source
+    return found
+
+
+def _settle(one: Settled, gate_mean: float, maps_1CHW: Tensor) -> None:
+    try:
+        one.settle(gate_mean, maps_1CHW)
+    except ValueError as error:
+        raise NoGate(str(error)) from error
 
 
 def watch(
@@ -79,23 +114,33 @@ def watch(
     network: Network,
     images: Images,
     indices: NDArray[np.int64],
-    stages: list[str],
+    blocks: Mapping[str, nn.Module],
+    part: int | None,
 ) -> dict[str, Watched]:
     """Pass images through a network in the mode that it is in, and watch the gates of some stages.
+
+    Twins of other stages stand aside for their blocks.
+
+    Args:
+        job: Its training.
+        network: The network.
+        images: Crops.
+        indices: Those that pass.
+        blocks: What is watched, by the stage that it stands in.
+        part: Most images of one pass; None for a batch.
 
     Raises:
         NoGate: The gate of a block cannot be told.
     """
 
     def stand_in(stage: str, block: nn.Module) -> nn.Module:
-        if stage not in stages:
-            return block
-        own = block.source.to(images.device) if isinstance(block, Twin) else block
-        return Watched(own, find_gate(own.train(network.training)))
+        whole = block.source if isinstance(block, Scale | Blind) else block
+        own = blocks.get(stage, whole).to(images.device).train(network.training)
+        return Watched(own, find_gate(own)) if stage in blocks else own
 
     protocol = job.protocol
     with blocks_replaced(network.host, stand_in) as placed, torch.no_grad():
-        for x_BCHW, _ in images.batches(indices, protocol.batch_size):
+        for x_BCHW, _ in images.batches(indices, part or protocol.batch_size):
             with autocast(protocol.precision, images.device):
                 network(x_BCHW)
     return {stage: one for stage, one in placed.items() if isinstance(one, Watched)}
@@ -110,7 +155,7 @@ def judge_placebos(
         job: Its training.
         network: The trained network; left as it was.
         images: Crops.
-        start: Mean gate of each slot before training.
+        start: Mean gate of each slot before training; empty where it could not be told.
         part: Most images of one pass; None for a batch.
 
     Raises:
@@ -119,7 +164,7 @@ def judge_placebos(
     """
     host, protocol, validation = network.host, job.protocol, job.fold.validation
     network.eval()
-    found = watch(job, network, images, job.fold.train, list(host.blocks))
+    found = watch(job, network, images, job.fold.train, dict(host.blocks.items()), part)
 
     def frozen(stage: str, block: nn.Module) -> nn.Module:
         return Frozen(found[stage].mean_gate)
