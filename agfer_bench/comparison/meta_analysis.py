@@ -193,9 +193,9 @@ def _random_effects(
     y_K: NDArray[np.float64], v_K: NDArray[np.float64]
 ) -> tuple[float, float, float]:
     """Return mean, its standard error, and the variance between settings."""
-    with np.errstate(divide="ignore"):  # statsmodels divides by Q, which may be 0
-        with np.errstate(over="ignore"):  # of ratios that are not asked for, where effects are tiny
-            found = combine_effects(y_K, v_K, method_re="pm", use_t=True, maxiter=_STEPS)
+    # statsmodels divides by Q, which may be 0, or so small that the ratio is too large.
+    with np.errstate(divide="ignore", over="ignore"):
+        found = combine_effects(y_K, v_K, method_re="pm", use_t=True, maxiter=_STEPS)
     error = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
     return float(found.mean_effect_re), error, float(found.tau2)
 
