@@ -22,27 +22,8 @@ from torch import Tensor, nn
 from agfer_bench import AttentionSpec, Slot, UserError, hookimpl
 
 
-class FullyConnected(nn.Conv2d):
-    """A 1x1 convolution of a 1x1 map, as the matrix product it is: a convolution costs more calls.
-
-    Args:
-        inputs: Channels of the input (B, inputs, 1, 1).
-        outputs: Channels of the output (B, outputs, 1, 1).
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 1)
-
-    def forward(self, x_BC11: Tensor) -> Tensor:
-        """Return a linear combination of the channels, plus a bias."""
-        y_BC = nn.functional.linear(x_BC11.flatten(1), self.weight.flatten(1), self.bias)
-        return y_BC[:, :, None, None]
-
-
 def _mlp(channels: int, hidden: int) -> nn.Sequential:
-    return nn.Sequential(
-        FullyConnected(channels, hidden), nn.ReLU(), FullyConnected(hidden, channels)
-    )
+    return nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
 
 
 class CBAM(nn.Module):

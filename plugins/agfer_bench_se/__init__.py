@@ -19,23 +19,6 @@ from torch import Tensor, nn
 from agfer_bench import AttentionSpec, Slot, UserError, hookimpl
 
 
-class FullyConnected(nn.Conv2d):
-    """A 1x1 convolution of a 1x1 map, as the matrix product it is: a convolution costs more calls.
-
-    Args:
-        inputs: Channels of the input (B, inputs, 1, 1).
-        outputs: Channels of the output (B, outputs, 1, 1).
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 1)
-
-    def forward(self, x_BC11: Tensor) -> Tensor:
-        """Return a linear combination of the channels, plus a bias."""
-        y_BC = nn.functional.linear(x_BC11.flatten(1), self.weight.flatten(1), self.bias)
-        return y_BC[:, :, None, None]
-
-
 class SE(nn.Module):
     """Scale each channel by a gate computed from all channels' means.
 
@@ -49,8 +32,8 @@ class SE(nn.Module):
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
         hidden = max(1, channels // reduction)
-        self.squeeze = FullyConnected(channels, hidden)
-        self.excite = FullyConnected(hidden, channels)
+        self.squeeze = nn.Conv2d(channels, hidden, 1)
+        self.excite = nn.Conv2d(hidden, channels, 1)
         for layer in (self.squeeze, self.excite):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ from agfer_bench.training.arithmetic import autocast
 from agfer_bench.training.images import Images
 from agfer_bench.training.loop import predict
 
-_AT_START = 256
+_AT_START = 512
 """Most images of the training fold that gates at the start are measured on."""
 
 
