@@ -70,6 +70,21 @@ def _by_name(found: dict[str, list[int]]) -> dict[str, list[int]]:
     return {"Anna" if number == first else number: counts for number, counts in found.items()}
 
 
+def _gate(module: int = 1, **changes: Callable[[Any], Any]) -> Change:
+    """Give a fold's network placebos that judge as it does, but for what is changed."""
+
+    def change(content: Content) -> None:
+        fold = content["modules"][module]["folds"][0]
+        own = {name: copy.deepcopy(fold[name]) for name in ("confusion", "recognised")}
+        own |= {name: changed(own[name]) for name, changed in changes.items() if name in own}
+        start = [0.5] * len(content["protocol"]["slots"])
+        if "start" in changes:
+            start = changes["start"](start)
+        fold["gate"] = {"how": "offered", "start": start, "frozen": own}
+
+    return change
+
+
 H = sha("another")
 # Which of the records, what is changed in it, and all that is then said of it. The record has
 # 10 modules: the second is agfer, the last a classifier, the seventh failed.
@@ -152,6 +167,39 @@ CASES: dict[str, tuple[int, Change, list[str]]] = {
             0, "masked_confusion", value=content["modules"][1]["folds"][0]["confusion"]
         )(content),
         ["agfer:reduction=1: fold 0: masked_confusion, and there is no mask"],
+    ),
+    "placebos": (0, _gate(), []),
+    "placebos of other images": (
+        0,
+        _gate(confusion=_moved),
+        ["agfer:reduction=1: fold 0: gate.frozen counts other images than confusion"],
+    ),
+    "placebos of other people": (
+        0,
+        _gate(recognised=_by_name),
+        ["agfer:reduction=1: fold 0: gate.frozen tells of other subjects than recognised"],
+    ),
+    "placebos that tell of nobody": (
+        0,
+        _gate(recognised=lambda found: None),
+        ["agfer:reduction=1: fold 0: gate.frozen tells of other subjects than recognised"],
+    ),
+    "placebos that recognise others": (
+        0,
+        _gate(confusion=_wrong_class),
+        [
+            "agfer:reduction=1: fold 0: gate.frozen does not add up to the diagonal of confusion",
+        ],
+    ),
+    "gates of base": (
+        0,
+        _gate(module=0),
+        ["base: fold 0: gates, and it has none that are asked about"],
+    ),
+    "gates of a slot that is none": (
+        0,
+        _gate(start=lambda means: means[:-1]),
+        ["agfer:reduction=1: fold 0: gate.start tells 2 slots, not 3"],
     ),
     "a matrix of another size": (
         0,
