@@ -29,7 +29,7 @@ def test_each_hook_of_it_still_works(blobs: Path, tmp_path: Path) -> None:
     install(site, "old-plugin", PLUGIN.read_text(encoding="utf-8"))
     done = command(
         str(site),
-        *("run", "--modules", "base,old-gate:start=1.0,old-nearest:power=1"),
+        *("run", "--modules", "base,old-gate:start=1.0,old-nearest:power=1", "--controls", "none"),
         *("--data", f"old-faces:ending=png={blobs}"),
         *("--track", f"old-log={tmp_path / 'log'}"),
         *("--out", tmp_path / "out", "--cache", tmp_path / "cache", "--json"),

@@ -97,7 +97,7 @@ def test_run_names_what_fails_and_keeps_the_rest(site: Path, blobs: Path, tmp_pa
     ]
     done = command(
         str(site),
-        *("run", "--modules", "mine:depth=2,badbuild,badforward,se"),
+        *("run", "--modules", "mine:depth=2,badbuild,badforward,se", "--controls", "none"),
         *("--data", f"image-folder={blobs}", "--out", tmp_path / "out"),
         *("--cache", tmp_path / "cache", "--json"),
         *(part for setting in settings for part in ("--set", setting)),

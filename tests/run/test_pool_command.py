@@ -39,6 +39,7 @@ def _start(site: Path, blobs: Path, folder: Path, modules: str) -> subprocess.Po
     return subprocess.Popen(
         [
             *(sys.executable, "-c", code, "run", "--modules", modules, "--jobs", "2", "--json"),
+            *("--controls", "none"),
             *map(str, where),
             *(part for setting in SETTINGS for part in ("--set", setting)),
         ],
