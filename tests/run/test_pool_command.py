@@ -90,7 +90,8 @@ def test_an_installed_strangers_block_is_found_and_may_print(blobs: Path, tmp_pa
     }
     (path,) = (tmp_path / "out").glob("quick-*")
     record = json.loads((path / "record.json").read_text())
-    assert record["environment"]["training_threads"] == 1, "a small network's, whatever --jobs is"
+    threads = record["environment"]["training_threads"] or record["environment"]["threads"]
+    assert threads == 1, "a small network's, whatever --jobs is"
     jobs = (tmp_path / "out" / "jobs").glob("*/record.json")
     addresses = [json.loads(path.read_text())["address"] for path in jobs]
     assert {address["threads"] for address in addresses} == {1}
