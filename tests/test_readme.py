@@ -56,4 +56,4 @@ def test_both_commands_stand_alone() -> None:
     lines = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert len(lines) == 2
     assert lines[0].endswith("agfer-bench run")
-    assert lines[1].endswith("pytest")
+    assert lines[1].endswith("pytest -n 2 --dist loadfile")
