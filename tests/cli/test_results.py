@@ -38,7 +38,7 @@ def test_published_records_are_valid() -> None:
     code, printed = _run("validate", PUBLISHED)
     lines = printed.splitlines()
     assert code == 0
-    assert len(lines) == 8
+    assert len(lines) == 10
     assert all(line.endswith("record.json: ok") for line in lines[:-1])
     assert lines[-1] == "7 accepted, 2 of them of speed alone, 0 rejected"
 
