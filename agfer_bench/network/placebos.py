@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from agfer_bench.network.gates import Gate, find_gate
+from agfer_bench.network.gates import Gate
 from agfer_bench.network.host import Host
 
 
@@ -113,12 +113,3 @@ def blocks_replaced(
         yield stand_ins
     finally:
         host.blocks.update(before)
-
-
-def watch(stage: str, block: nn.Module) -> Watched:
-    """Stand in for a block, and watch its gates.
-
-    Raises:
-        NoGate: It has none that can be told.
-    """
-    return Watched(block, find_gate(block))
