@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from agfer_bench.comparison.estimate import ALPHA, Chances, Estimate
 
@@ -83,6 +83,26 @@ class JudgedPair:
     def sentence(self) -> str:
         """The verdict in plain words, in points."""
         return _sentence(self)
+
+    def plain(self) -> dict[str, Any]:
+        """Return what every pair is said to be, as plain values; differences are 0..1."""
+        difference, chances, interval = self.difference, self.chances, self.interval
+        return {
+            "first": self.first,
+            "second": self.second,
+            "verdict": self.verdict,
+            "difference": self.estimate,
+            "low": interval[0] if interval else None,
+            "high": interval[1] if interval else None,
+            "p": difference.p if difference else None,
+            "p_holm": self.adjusted,
+            "pairs": self.pairs,
+            "p_worse": chances.worse if chances else None,
+            "p_equivalent": chances.equivalent if chances else None,
+            "p_better": chances.better if chances else None,
+            "rope": self.rope,
+            "smallest_detectable": self.detectable,
+        }
 
 
 def _sentence(one: JudgedPair) -> str:

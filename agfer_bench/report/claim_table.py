@@ -336,23 +336,12 @@ def _row(claim: Claim, row: Row) -> dict[str, Any]:
 
 
 def _pair(judged: JudgedClaim, pair: RowPair) -> dict[str, Any]:
-    difference, chances, interval = pair.difference, pair.chances, pair.interval
+    difference = pair.difference
     return {
         "group": pair.group,
-        "first": pair.first,
-        "second": pair.second,
+        **pair.plain(),
         "verdict": pair.finding,
-        "difference": pair.estimate,
-        "low": interval[0] if interval else None,
-        "high": interval[1] if interval else None,
-        "p": difference.p if difference else None,
-        "p_holm": pair.adjusted,
-        "pairs": pair.pairs,
-        "p_worse": chances.worse if chances else None,
-        "p_equivalent": chances.equivalent if chances else None,
-        "p_better": chances.better if chances else None,
         "rope": judged.rope,
-        "smallest_detectable": pair.detectable,
         "smallest_detectable_alone": pair.detectable_alone,
         "standard_error": difference.error if difference else None,
         "df": difference.df if difference else None,

@@ -195,22 +195,9 @@ def to_rows(judged: Judged) -> list[dict[str, Any]]:
 
 def to_row(one: Contrast) -> dict[str, Any]:
     """Return a pair as plain values; differences are 0..1."""
-    difference, chances, interval = one.difference, one.chances, one.interval
+    difference = one.difference
     return {
-        "first": one.first,
-        "second": one.second,
-        "verdict": one.verdict,
-        "difference": one.estimate,
-        "low": interval[0] if interval else None,
-        "high": interval[1] if interval else None,
-        "p": difference.p if difference else None,
-        "p_holm": one.adjusted,
-        "pairs": one.pairs,
-        "p_worse": chances.worse if chances else None,
-        "p_equivalent": chances.equivalent if chances else None,
-        "p_better": chances.better if chances else None,
-        "rope": one.rope,
-        "smallest_detectable": one.detectable,
+        **one.plain(),
         "unit": difference.unit if difference else None,
         "units": difference.units if difference else None,
         "trainings_per_fold": list(difference.trainings) if difference else None,
