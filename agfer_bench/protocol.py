@@ -27,6 +27,12 @@ VGG16: Final = "vgg16"
 SCRATCH: Final = "none"
 """Stands for no pretrained weights."""
 
+RESCALES_DRAWN: Final = (
+    "unit_variance=true rescales weights that the harness drew: it needs initialisation=glorot or "
+    "he, and no pretrained weights"
+)
+"""Why layers are not rescaled under other weights."""
+
 
 class SpeedProtocol(BaseModel):
     """How inference is timed. Moves timings only, so no trained job depends on it."""
@@ -102,6 +108,10 @@ class Protocol(BaseModel):
     other hosts."""
     initialisation: Literal["glorot", "he", "own"] = "glorot"
     """Initial weights of the host; `own` leaves those that timm gives its networks."""
+    unit_variance: bool = False
+    """Whether each of the host's layers, as drawn, is rescaled before training to outputs of
+    variance 1, with the blocks in their places, on the first batch (Mishkin & Matas 2016,
+    arXiv:1511.06422)."""
     pretrained: str = Field(default=SCRATCH, pattern=r"^(none|.+@sha256:[0-9a-f]{64})$")
     """Weights that the host starts from in place of random ones: `none`, or where they are from and
     the hash of their values. VGG16 takes its convolutions from them, at width 1; other hosts all
@@ -183,6 +193,8 @@ class Protocol(BaseModel):
             raise ValueError(
                 "width and stride are settings of vgg16; other hosts have width=1 and stride=16"
             )
+        if self.unit_variance and (self.initialisation == "own" or self.pretrained != SCRATCH):
+            raise ValueError(RESCALES_DRAWN)
         if self.seed + self.seeds > 2**32:
             raise ValueError("seed and seeds: the last seed must stay below 2^32")
         if self.normalisation == "pretrained" and self.pretrained == SCRATCH:
@@ -231,11 +243,11 @@ class Protocol(BaseModel):
 
 
 def implied(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a change of host brings with it, where a preset was made for VGG16."""
-    host = settings.get("host")
-    if host is None or host == VGG16:
-        return {}
-    return {"width": 1.0, "stride": 16, "initialisation": "own"}
+    """Return what a change of host or weights brings with it, where a preset has drawn weights."""
+    as_drawn = {"unit_variance": False}
+    if settings.get("host", VGG16) != VGG16:
+        return {"width": 1.0, "stride": 16, "initialisation": "own"} | as_drawn
+    return as_drawn if settings.get("pretrained", SCRATCH) != SCRATCH else {}
 
 
 def fingerprint(content: Any) -> str:

@@ -32,9 +32,9 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         "auto|folds|images|subjects",
         "auto|folds|subjects",
     ),
-    # Records are of version 6; earlier ones are still read.
+    # Records are of version 7; earlier ones are still read.
     **{
-        ("records", "run", "properties", "schema_version", key): (4, 6)
+        ("records", "run", "properties", "schema_version", key): (4, 7)
         for key in ("const", "default")
     },
 }

@@ -26,7 +26,8 @@ def ablate(
     setting: Annotated[
         str,
         typer.Argument(
-            metavar="SETTING", help="guidance, split, stride, init, reduction or learning_rate."
+            metavar="SETTING",
+            help="guidance, split, stride, init, unit_variance, reduction or learning_rate.",
         ),
     ],
     data: DataOptions,

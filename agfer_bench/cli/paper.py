@@ -31,7 +31,8 @@ def paper(
         typer.Option(
             "--ablate",
             metavar="NAMES",
-            help="Further comparisons, comma-separated: guidance, split, stride, init, reduction.",
+            help="Further comparisons, comma-separated: guidance, split, stride, init, "
+            "unit_variance, reduction.",
             show_default=False,
         ),
     ] = None,

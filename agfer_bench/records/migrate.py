@@ -8,12 +8,13 @@ from agfer_bench.protocol import settings_fingerprint
 
 
 def migrate_run(content: Any) -> Any:
-    """Return a run record's content in the layout of version 6.
+    """Return a run record's content in the layout of version 7.
 
     Version 2 knew networks alone; version 3 also has classifiers of their own, which lack what
     only a network has. Version 4 adds several seeds and what comparisons over subjects rest on.
     Version 5 adds settings to the protocol, whose defaults are what was done before, and with them
-    a new fingerprint. Version 6 tells what gates are worth, which older records do not.
+    a new fingerprint. Version 6 tells what gates are worth, which older records do not. Version 7
+    adds a setting, as version 5 did.
 
     Args:
         content: Parsed JSON, or anything else, which is left to the validation.
@@ -27,22 +28,23 @@ def migrate_run(content: Any) -> Any:
     if content.get("schema_version") == 3:
         content = content | {"schema_version": 4}
     if content.get("schema_version") == 4:
-        content = _to_version_5(content)
+        content = _with_settings(content) | {"schema_version": 5}
     if content.get("schema_version") == 5:
         content = content | {"schema_version": 6}
+    if content.get("schema_version") == 6:
+        content = _with_settings(content) | {"schema_version": 7}
     return content
 
 
-def _to_version_5(content: dict[str, Any]) -> dict[str, Any]:
-    """The protocol has more settings, and a fingerprint over all of them.
+def _with_settings(content: dict[str, Any]) -> dict[str, Any]:
+    """The protocol has more settings now, and a fingerprint over all of them.
 
     One that is right for the settings as they stand is dropped, and derived anew from the whole
     protocol. A wrong one is left, so that an audit still finds it.
     """
-    content = content | {"schema_version": 5}
     protocol, told = content.get("protocol"), content.get("protocol_fingerprint")
     if isinstance(protocol, dict) and told == settings_fingerprint(protocol):
-        del content["protocol_fingerprint"]
+        return {name: value for name, value in content.items() if name != "protocol_fingerprint"}
     return content
 
 

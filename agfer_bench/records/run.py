@@ -23,7 +23,7 @@ from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.timing import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
-RUN_SCHEMA_VERSION: Final = 6
+RUN_SCHEMA_VERSION: Final = 7
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
@@ -381,7 +381,7 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[6] = RUN_SCHEMA_VERSION
+    schema_version: Literal[7] = RUN_SCHEMA_VERSION
     """Version of this layout; records of versions 1 to 5 are read as well."""
     protocol: Protocol
     """Every setting."""

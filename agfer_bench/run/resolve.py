@@ -130,14 +130,16 @@ def build_settings(
     check_out(output.out)
 
     from agfer_bench.network.build import find_pretrained
+    from agfer_bench.protocol import RESCALES_DRAWN
     from agfer_bench.run.settings import RunSettings
     from agfer_bench.run.sharing import share
 
+    named = {text.partition("=")[0].strip() for text in protocol.settings or ()}
+    pretrained = protocol.pretrained if isinstance(protocol, NetworkOptions) else None
+    if pretrained is not None and resolved.unit_variance and "unit_variance" in named:
+        raise UserError(RESCALES_DRAWN)
     resolved, weights = find_pretrained(
-        resolved,
-        protocol.pretrained if isinstance(protocol, NetworkOptions) else None,
-        cache_folder(data.cache),
-        own_input=not any(text.startswith("normalisation=") for text in protocol.settings or ()),
+        resolved, pretrained, cache_folder(data.cache), own_input="normalisation" not in named
     )
     where = prepare_device(machine.device, machine.threads)
     shares = share(resolved, where, cores=cores(), jobs=machine.jobs, threads=machine.threads)

@@ -23,6 +23,7 @@ from agfer_bench.run.jobs.weights import host_weights_sha256
 
 CATALOGUE = load_catalogue()
 SIDE = 48
+PRETRAINED = "mine@sha256:" + 64 * "0"
 
 
 def _protocol(host: str, **changes: Any) -> Protocol:
@@ -133,6 +134,8 @@ def test_what_cannot_be_a_host_is_one_line(
         ({"slots": "a"}, "slots"),
         ({"slots": ""}, "slots"),
         ({"normalisation": "pretrained"}, "needs pretrained weights"),
+        ({"host": "timm:resnet18", "unit_variance": True}, "needs initialisation=glorot or he"),
+        ({"pretrained": PRETRAINED, "width": 1.0, "unit_variance": True}, "no pretrained weights"),
     ],
 )
 def test_settings_that_contradict_each_other(changes: dict[str, Any], message: str) -> None:
@@ -143,6 +146,11 @@ def test_settings_that_contradict_each_other(changes: dict[str, Any], message: s
 def test_a_change_of_host_drops_what_a_preset_says_of_vgg16() -> None:
     protocol = _protocol("timm:resnet18")
     assert (protocol.width, protocol.initialisation) == (1.0, "own")
+    assert load_preset("quick").unit_variance
+    assert not protocol.unit_variance
+    assert (
+        not load_preset("quick").with_settings({"pretrained": PRETRAINED, "width": 1}).unit_variance
+    )
     assert protocol.fingerprint != _protocol("timm:resnet34").fingerprint
     assert protocol.fingerprint != _protocol("timm:resnet18", slots="2,3").fingerprint
     he = _protocol("timm:resnet18", initialisation="he")

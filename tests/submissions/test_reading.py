@@ -142,8 +142,8 @@ CASES: dict[str, tuple[Callable[[str], str | bytes], str]] = {
         "has the key '7' twice",
     ),
     "version of tomorrow": (
-        lambda t: t.replace('"schema_version": 6', '"schema_version": 7'),
-        "is no valid record: schema_version: Input should be 6",
+        lambda t: t.replace('"schema_version": 7', '"schema_version": 8'),
+        "is no valid record: schema_version: Input should be 7",
     ),
     "terminal": (
         lambda t: t.replace('"folds": 3', '"\\u001b[2J\\n\\u202e": 1'),

@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.errors import UserError, describe
 from agfer_bench.faces.folds import Fold
 from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release_memory
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.metrics import mean_recall
 from agfer_bench.network.build import Network, build_network
-from agfer_bench.network.neutral import Settled
 from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec
@@ -33,10 +32,10 @@ from agfer_bench.run.jobs.evaluation import (
 )
 from agfer_bench.run.jobs.placebos import (
     describe_gate,
-    gates_at_start,
     has_gates,
     judge_placebos,
 )
+from agfer_bench.run.jobs.start import start
 from agfer_bench.run.jobs.weights import host_weights_sha256, save_weights, weights_sha256
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.training.arithmetic import arithmetic
@@ -162,7 +161,7 @@ def _attempt(
     start_weights = host_weights_sha256(network.host)
     network.to(job.device)
     execution = _execution(job, network)
-    start = _start(job, network, images, order, micro_batch)
+    gates = start(job, network, images, order.epochs[0], micro_batch)
 
     def judge(indices: NDArray[np.int64], of: Images = images) -> NDArray[np.float32]:
         return predict(network, of, indices, protocol, micro_batch)
@@ -201,7 +200,7 @@ def _attempt(
             )
             found = judge(job.test.indices, test_images)
         final_weights = weights_sha256(network)
-        gate = _gate(job, network, images, start, micro_batch)
+        gate = _gate(job, network, images, gates, micro_batch)
     record, table = record_of(
         job,
         validation=probabilities,
@@ -233,43 +232,18 @@ def _attempt(
     return record, table
 
 
-def _start(
-    job: Job, network: Network, images: Images, order: BatchOrder, part: int | None
-) -> tuple[float, ...]:
-    """Measure the gates before training; none where they are not asked for, or cannot be told.
-
-    Raises:
-        PluginError: What has to be settled on them is part of the network.
-    """
-    settled = any(isinstance(block, Settled) for block in network.host.blocks.values())
-    if not settled and not has_gates(job):
-        return ()
-    try:
-        with arithmetic(job.protocol.precision, job.device):
-            return gates_at_start(job, network, images, order.epochs[0], part)
-    except (Exception, SystemExit) as error:
-        if is_lost(job.device) or is_out_of_memory(error):
-            raise
-        if settled:
-            owner, text = job.chosen.entry.distribution, describe_gate(error)
-            raise PluginError(
-                owner, f"{job.chosen.label} needs the gate of the block: {text}"
-            ) from error
-        return ()
-
-
 def _gate(
-    job: Job, network: Network, images: Images, start: tuple[float, ...], part: int | None
+    job: Job, network: Network, images: Images, at_start: tuple[float, ...], part: int | None
 ) -> GateRecord | None:
     """Judge the trained network with other gates; what goes wrong is said, and costs no number."""
     if not has_gates(job):
         return None
     try:
-        return judge_placebos(job, network, images, start, part)
+        return judge_placebos(job, network, images, at_start, part)
     except (Exception, SystemExit) as error:
         if is_lost(job.device):
             raise
-        return GateRecord(start=start, why_not=describe_gate(error))
+        return GateRecord(start=at_start, why_not=describe_gate(error))
 
 
 def _normaliser(job: Job) -> Normaliser:

@@ -13,24 +13,20 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from agfer_bench.errors import describe
 from agfer_bench.network.build import Network
 from agfer_bench.network.gates import NoGate, find_gate
-from agfer_bench.network.neutral import Neutral, Settled
 from agfer_bench.network.placebos import Frozen, Lent, Watched, blocks_replaced
 from agfer_bench.network.twins import Blind, Scale
 from agfer_bench.records.run import BASE, GateRecord, PlaceboRecord, control_of
 from agfer_bench.run.jobs.base import FoldJob
 from agfer_bench.run.jobs.evaluation import confusion_of, recognised_of
-from agfer_bench.seeds import derive_seed, seeded
+from agfer_bench.seeds import derive_seed
 from agfer_bench.training.arithmetic import autocast
 from agfer_bench.training.images import Images
 from agfer_bench.training.loop import predict
-
-_AT_START = 512
-"""Most images of the training fold that gates at the start are measured on."""
 
 
 def has_gates(job: FoldJob) -> bool:
@@ -44,69 +40,9 @@ def describe_gate(error: BaseException) -> str:
     return str(error) if isinstance(error, NoGate) else describe(error)
 
 
-def gates_at_start(
-    job: FoldJob, network: Network, images: Images, order: NDArray[np.int64], part: int | None
-) -> tuple[float, ...]:
-    """Measure the mean gate of each slot before training, and settle what has to be settled.
-
-    The network is in training mode, as batch normalisations know no image yet. Its weights and
-    buffers are left as they were, but for what is settled.
-
-    Args:
-        job: The training that is about to begin.
-        network: In its initial state, on the images' device.
-        images: Crops.
-        order: The training fold's images, in the order of the first epoch.
-        part: Most images of one pass; None for a batch.
-
-    Returns:
-        Means of the blocks' own gates, whatever is made of the blocks.
-
-    Raises:
-        NoGate: The gate of a block cannot be told, or nothing can be settled on it.
-    """
-    host, size = network.host, part or job.protocol.batch_size
-    some = order[:_AT_START]
-    if len(some) > size:
-        some = some[: len(some) // size * size]  # some blocks fail on a last batch of one image
-    layers = {stage: _layers(block) for stage, block in host.blocks.items()}
-    # One slot at a time where what becomes of it changes the maps of the next.
-    in_turn = any(isinstance(one, Neutral) for found in layers.values() for one in found)
-    means: dict[str, float] = {}
-    network.train()
-    with seeded(images.device, derive_seed(job.protocol.seed, "gates", job.fold.number)):
-        for stages in [[one] for one in layers] if in_turn else [list(layers)]:
-            for layer in range(max(1, *(len(layers[stage]) for stage in stages))):
-                settled = {one: layers[one][layer] for one in stages if layer < len(layers[one])}
-                watched = {stage: host.blocks[stage] for stage in stages} | {
-                    stage: one.source for stage, one in settled.items()
-                }
-                buffers = [buffer.clone() for buffer in network.buffers()]
-                found = watch(job, network, images, some, watched, part)
-                for buffer, before in zip(network.buffers(), buffers, strict=True):
-                    buffer.copy_(before)
-                for stage, one in found.items():
-                    mean = float(one.mean_gate.mean())
-                    means.setdefault(stage, mean)
-                    if stage in settled:
-                        _settle(settled[stage], mean, one.mean_map.float())
-    return tuple(means[stage] for stage in host.blocks)
-
-
-def _layers(block: nn.Module) -> list[Settled]:
-    """Return what is made of a block and has to be settled, from the inside out."""
-    found: list[Settled] = []
-    while isinstance(block, Settled):
-        found.insert(0, block)
-        block = block.source
-    return found
-
-
-def _settle(one: Settled, gate_mean: float, maps_1CHW: Tensor) -> None:
-    try:
-        one.settle(gate_mean, maps_1CHW)
-    except ValueError as error:
-        raise NoGate(str(error)) from error
+def without_twin(block: nn.Module) -> nn.Module:
+    """Return the block that a twin is made of; what is no twin is returned as it is."""
+    return block.source if isinstance(block, Scale | Blind) else block
 
 
 def watch(
@@ -134,8 +70,7 @@ def watch(
     """
 
     def stand_in(stage: str, block: nn.Module) -> nn.Module:
-        whole = block.source if isinstance(block, Scale | Blind) else block
-        own = blocks.get(stage, whole).to(images.device).train(network.training)
+        own = blocks.get(stage, without_twin(block)).to(images.device).train(network.training)
         return Watched(own, find_gate(own)) if stage in blocks else own
 
     protocol = job.protocol

@@ -42,6 +42,7 @@ _HARNESS = (
     "run/jobs/evaluation.py",
     "run/jobs/network.py",
     "run/jobs/placebos.py",
+    "run/jobs/start.py",
     "run/jobs/weights.py",
     "seeds.py",
     "training",

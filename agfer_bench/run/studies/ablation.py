@@ -62,6 +62,13 @@ AXES = {
             what="Initial weights: Glorot uniform or He.",
         ),
         Axis(
+            name="unit_variance",
+            setting="unit_variance",
+            values=("off", "on"),
+            what="Layers as drawn, and rescaled before training to outputs of variance 1, which "
+            "makes up for gates that damp the signal.",
+        ),
+        Axis(
             name="reduction",
             setting="reduction",
             values=("16", "2", "4", "8", "32"),
