@@ -11,6 +11,7 @@ from agfer_bench_databases.fer2013 import read_fer2013
 from agfer_bench_databases.image_folder import read_image_folder
 from agfer_bench_databases.jaffe import read_jaffe
 from agfer_bench_databases.kdef import read_kdef
+from agfer_bench_databases.muxspace import read_muxspace
 from agfer_bench_databases.oulu_casia import read_oulu_casia
 from agfer_bench_databases.raf_db import read_raf_db
 
@@ -60,6 +61,12 @@ def face_datasets() -> Sequence[DatasetSpec]:
             read=read_fer2013,
             summary="FER2013, seven emotions, no subjects: fer2013.csv",
             source="https://arxiv.org/abs/1307.0414",
+        ),
+        DatasetSpec(
+            name="muxspace",
+            read=read_muxspace,
+            summary="muxspace/facial_expressions, eight emotions: images beside data/legend.csv",
+            source="https://github.com/muxspace/facial_expressions",
         ),
         DatasetSpec(
             name="raf-db",
