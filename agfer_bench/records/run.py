@@ -128,7 +128,7 @@ class FoldRecord(Record):
     peak_memory_method: Literal["cuda-allocator", "tensor-tracker"] | None
     """CUDA's allocator over the whole training, or live tensors counted over two steps (CPU)."""
     host_weights_sha256: str | None
-    """Host weights before training: equal for all modules of a fold."""
+    """Host weights as they were drawn: equal for all modules of a fold."""
     batch_order_sha256: str | None
     """Order of the training images over all epochs: equal for all modules of a fold."""
     final_weights_sha256: str | None = None
