@@ -90,12 +90,13 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
     )
     emotions = crops.table["emotion"].tolist()
     kept = Counter(emotions)
-    classes = tuple(name for name in EMOTIONS if kept[name])
+    known = EMOTIONS if table.classes is None else table.classes
+    classes = tuple(name for name in known if kept[name])
     numbers = {name: number for number, name in enumerate(classes)}
     subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
-    known = {subject for subject in subjects if subject is not None}
+    people = {subject for subject in subjects if subject is not None}
     read = Counter(image.emotion for image in table.images)
-    lost = [name for name in EMOTIONS if read[name] and not kept[name]]
+    lost = [name for name in known if read[name] and not kept[name]]
     gone = tuple(f"No image of {name} is left: it is no class of this run." for name in lost)
     record = DataRecord(
         name=spec.name,
@@ -104,10 +105,11 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
         fingerprint=crops.fingerprint,
         pixels_sha256=crops.pixels_sha256,
         classes=classes,
-        images_read={name: read[name] for name in EMOTIONS if read[name]},
-        images_kept={name: kept[name] for name in EMOTIONS if read[name]},
-        excluded=excluded_of(crops, classes=EMOTIONS),
-        subjects=len(known) or None,
+        labels="emotions" if table.classes is None else "any",
+        images_read={name: read[name] for name in known if read[name]},
+        images_kept={name: kept[name] for name in known if read[name]},
+        excluded=excluded_of(crops, classes=known),
+        subjects=len(people) or None,
         notes=(*table.notes, *gone),
     )
     return FaceData(

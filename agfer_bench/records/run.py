@@ -337,11 +337,13 @@ class DataRecord(Record):
     pixels_sha256: str
     """SHA-256 of the crops' pixels, which also depend on the image libraries."""
     classes: tuple[str, ...]
-    """Emotions, in the order in which confusion matrices number them."""
+    """Emotions or other classes, in the order in which confusion matrices number them."""
+    labels: Literal["emotions", "any"] = "emotions"
+    """Whether emotions of faces are classified, or anything else."""
     images_read: dict[str, int]
-    """Images per emotion before cropping."""
+    """Images per class before cropping."""
     images_kept: dict[str, int]
-    """Images per emotion after cropping."""
+    """Images per class after cropping."""
     excluded: dict[str, int]
     """Images left out, per reason."""
     subjects: int | None
