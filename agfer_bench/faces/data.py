@@ -108,7 +108,7 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
         images_kept={name: kept[name] for name in EMOTIONS if read[name]},
         excluded=excluded_of(crops, classes=EMOTIONS),
         subjects=len(known) or None,
-        notes=(*table.notes, *gone),
+        notes=(*table.notes, *crops.notes, *gone),
     )
     return FaceData(
         root=table.root,
