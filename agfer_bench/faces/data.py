@@ -110,7 +110,7 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
         images_kept={name: kept[name] for name in known if read[name]},
         excluded=excluded_of(crops, classes=known),
         subjects=len(people) or None,
-        notes=(*table.notes, *gone),
+        notes=(*table.notes, *crops.notes, *gone),
     )
     return FaceData(
         root=table.root,
