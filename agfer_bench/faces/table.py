@@ -9,7 +9,7 @@ from typing import Any
 
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.plugin.catalogue import Chosen, Entry
-from agfer_bench.plugin.specs import EMOTIONS, DatasetSpec, FaceImage, FaceTable, Place
+from agfer_bench.plugin.specs import EMOTIONS, PARTS, DatasetSpec, FaceImage, FaceTable, Place
 from agfer_bench.text import nearest
 
 
@@ -82,6 +82,8 @@ def _fault(table: FaceTable, image: FaceImage) -> str | None:
     texts = (image.subject, image.sequence, image.age_group, image.sex, image.take)
     if not isinstance(image.emotion, str) or not all(isinstance(t, str | None) for t in texts):
         return f"{image!r}: emotion, subject, sequence, age_group, sex and take are text"
+    if image.part is not None and image.part not in PARTS:
+        return f"{image!r}: part is one of {', '.join(PARTS)}, or None"
     if not isinstance(image.frame, int | None):
         return f"{image!r}: frame is a whole number or None"
     try:

@@ -9,7 +9,7 @@ from agfer_bench.leaderboard.reproduce import recipe
 from agfer_bench.leaderboard.rows import day, device_name
 from agfer_bench.leaderboard.sanitize import clean
 from agfer_bench.leaderboard.site_data import RecordSource
-from agfer_bench.protocol import PRESETS, Protocol
+from agfer_bench.protocol import OFFICIAL, PRESETS, Protocol
 from agfer_bench.records.run import DataRecord, RunRecord
 from agfer_bench.submissions.model import Submission
 
@@ -28,9 +28,11 @@ def title_of(record: RunRecord) -> str:
     protocol = record.protocol
     data = record.data.name + (f", tested on {record.test.name}" if record.test else "")
     host = "" if protocol.host == "vgg16" else f" · {protocol.host}"
+    folds = f"{protocol.folds} {protocol.split} folds"
+    if protocol.split == OFFICIAL:
+        folds = "official split"
     return clean(
-        f"{preset_of(protocol)}{host} · {protocol.folds} {protocol.split} folds · "
-        f"{clean(data, 120)}",
+        f"{preset_of(protocol)}{host} · {folds} · {clean(data, 120)}",
         200,
     )
 
@@ -93,6 +95,8 @@ def _data(data: DataRecord) -> str:
 
 
 def _folds(record: RunRecord) -> str:
+    if record.protocol.split == OFFICIAL:
+        return "one division, the data set's own; the same for all rows"
     what = {"subject": "whole subjects", "image": "single images"}[record.protocol.split]
     seed = record.protocol.seed
     return f"{record.protocol.folds}, dividing {what}; the same for all rows; seed {seed}"
