@@ -1,5 +1,7 @@
 """A folder of images, one subfolder an emotion, after the Hugging Face ImageFolder convention.
 
+Such folders may lie in folders of parts, `train`, `validation` (or `val`) and `test`.
+
 Where a `metadata.csv` stands in the folder, it names the images (`file_name`, relative to the
 folder) and may give `emotion`, `subject`, `sequence`, `frame`, `age_group`, `sex` and `take` for
 each.
@@ -13,7 +15,8 @@ from pathlib import Path
 
 from agfer_bench import EMOTIONS, FaceImage, FaceTable, Place, UserError
 from agfer_bench_databases.emotions import canonical_emotion
-from agfer_bench_databases.tree import IMAGE_SUFFIXES, files_below, folders_in, opened
+from agfer_bench_databases.parts import NAMES_ALONE, classed_images, part_folders
+from agfer_bench_databases.tree import IMAGE_SUFFIXES, Notes, files_below, folders_in, opened
 
 METADATA = "metadata.csv"
 
@@ -42,6 +45,9 @@ def _unknown(name: str, where: str) -> UserError:
 
 
 def _read_folders(folder: Path) -> FaceTable:
+    named = any(canonical_emotion(child.name) for child in folders_in(folder))
+    if not named and part_folders(folder):
+        return _read_parts(folder)
     images: list[FaceImage] = []
     notes = []
     for child in folders_in(folder):
@@ -55,6 +61,13 @@ def _read_folders(folder: Path) -> FaceTable:
         if not paths:
             notes.append(f"{child.name}: no image")
     return FaceTable(root=folder, images=tuple(images), notes=tuple(notes))
+
+
+def _read_parts(folder: Path) -> FaceTable:
+    """Read `<part>/<emotion>/<image>`: train, val or validation, and test."""
+    notes = Notes()
+    images = tuple(classed_images(folder, NAMES_ALONE, notes))
+    return FaceTable(root=folder, images=images, notes=notes.lines())
 
 
 def _images_below(folder: Path) -> tuple[list[Path], int]:
