@@ -134,6 +134,8 @@ def load_data(
         name=spec.name,
         options=source.chosen.values,
         drawn=spec.drawn or is_drawn(table),
+        licence=spec.licence,
+        pictures_may_be_published=spec.pictures_may_be_published,
         fingerprint=crops.fingerprint,
         pixels_sha256=crops.pixels_sha256,
         classes=classes,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.faces.inspect import advice
 from agfer_bench.plugin.catalogue import Chosen, Entry
 from agfer_bench.plugin.specs import EMOTIONS, PARTS, DatasetSpec, FaceImage, FaceTable, Place
 from agfer_bench.text import nearest
@@ -38,8 +39,8 @@ def read_table(
         place = replace(place, read=_reading(place, readers))
     try:
         table: Any = spec.read(place, **chosen.values)
-    except UserError:
-        raise
+    except UserError as error:
+        raise _with_advice(error, spec.name, place.folder, readers) from None
     except (Exception, SystemExit) as error:
         raise PluginError(distribution, f"{spec.name}: read failed: {describe(error)}") from error
     if not isinstance(table, FaceTable):
@@ -60,6 +61,17 @@ def read_table(
             distribution, f"{spec.name}: unknown emotions {', '.join(sorted(map(str, unknown)))}"
         )
     return table
+
+
+def _with_advice(
+    error: UserError,
+    name: str,
+    folder: Path | None,
+    readers: Mapping[str, Entry[DatasetSpec]] | None,
+) -> UserError:
+    """Add to a reader's error which other reader takes the folder, if one does or comes near."""
+    told = advice(folder, name, readers) if folder is not None and readers else ""
+    return UserError(f"{error}; {told}") if told else error
 
 
 def _reading(place: Place, readers: Mapping[str, Entry[DatasetSpec]]) -> Callable[..., FaceTable]:

@@ -69,9 +69,16 @@ def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
     if record.test is not None:
         facts.append(("Cross-database", _data(record.test)))
     for data in (record.data, *([record.test] if record.test else [])):
+        if data.licence:
+            facts.append((f"Terms of {clean(data.name, 40)}", _terms(data)))
         facts += [(f"Note on {clean(data.name, 40)}", note) for note in data.notes[:_NOTES]]
     told = [(clean(name, 80), clean(value)) for name, value in facts]
     return tuple(dict.fromkeys(told))
+
+
+def _terms(data: DataRecord) -> str:
+    closed = data.pictures_may_be_published is False
+    return data.licence + ("; pictures of it may not be published" if closed else "")
 
 
 def _training(record: RunRecord) -> str:

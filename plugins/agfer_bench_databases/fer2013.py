@@ -36,7 +36,7 @@ VOTES = "fer2013new.csv"
 
 _PARTS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 
-_CLASSES = Classes(numbers={str(number): name for number, name in enumerate(EMOTIONS)})
+CLASSES = Classes(numbers={str(number): name for number, name in enumerate(EMOTIONS)})
 
 
 def read_fer2013(
@@ -114,7 +114,7 @@ def _read_folders(folder: Path, usage: str, labels: str, notes: Notes) -> FaceTa
     root = divided(folder)
     assert root is not None, "the caller has found it"
     wanted = None if usage == "all" else _PARTS[usage]
-    images = tuple(classed_images(root, _CLASSES, notes, parts=lambda part: wanted in (None, part)))
+    images = tuple(classed_images(root, CLASSES, notes, parts=lambda part: wanted in (None, part)))
     if not images:
         advice = f"name the folder that holds {NAMES[0]}, or train and test"
         raise UserError(misfit("FER2013", folder, EXPECTED, advice, notes))

@@ -23,7 +23,8 @@ from agfer_bench_databases.tree import Notes, misfit, opened
 
 EXPECTED = "images named as AF01ANS.JPG (session, person, emotion, angle), in any subfolder"
 
-_NAME = re.compile(r"([ab])(([fm])[0-9]{2})(af|an|di|ha|ne|sa|su)(s|hl|hr|fl|fr)")
+NAME = re.compile(r"([ab])(([fm])[0-9]{2})(af|an|di|ha|ne|sa|su)(s|hl|hr|fl|fr)")
+"""What names of its images are like, in small letters, without suffix."""
 
 RENAMED = {"af31v": "af31sahl", "am31h": "am31suhr"}
 """Files of the release that are named otherwise, and what they should be called."""
@@ -55,7 +56,7 @@ def read_kdef(
     notes = Notes()
     images = []
     with opened(place, "kdef") as folder:
-        for path, match in named_portraits(folder, _NAME, notes, RENAMED):
+        for path, match in named_portraits(folder, NAME, notes, RENAMED):
             if angle not in ("all", match[5].upper()):
                 notes.count(f"images of other angles than {angle}", path.name)
                 continue

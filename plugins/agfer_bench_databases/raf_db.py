@@ -42,7 +42,7 @@ _EMOTIONS = {
 }
 
 
-_CLASSES = Classes(numbers=dict(_EMOTIONS))
+CLASSES = Classes(numbers=dict(_EMOTIONS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def read_raf_db(
 
 def _read_folders(root: Path, part: str, notes: Notes) -> FaceTable:
     """Read `train/<number>/` and `test/<number>/`; the tables beside them must not contradict."""
-    found = tuple(classed_images(root, _CLASSES, notes, parts=lambda one: part in ("all", one)))
+    found = tuple(classed_images(root, CLASSES, notes, parts=lambda one: part in ("all", one)))
     listed = {
         name: emotion
         for folder in (root, root.parent)
