@@ -5,10 +5,12 @@ What a plugin author needs is here: mark functions with `hookimpl`, return `Atte
 """
 
 from agfer_bench.errors import PluginError, UserError
+from agfer_bench.plugin.glance import Fit, Glance
 from agfer_bench.plugin.hookspecs import hookimpl
 from agfer_bench.plugin.specs import (
     DRAWN_MARKER,
     EMOTIONS,
+    PARTS,
     AttentionSpec,
     ClassifierSpec,
     DatasetSpec,
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DRAWN_MARKER",
     "EMOTIONS",
+    "PARTS",
     "AttentionSpec",
     "ClassifierSpec",
     "DatasetSpec",
@@ -33,6 +36,8 @@ __all__ = [
     "FaceClassifier",
     "FaceImage",
     "FaceTable",
+    "Fit",
+    "Glance",
     "Place",
     "PluginError",
     "Slot",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agfer_bench.errors import UserError
+from agfer_bench.plugin.glance import Fit, Glance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,9 @@ EMOTIONS = (
     "surprise",
 )
 """The emotion names that data sets may use, in the order in which classes are numbered."""
+
+PARTS = ("train", "validation", "test")
+"""The parts into which a data set's authors may have divided it."""
 
 DRAWN_MARKER = "DRAWN.txt"
 """A file of this name says that the images beside and below it are drawn, no photographs.
@@ -150,6 +154,9 @@ class FaceImage:
     """`female` or `male`, where the data set tells."""
     take: str | None = None
     """Which of several portraits of one person with one emotion, where the data set tells."""
+    part: str | None = None
+    """The part that the data set's authors put it into, one of `PARTS`; None where they did not.
+    `--split official` trains and judges by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +228,14 @@ class DatasetSpec:
     settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     """Settings of the protocol that suit the set, such as ``{"split": "image"}`` where nobody knows
     who is shown. Those that the user names come before them."""
+    licence: str = ""
+    """The licence or the terms of use, in a few words; empty where they are not known."""
+    pictures_may_be_published: bool = False
+    """Whether the terms let users of the data set publish pictures of it. False also where nobody
+    knows: shown in lists and kept in records."""
+    fits: Callable[[Glance], Fit | None] | None = None
+    """``fits(glance)`` says how well a folder fits the layout that `read` expects, or None where
+    nothing of it is there. It opens no file. None where the reader does not tell."""
     drawn: bool = False
     """True for synthetic faces: everything that shows a result on them says so."""
     layout: str = ""

@@ -332,6 +332,11 @@ class DataRecord(Record):
     """Its options, defaults included."""
     drawn: bool
     """True for synthetic faces: no result on them tells about people."""
+    licence: str = ""
+    """The data set's licence or terms of use, as its reader names them; empty where it names none,
+    and in older records."""
+    pictures_may_be_published: bool | None = None
+    """Whether these terms let pictures of it be published; None in older records."""
     fingerprint: str
     """SHA-256 of images, labels and crop settings."""
     pixels_sha256: str

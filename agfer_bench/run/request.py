@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-SplitName = Literal["image", "subject"]
+SplitName = Literal["image", "subject", "official"]
 LabelsName = Literal["emotions", "any"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]

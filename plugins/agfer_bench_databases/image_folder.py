@@ -1,5 +1,8 @@
 """A folder of images, one subfolder an emotion, after the Hugging Face ImageFolder convention.
 
+Such folders may lie in folders of parts, `train`, `validation` (or `val`) and `test`. With labels
+of any kind, folders are classes, whatever their names.
+
 Where a `metadata.csv` or `metadata.jsonl` stands in the folder, it names the images (`file_name`,
 relative to the folder) and may give `emotion`, `subject`, `sequence`, `frame`, `age_group`, `sex`
 and `take` for each.
@@ -9,11 +12,20 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from agfer_bench import EMOTIONS, FaceImage, FaceTable, Place, UserError
 from agfer_bench_databases.emotions import canonical_emotion
 from agfer_bench_databases.metadata import NAMES, Pictures, Row, find_metadata, read_rows
+from agfer_bench_databases.parts import (
+    NAMES_ALONE,
+    Classes,
+    classed_images,
+    part_folders,
+    part_of,
+)
 from agfer_bench_databases.tree import (
     IMAGE_SUFFIXES,
     UNREAD,
@@ -28,14 +40,17 @@ from agfer_bench_databases.tree import (
     some,
 )
 
-_PARTS = re.compile(r"(public|private)?(train|test|val|valid)(ing|idation|set|_set)?", re.I)
-"""Names of folders that hold parts of a data set."""
-
 _FRAME = re.compile(r"[0-9]{1,9}")
 
 
-def read_image_folder(place: Place) -> FaceTable:
+def read_image_folder(
+    place: Place, *, labels: Literal["emotions", "any"] = "emotions"
+) -> FaceTable:
     """Read `<folder>/<emotion>/<image>`, or the images that `metadata.csv` names.
+
+    Args:
+        place: The folder.
+        labels: Whether classes are emotions, or anything: pictures of other things than faces.
 
     Raises:
         UserError: The folder is missing, empty or not readable, a subfolder or a row names no
@@ -45,34 +60,69 @@ def read_image_folder(place: Place) -> FaceTable:
     with opened(place, "image-folder") as folder:
         metadata = find_metadata(folder, notes)
         if metadata is None:
-            images = _read_folders(folder, notes)
+            images = _read_folders(folder, _CLASSES[labels], notes)
         else:
-            images = _read_metadata(metadata, notes)
+            images = _read_metadata(metadata, _CLASSES[labels], notes)
     if not images:
         found = "; ".join(notes.lines()) or "it is empty"
         raise UserError(f"{folder} holds no image as <emotion>/<image>: {found}")
-    return FaceTable(root=folder, images=images, notes=notes.lines())
+    classes = None
+    if labels == "any":
+        classes = tuple(sorted({image.emotion for image in images}, key=_by_number))
+    return FaceTable(root=folder, images=images, notes=notes.lines(), classes=classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AnyClasses(Classes):
+    """Classes by whatever names they have."""
+
+    def emotion(self, name: str) -> str:
+        return name.strip()
+
+
+_CLASSES = {"emotions": NAMES_ALONE, "any": _AnyClasses(numbers={})}
+
+
+def _class(classes: Classes, name: str) -> str:
+    """Return the class of that name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    found = classes.emotion(name)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    """Sort names that are numbers as numbers, before others."""
+    return (int(name), "") if name.isdecimal() else (10**9, name)
 
 
 def _unknown(name: str, where: str) -> UserError:
     return UserError(
         f"{where}: {name!r} is no known emotion; rename it to one of {', '.join(EMOTIONS)}, "
-        "or take it out"
+        "or take it out; --labels any tells other classes apart"
     )
 
 
-def _read_folders(folder: Path, notes: Notes) -> tuple[FaceImage, ...]:
+def _read_folders(folder: Path, classes: Classes, notes: Notes) -> tuple[FaceImage, ...]:
     images: list[FaceImage] = []
     children = folders_in(folder)
     if not any(canonical_emotion(child.name) for child in children):
-        _refuse(folder, children)
+        if part_folders(folder):
+            return tuple(classed_images(folder, classes, notes))
+        if classes is NAMES_ALONE:
+            _refuse(folder, children)
     loose = [path for path in entries(folder) if path.is_file() and _is_picture(path)]
     if loose:
         notes.count("images in the folder itself, left out", loose[0].name, len(loose))
     for child in children:
-        emotion = canonical_emotion(child.name)
-        if emotion is None:
-            raise _unknown(child.name, f"folder {folder}")
+        try:
+            emotion = _class(classes, child.name)
+        except KeyError:
+            raise _unknown(child.name, f"folder {folder}") from None
         paths = _images_below(child, notes)
         images.extend(FaceImage(path=path, emotion=emotion) for path in paths)
         if not paths:
@@ -82,12 +132,6 @@ def _read_folders(folder: Path, notes: Notes) -> tuple[FaceImage, ...]:
 
 def _refuse(folder: Path, children: list[Path]) -> None:
     """Say how a folder without a folder for each emotion can be read, where that is known."""
-    parts = [child for child in children if _PARTS.fullmatch(child.name)]
-    if parts:
-        raise UserError(
-            f"{folder} holds parts of a data set ({some(part.name for part in parts)}), not "
-            f"emotions; name one of them: {_command(parts)}"
-        )
     loose = [path for path in entries(folder) if path.is_file() and _is_picture(path)]
     if loose and not children:
         raise UserError(
@@ -111,16 +155,7 @@ def _refuse(folder: Path, children: list[Path]) -> None:
 
 
 def _tells(child: Path) -> bool:
-    return bool(canonical_emotion(child.name) or _PARTS.fullmatch(child.name))
-
-
-def _command(parts: list[Path]) -> str:
-    """Options that train on one part and test on another, or read the only one."""
-    test = next((part for part in parts if "test" in part.name.lower()), parts[-1])
-    others = [part for part in parts if part != test] or [test]
-    train = next((part for part in others if "train" in part.name.lower()), others[0])
-    options = f"--data image-folder={train}"
-    return options if test == train else f"{options} --test image-folder={test}"
+    return bool(canonical_emotion(child.name) or part_of(child.name))
 
 
 def _is_picture(path: Path) -> bool:
@@ -154,7 +189,7 @@ def _linked_folders(folder: Path) -> list[Path]:
     )
 
 
-def _read_metadata(metadata: Path, notes: Notes) -> tuple[FaceImage, ...]:
+def _read_metadata(metadata: Path, classes: Classes, notes: Notes) -> tuple[FaceImage, ...]:
     folder, table = metadata.parent, metadata.name
     pictures = Pictures(folder, metadata, notes)
     images: dict[str, FaceImage] = {}
@@ -167,7 +202,7 @@ def _read_metadata(metadata: Path, notes: Notes) -> tuple[FaceImage, ...]:
         elif name in images:
             raise UserError(f"{where}: {shown(name)} stands twice")
         else:
-            images[name] = _image(row, folder / name, where)
+            images[name] = _image(row, folder / name, classes, where)
     if missing:
         notes.say(f"{len(missing)} files that {table} names are missing, first {missing[0]}")
     unnamed = [name for name in pictures.files if name not in images]
@@ -179,16 +214,17 @@ def _read_metadata(metadata: Path, notes: Notes) -> tuple[FaceImage, ...]:
     return tuple(images[name] for name in sorted(images))
 
 
-def _image(row: Row, path: Path, where: str) -> FaceImage:
+def _image(row: Row, path: Path, classes: Classes, where: str) -> FaceImage:
     name = row.get("emotion") or path.parent.name
-    emotion = canonical_emotion(name)
-    if emotion is None and not row.get("emotion"):
+    try:
+        emotion = _class(classes, name)
+    except KeyError:
+        if row.get("emotion"):
+            raise _unknown(name, where) from None
         raise UserError(
             f"{where}: nothing tells the emotion of {shown(row['file_name'] or '')}: give it in a "
             "column emotion, or by the image's folder"
-        )
-    if emotion is None:
-        raise _unknown(name, where)
+        ) from None
     frame = row.get("frame")
     if frame is not None and not _FRAME.fullmatch(frame):
         raise UserError(f"{where}: frame {frame!r} is not a whole number from 0 to 999999999")

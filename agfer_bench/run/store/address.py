@@ -36,6 +36,7 @@ _HARNESS = (
     "measure/size.py",
     "faces/cross_database.py",
     "faces/data.py",
+    "faces/official.py",
     "network",
     "run/jobs/base.py",
     "run/jobs/classifier.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from agfer_bench_databases.image_folder import read_image_folder
@@ -11,8 +12,8 @@ from agfer_bench_databases.image_folder import read_image_folder
 from agfer_bench import FaceTable, Place, UserError
 
 
-def _read(folder: Path | None) -> FaceTable:
-    return read_image_folder(Place(folder=folder, cache=Path("unused")))
+def _read(folder: Path | None, **options: Any) -> FaceTable:
+    return read_image_folder(Place(folder=folder, cache=Path("unused")), **options)
 
 
 def _touch(folder: Path, *names: str) -> None:
@@ -148,10 +149,8 @@ def test_what_lies_beside_the_emotions_is_told(tmp_path: Path) -> None:
     ("files", "message"),
     [
         (["a.bmp", "b.jpg"], "holds 2 images itself, first a.bmp, .*metadata.csv with the columns"),
-        (["train/joy/a.jpg", "test/joy/a.jpg"], "=F/train --test image-folder=F/test$"),
-        (["Training/sad/a.jpg", "Testing/sad/a.jpg"], "=F/Training --test image-folder=F/Testing"),
-        (["val_set/1/a.jpg", "test_set/1/a.jpg"], "=F/val_set --test image-folder=F/test_set$"),
-        (["valid/happy/a.jpg"], r"name one of them: --data image-folder=F/valid$"),
+        (["train/joy/a.jpg", "test/joy/a.jpg"], "F/test: 'joy' is no known class; rename it"),
+        (["val_set/1/a.jpg", "test_set/1/a.jpg"], "F/test_set: '1' is no known class"),
         (["fer-v2/train/happy/a.jpg", "docs/x.txt"], "name F/fer-v2, which has train$"),
         (["1/a.jpg", "02/b.jpg"], "has numbers for emotions .02, 1., which mean other emotions"),
         (["joy/a.jpg", "train/x/a.jpg", "anger/a.jpg"], "'joy' is no known emotion"),
@@ -164,6 +163,21 @@ def test_other_layouts_are_told_how_to_be_read(
     with pytest.raises(UserError) as caught:
         _read(tmp_path / "F")
     assert re.search(message, str(caught.value).replace(str(tmp_path / "F"), "F"))
+
+
+def test_classes_may_be_anything(tmp_path: Path) -> None:
+    _touch(tmp_path / "A", "10/a.jpg", "9/b.jpg", "cat/c.jpg", "anger/d.jpg")
+    table = _read(tmp_path / "A", labels="any")
+    assert table.classes == ("9", "10", "anger", "cat")
+    assert [image.emotion for image in table.images] == ["10", "9", "anger", "cat"]
+    _touch(tmp_path / "B", "train/cat/a.jpg", "val/dog/b.jpg", "test/cat/c.jpg")
+    table = _read(tmp_path / "B", labels="any")
+    assert table.classes == ("cat", "dog")
+    assert {(image.emotion, image.part) for image in table.images} == {
+        ("cat", "train"), ("dog", "validation"), ("cat", "test"),
+    }  # fmt: skip
+    (tmp_path / "A" / "metadata.csv").write_text("file_name,emotion\ncat/c.jpg,tom\n9/b.jpg,\n")
+    assert _read(tmp_path / "A", labels="any").classes == ("9", "tom")
 
 
 JSONL = (
