@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,9 @@ class FaceData:
     """(N,) who is shown."""
     record: DataRecord
     """What a run keeps of the data."""
+    left_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Images of `crops` that are neither trained on nor judged, ascending; `record` does not count
+    them as kept."""
 
 
 def excluded_of(crops: CropSet, classes: Collection[str]) -> dict[str, int]:
