@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -190,9 +191,7 @@ def test_a_table_without_usage_is_training(table: Path, place: PlaceOf) -> None:
     table.unlink()
     faces = read_fer2013(place(table.parent))
     assert [image.emotion for image in faces.images] == ["anger", "disgust", "fear", "happiness"]
-    assert np.array_equal(
-        cv2.imread(str(faces.images[2].path), 0), np.reshape(_pixels(2), (48, 48))
-    )  # type: ignore[call-overload]
+    assert faces.images[2].path.read_bytes().endswith(bytes(_pixels(2)))
     assert faces.notes == (
         "rows that do not fit, left out: 1, first line 6: emotion '9'",
         "the table has no column Usage: all its rows are taken as Training",
@@ -215,4 +214,6 @@ def test_an_image_that_was_changed_is_unpacked_again(table: Path, place: PlaceOf
     whole = path.read_bytes()
     for damaged in (whole[:900] + bytes(400) + whole[1300:], whole[:-1]):
         path.write_bytes(damaged)
+        later = path.stat().st_mtime_ns + 10**9  # the clock of some disks is coarse
+        os.utime(path, ns=(later, later))
         assert read_fer2013(place(table)).images[5].path.read_bytes() == whole
