@@ -219,14 +219,6 @@ class DatasetSpec:
     """Where the data set is described or to be had."""
     needs_folder: bool = True
     """Whether the user must name a folder."""
-    licence: str = ""
-    """The licence or the terms of use, in a few words; empty where they are not known."""
-    pictures_may_be_published: bool = False
-    """Whether the terms let users of the data set publish pictures of it. False also where nobody
-    knows: shown in lists and kept in records."""
-    fits: Callable[[Glance], Fit | None] | None = None
-    """``fits(glance)`` says how well a folder fits the layout that `read` expects, or None where
-    nothing of it is there. It opens no file. None where the reader does not tell."""
     drawn: bool = False
     """True for synthetic faces: everything that shows a result on them says so."""
     layout: str = ""
@@ -235,6 +227,14 @@ class DatasetSpec:
     """For drawn faces: ``draw(place, **options)`` writes them into the empty folder
     ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files.
     The harness adds the file `DRAWN_MARKER`, which the readers of the layout must not mind."""
+    licence: str = ""
+    """The licence or the terms of use, in a few words; empty where they are not known."""
+    pictures_may_be_published: bool = False
+    """Whether the terms let users of the data set publish pictures of it. False also where nobody
+    knows: shown in lists and kept in records."""
+    fits: Callable[[Glance], Fit | None] | None = None
+    """``fits(glance)`` says how well a folder fits the layout that `read` expects, or None where
+    nothing of it is there. It opens no file. None where the reader does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
