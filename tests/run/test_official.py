@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import pytest
 from agfer_bench.comparison.contrasts import Question, contrasts
 from agfer_bench.comparison.subgroups import subgroups
 from agfer_bench.errors import UserError
+from agfer_bench.leaderboard.grouping import pages_of
+from agfer_bench.leaderboard.pages import draw
+from agfer_bench.leaderboard.site import build_site
 from agfer_bench.progress import Silent
 from agfer_bench.records.files import load_run
 from agfer_bench.records.run import RunRecord
@@ -26,6 +31,7 @@ from agfer_bench.run.studies.ablation import ablate, choose_axis
 from agfer_bench.run.studies.learning_rate import tune_rates
 from agfer_bench.run.studies.paper import run_study
 from agfer_bench.submissions.audit import contradictions
+from agfer_bench.submissions.model import Reading, Submission
 from tests.run.support import Runs, own
 
 OFFICIAL: dict[str, Any] = {"split": "official", "folds": 1, "guidance": False}
@@ -194,3 +200,27 @@ def test_it_goes_on_where_it_was(parted: Runs, count_jobs: list[str]) -> None:
     run(settings, own(), Silent())
     run(settings, own(), Silent())
     assert count_jobs == ["base"]
+
+
+def test_a_page_of_the_leaderboard_says_what_it_is_over(parted: Runs) -> None:
+    record, _ = parted("base,se", epochs=1, seeds=3, **OFFICIAL)
+    record = _of_seeds(record, {"base": [1, 2, 1], "se": [3, 3, 4]})
+    reading = Reading(accepted=(Submission(path="0/record.json", record=record),), rejected=())
+    (page,) = pages_of(reading)
+    drawn = draw(page, {"0/record.json": "records/0.json"})
+    listing = drawn.listing
+    assert "official split" in listing.title
+    assert (listing.unit, listing.units) == ("trainings", 3)
+    assert dict(listing.facts)["Folds"].startswith("one division, the data set's own")
+    assert dict(listing.facts)["Terms of image-folder"].endswith("may not be published")
+    words = json.dumps(asdict(listing))
+    assert "1 folds" not in words
+    assert "new people" not in words
+    (effect,) = drawn.effects
+    assert effect.difference is None
+    assert "judged over trainings alone" in effect.why_not, "its error leaves out other images"
+    site = parted.folder / "site"
+    build_site(reading, (page,), site)
+    told = "".join(path.read_text() for path in site.rglob("*") if path.suffix in (".html", ".md"))
+    assert "over 3 trainings" in told
+    assert "trainings and trainings" not in told
