@@ -23,7 +23,10 @@ _DATASET = (
     "keyword_only name, keyword_only read, keyword_only summary, keyword_only source=, "
     "keyword_only needs_folder=, keyword_only drawn=, keyword_only layout=, keyword_only draw="
 )
-_TERMS = "keyword_only licence=, keyword_only pictures_may_be_published=, keyword_only fits="
+_TERMS = (
+    "keyword_only faces=, keyword_only settings=, keyword_only licence=, keyword_only "
+    "pictures_may_be_published=, keyword_only fits="
+)
 
 # What was changed on purpose since, by its place: what it was, and what it has become.
 CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {

@@ -94,11 +94,11 @@ def prepare_dataset(
 ) -> None:
     """Read and crop a data set into the cache, and say what was kept and what was left out."""
     from agfer_bench.faces.data import load_data
-    from agfer_bench.run.resolve import build_protocol, build_source
+    from agfer_bench.run.resolve import build_protocol, build_source, settings_for
 
     catalogue = catalogue_with_notes()
-    resolved = build_protocol(protocol, image_size=image_size)
     source = build_source(catalogue, data, workers)
+    resolved = build_protocol(protocol, settings_for(source.chosen), image_size=image_size)
     with ProgressBars() as bars:
         loaded = load_data(source, resolved, bars)
     if as_json:
@@ -224,8 +224,8 @@ def _show(record: DataRecord, numbers: pd.DataFrame) -> None:
     from rich.table import Table
 
     drawn = " (drawn faces)" if record.drawn else ""
-    table = Table(title=f"{record.name}{drawn}: images per emotion", title_justify="left")
-    table.add_column("emotion")
+    table = Table(title=f"{record.name}{drawn}: images per class", title_justify="left")
+    table.add_column("class")
     for column in numbers.columns:
         table.add_column(str(column), justify="right")
     for emotion, row in numbers.iterrows():

@@ -82,6 +82,12 @@ OPTIONS: dict[str, Any] = {
         rich_help_panel=DATA,
         show_default=False,
     ),
+    "labels": typer.Option(
+        help="What is classified: `emotions` of faces, or `any` classes of pictures, which are "
+        "then taken whole, without mask and mirroring. Default: as the data set has it.",
+        rich_help_panel=DATA,
+        show_default=False,
+    ),
     "cascades": typer.Option(
         help="Folder with your own cascade files, say the paper's.", rich_help_panel=DATA
     ),

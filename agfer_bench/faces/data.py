@@ -114,14 +114,15 @@ def load_data(
     used = np.ones(len(emotions), dtype=np.bool_)
     used[left_out] = False
     kept = Counter(emotion for emotion, counts in zip(emotions, used, strict=True) if counts)
-    classes = tuple(name for name in EMOTIONS if kept[name])
+    known = EMOTIONS if table.classes is None else table.classes
+    classes = tuple(name for name in known if kept[name])
     numbers = {name: number for number, name in enumerate(classes)}
     subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
-    known = {subject for subject in subjects if subject is not None}
+    people = {subject for subject in subjects if subject is not None}
     read = Counter(image.emotion for image in table.images)
-    lost = [name for name in EMOTIONS if read[name] and not kept[name]]
+    lost = [name for name in known if read[name] and not kept[name]]
     gone = tuple(f"No image of {name} is left: it is no class of this run." for name in lost)
-    excluded = excluded_of(crops, classes=EMOTIONS)
+    excluded = excluded_of(crops, classes=known)
     if len(left_out):
         first = crops.table["name"].iloc[left_out[0]]
         excluded[IN_BOTH] = len(left_out)
@@ -139,11 +140,12 @@ def load_data(
         fingerprint=crops.fingerprint,
         pixels_sha256=crops.pixels_sha256,
         classes=classes,
-        images_read={name: read[name] for name in EMOTIONS if read[name]},
-        images_kept={name: kept[name] for name in EMOTIONS if read[name]},
+        labels="emotions" if table.classes is None else "any",
+        images_read={name: read[name] for name in known if read[name]},
+        images_kept={name: kept[name] for name in known if read[name]},
         excluded=excluded,
-        subjects=len(known) or None,
-        notes=(*table.notes, *gone),
+        subjects=len(people) or None,
+        notes=(*table.notes, *crops.notes, *gone),
     )
     return FaceData(
         root=table.root,

@@ -55,10 +55,13 @@ def read_table(
         if fault is not None:
             raise PluginError(distribution, f"{spec.name}: {fault}")
         names.add(name)
-    unknown = {image.emotion for image in table.images} - set(EMOTIONS)
+    if table.classes is not None and len(set(table.classes)) < len(table.classes):
+        raise PluginError(distribution, f"{spec.name}: a class stands twice among its classes")
+    known, kind = (EMOTIONS, "emotions") if table.classes is None else (table.classes, "classes")
+    unknown = {image.emotion for image in table.images} - set(known)
     if unknown:
         raise PluginError(
-            distribution, f"{spec.name}: unknown emotions {', '.join(sorted(map(str, unknown)))}"
+            distribution, f"{spec.name}: unknown {kind} {', '.join(sorted(map(str, unknown)))}"
         )
     return table
 

@@ -5,7 +5,7 @@ Nothing here imports torch, NumPy or pandas: a listing or `--help` must not pay 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -141,7 +141,7 @@ class FaceImage:
     path: Path
     """The image file."""
     emotion: str
-    """One of `EMOTIONS`."""
+    """One of `EMOTIONS`; of a table with classes of its own, one of these."""
     subject: str | None = None
     """Who is shown, unique within the data set; None where it is not known."""
     sequence: str | None = None
@@ -169,6 +169,9 @@ class FaceTable:
     """All labelled images, in an order that does not depend on the machine."""
     notes: tuple[str, ...] = ()
     """What the reader left out or found odd, with counts: shown to the user and recorded."""
+    classes: tuple[str, ...] | None = None
+    """What is classified, where that is not emotions: names, in the order in which they are
+    numbered. None for emotions."""
 
     def name(self, image: FaceImage) -> str:
         """Name of an image in records: its path relative to `root`, with forward slashes."""
@@ -227,6 +230,12 @@ class DatasetSpec:
     """For drawn faces: ``draw(place, **options)`` writes them into the empty folder
     ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files.
     The harness adds the file `DRAWN_MARKER`, which the readers of the layout must not mind."""
+    faces: bool = True
+    """False for pictures of other things, whose tables have classes of their own. They are taken
+    whole, without mask and mirroring, unless the user asks for these."""
+    settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    """Settings of the protocol that suit the set, such as ``{"split": "image"}`` where nobody knows
+    who is shown. Those that the user names come before them."""
     licence: str = ""
     """The licence or the terms of use, in a few words; empty where they are not known."""
     pictures_may_be_published: bool = False

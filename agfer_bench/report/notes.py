@@ -26,6 +26,10 @@ def notes(record: RunRecord, differences: Sequence[str] = ()) -> list[str]:
     data, protocol = record.data, record.protocol
     chance = 100 / len(data.classes)
     lines = [DRAWN_NOTICE] if record.drawn else []
+    if data.labels == "any":
+        lines.append(
+            f"Pictures of {len(data.classes)} classes were told apart, no emotions of faces."
+        )
     images, lost = _left_out(data)
     who = f" of {data.subjects} subjects" if data.subjects else ""
     lines.append(f"{images}{who}{lost}, {len(data.classes)} classes, chance {chance:.1f} %.")
