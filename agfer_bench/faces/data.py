@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
+from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.prepare import prepare
 from agfer_bench.faces.table import read_table
@@ -37,6 +38,8 @@ class DataSource:
     """Where crops and drawn faces are kept between runs."""
     workers: int
     """Threads or processes for reading and cropping."""
+    detector: Detector | None = None
+    """What finds faces in place of the cascades; the protocol's `crop` names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,7 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
         cache=source.cache,
         workers=source.workers,
         progress=reporter.progress,
+        detector=source.detector,
     )
     emotions = crops.table["emotion"].tolist()
     kept = Counter(emotions)

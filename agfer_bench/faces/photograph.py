@@ -10,6 +10,7 @@ from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, decode, jpeg_size
+from agfer_bench.faces.detector import Detector
 from agfer_bench.plugin.specs import FaceImage
 
 Reduction = Literal[1, 2, 4, 8]
@@ -35,7 +36,7 @@ class CropResult:
 
 
 def crop_photograph(
-    image: FaceImage, settings: CropSettings, cascades: Cascades | None
+    image: FaceImage, settings: CropSettings, finder: Cascades | Detector | None
 ) -> CropResult:
     """Read and crop one photograph.
 
@@ -45,7 +46,7 @@ def crop_photograph(
     Args:
         image: The photograph.
         settings: How to crop.
-        cascades: The detectors; None takes the image as it is.
+        finder: The cascades or a detector; None takes the image as it is.
     """
     try:
         data = image.path.read_bytes()
@@ -54,9 +55,9 @@ def crop_photograph(
         return CropResult(image=image, reason="unreadable", detail=detail)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        reduce = _reduction(data, settings.longest_side if cascades else settings.image_size)
+        reduce = _reduction(data, settings.longest_side if finder else settings.image_size)
         rgb = decode(data, reduce=reduce)
-        boxes = _boxes(rgb, settings, cascades)
+        boxes = _boxes(rgb, settings, finder)
         pixels = _cut(data, rgb, boxes["crop"], reduce, settings.image_size)
     except (Unreadable, NoCrop) as error:
         return CropResult(image=image, sha256=sha256, reason=error.reason, detail=error.detail)
@@ -94,11 +95,13 @@ def _scaled(box: Box, factor: int) -> Box:
     return x * factor, y * factor, width * factor, height * factor
 
 
-def _boxes(rgb: Pixels, settings: CropSettings, cascades: Cascades | None) -> dict[str, Box]:
+def _boxes(
+    rgb: Pixels, settings: CropSettings, finder: Cascades | Detector | None
+) -> dict[str, Box]:
     """The named boxes of one photograph, in pixels of what was decoded."""
-    if cascades is None:
+    if finder is None:
         return {"crop": (0, 0, rgb.shape[1], rgb.shape[0])}
     found: CropBoxes = find_crop(
-        rgb, cascades, padding=settings.padding, longest_side=settings.longest_side
+        rgb, finder, padding=settings.padding, longest_side=settings.longest_side
     )
     return {part.name: getattr(found, part.name) for part in fields(found)}

@@ -37,6 +37,8 @@ class SourceOptions:
     """`NAME[:option=value]...[=FOLDER]`; None for drawn faces."""
     cascades: Path | None = None
     """Folder with other cascade files."""
+    detector: str | None = None
+    """`NAME[:option=value]...[=FILE]` in place of the cascades; None for them."""
     cache: Path | None = None
     """Where crops are kept; None for the user's cache folder."""
 
