@@ -1,4 +1,4 @@
-"""What a plugin hands to the harness, described: blocks, classifiers, data sets, detectors, trackers.
+"""What a plugin hands to the harness: blocks, classifiers, data sets, detectors and trackers.
 
 Nothing here imports torch, NumPy or pandas: a listing or `--help` must not pay for them.
 """

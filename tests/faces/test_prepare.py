@@ -28,6 +28,7 @@ from agfer_bench.faces.mask import default_mask
 from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.faces.prepare import counts, prepare
 from agfer_bench.plugin.specs import FaceImage, FaceTable
+from tests.opencv import needs_cascades
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data"
 WHOLE = CropSettings(image_size=8, method="none")
@@ -417,6 +418,7 @@ def test_a_cache_that_cannot_be_written_is_told(table: FaceTable, tmp_path: Path
         _prepare(table, blocked)
 
 
+@needs_cascades
 def test_nothing_left_is_an_error_with_the_counts(table: FaceTable, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         _prepare(table, tmp_path / "cache", CropSettings(image_size=8))
