@@ -7,7 +7,9 @@ from pathlib import Path
 import cv2
 import pytest
 
-needs_cascades = pytest.mark.skipif(
-    not hasattr(cv2, "CascadeClassifier") or not any(Path(cv2.data.haarcascades).glob("*.xml")),  # type: ignore[attr-defined]
-    reason=f"OpenCV {cv2.__version__} comes without cascades",
+HAS_CASCADES = hasattr(cv2, "CascadeClassifier") and any(
+    Path(cv2.data.haarcascades).glob("*.xml")  # type: ignore[attr-defined]
 )
+WITHOUT = f"OpenCV {cv2.__version__} comes without cascades"
+
+needs_cascades = pytest.mark.skipif(not HAS_CASCADES, reason=WITHOUT)

@@ -69,6 +69,7 @@ def test_every_hook_is_documented_and_none_else() -> None:
         "attention_modules",
         "face_classifiers",
         "face_datasets",
+        "face_detectors",
         "run_trackers",
         "epoch_finished",
         "run_finished",

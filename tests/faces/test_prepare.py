@@ -28,7 +28,7 @@ from agfer_bench.faces.mask import default_mask
 from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.faces.prepare import counts, prepare
 from agfer_bench.plugin.specs import FaceImage, FaceTable
-from tests.opencv import needs_cascades
+from tests.opencv import HAS_CASCADES, WITHOUT, needs_cascades
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data"
 WHOLE = CropSettings(image_size=8, method="none")
@@ -443,6 +443,8 @@ def _photographs(name: str, every: int = 1) -> tuple[FaceTable, pd.DataFrame]:
     root = PHOTOGRAPHS / name
     if not (root / "metadata.csv").exists():
         pytest.skip(f"no photographs in {root}")
+    if not HAS_CASCADES:
+        pytest.skip(WITHOUT)
     rows = pd.read_csv(root / "metadata.csv", dtype={"subject": str}).iloc[::every]
     images = tuple(
         FaceImage(path=root / name, emotion=emotion, subject=subject)
