@@ -380,4 +380,4 @@ def _complaint(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = SpeedProtocol if name.startswith("speed.") else Protocol
         return f"unknown setting {name!r}{nearest(name.split('.')[-1], known.model_fields)}"
-    return f"{name} = {error['input']!r}: {error['msg']}"
+    return f"{name} = {error['input']!r}: {str(error['msg']).removeprefix('Value error, ')}"

@@ -77,6 +77,7 @@ def prepare_dataset(
 ) -> None:
     """Read and crop a data set into the cache, and say what was kept and what was left out."""
     from agfer_bench.faces.data import load_data
+    from agfer_bench.protocol import is_detector, told_crop
     from agfer_bench.run.resolve import build_protocol, build_source, with_crop
 
     catalogue = catalogue_with_notes()
@@ -87,11 +88,15 @@ def prepare_dataset(
         loaded = load_data(source, resolved, bars)
     if as_json:
         folder = str(loaded.crops.folder)
-        show_json({"folder": folder, **loaded.record.model_dump(mode="json")})
+        show_json(
+            {"folder": folder, "crop": resolved.crop, **loaded.record.model_dump(mode="json")}
+        )
         return
     from agfer_bench.faces.prepare import counts
 
     _show(loaded.record, counts(loaded.crops))
+    if is_detector(resolved.crop):
+        show(f"Faces were found by {told_crop(resolved.crop)}, not by the paper's cascades.")
     show(f"Crops and excluded.csv: {loaded.crops.folder}")
 
 
