@@ -79,10 +79,13 @@ def compare(catalogue: Catalogue, data: str, detector: Detector) -> list[str]:
         for name, finder in finders.items():
             outcomes[name].add(rgb, finder)
     first, second = outcomes.values()
-    both = [(a, b) for a, b in zip(first.boxes, second.boxes, strict=True) if a and b]
+    pairs = list(zip(first.boxes, second.boxes, strict=True))
+    both = [(a, b) for a, b in pairs if a and b]
     overlaps = np.array([overlap(a, b) for a, b in both])
-    alone = [sum(1 for a, b in zip(first.boxes, second.boxes, strict=True) if pair(a, b))
-             for pair in (lambda a, b: a and not b, lambda a, b: b and not a)]  # fmt: skip
+    alone = [
+        sum(a is not None and b is None for a, b in pairs),
+        sum(a is None and b is not None for a, b in pairs),
+    ]
     rows = []
     for name, outcome in outcomes.items():
         photographs = len(outcome.boxes)

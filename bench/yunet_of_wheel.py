@@ -16,6 +16,7 @@ import argparse
 import ctypes
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,7 +44,7 @@ class Graph:
         found = (ctypes.c_float * int(np.prod(shape))).in_dll(self.library, name)
         return np.array(found, np.float32).reshape(shape)
 
-    def add(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output, and return the output's name."""
         name = f"{kind.lower()}{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, [*inputs], [name], name=name, **attributes))

@@ -472,6 +472,18 @@ def test_the_documents_reader_works(page: ModuleType, tmp_path: Path) -> None:
         spec.read(Place(folder=tmp_path / "gone", cache=tmp_path))
 
 
+def test_the_documents_detector_works(page: ModuleType) -> None:
+    (spec,) = page.face_detectors()
+    detector = spec.load(None, share=0.5)
+    assert detector.weights
+    found = detector.detect(np.zeros((200, 400, 3), np.uint8))
+    assert found.box == (150, 50, 100, 100)
+    assert found.left_eye == (180, 85)
+    assert detector.detect(np.zeros((63, 400, 3), np.uint8)).reason == "no face"
+    with pytest.raises(page.UserError, match="above 0 and at most 1"):
+        spec.load(None, share=2)
+
+
 def test_the_documents_listener_works(page: ModuleType, tmp_path: Path) -> None:
     published = ROOT / "results" / "published" / "quick-synthetic-cpu" / "record.json"
     (tmp_path / "record.json").write_bytes(published.read_bytes())

@@ -91,7 +91,7 @@ def test_a_detector_sees_rgb_of_at_most_640_pixels_with_a_border() -> None:
     seen = []
 
     def look(pixels: NDArray[np.uint8]) -> NoFace:
-        seen.append((pixels.shape, pixels[0, 0].tolist(), pixels.dtype))
+        seen.append((pixels.shape, pixels[0, 0].tolist(), pixels.dtype.name))
         return NoFace()
 
     red = np.zeros((1280, 640, 3), np.uint8)
@@ -100,7 +100,7 @@ def test_a_detector_sees_rgb_of_at_most_640_pixels_with_a_border() -> None:
         with pytest.raises(NoCrop):
             find_crop(image, _detector(look))
     shape = (640 + 2 * 128, 320 + 2 * 128, 3)
-    assert seen == [(shape, [200, 0, 0], np.uint8), (shape, [200, 200, 200], np.uint8)]
+    assert seen == [(shape, [200, 0, 0], "uint8"), (shape, [200, 200, 200], "uint8")]
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ def test_box_and_points_come_out_in_the_pictures_left_and_right(file: Path) -> N
     )
     assert isinstance(found, FoundFace)
     for field in dataclasses.fields(FoundFace):
-        of_both = [getattr(one, field.name) for one in (found, expected)]
-        np.testing.assert_allclose(*of_both, atol=1e-3, err_msg=field.name)
+        one, other = (getattr(each, field.name) for each in (found, expected))
+        np.testing.assert_allclose(one, other, atol=1e-3, err_msg=field.name)
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 255), (0, 255, 0), (0, 0, 0), (150, 0, 0)])

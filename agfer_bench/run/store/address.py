@@ -20,8 +20,7 @@ from agfer_bench.faces.folds import Fold, names_sha256
 from agfer_bench.faces.mask import mask_digest
 from agfer_bench.measure.environment import device_name
 from agfer_bench.plugin.catalogue import Chosen, Entry
-from agfer_bench.plugin.sources import files, hash_files
-from agfer_bench.plugin.sources import hash_sources as _hash_sources
+from agfer_bench.plugin.sources import files, hash_files, hash_sources
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records.run import DataRecord, MemoryFormat
@@ -153,7 +152,7 @@ def package_sha256(entry: Entry[ModuleSpec]) -> str:
     Packages elsewhere, and all that lies in site-packages beside it, are covered by the
     distribution's version alone.
     """
-    return _hash_sources(entry.module)
+    return hash_sources(entry.module)
 
 
 @cache
