@@ -5,10 +5,12 @@ What a plugin author needs is here: mark functions with `hookimpl`, return `Atte
 """
 
 from agfer_bench.errors import PluginError, UserError
+from agfer_bench.plugin.glance import Fit, Glance
 from agfer_bench.plugin.hookspecs import hookimpl
 from agfer_bench.plugin.specs import (
     DRAWN_MARKER,
     EMOTIONS,
+    PARTS,
     AttentionSpec,
     ClassifierSpec,
     DatasetSpec,
@@ -30,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DRAWN_MARKER",
     "EMOTIONS",
+    "PARTS",
     "AttentionSpec",
     "ClassifierSpec",
     "DatasetSpec",
@@ -39,7 +42,9 @@ __all__ = [
     "FaceDetector",
     "FaceImage",
     "FaceTable",
+    "Fit",
     "FoundFace",
+    "Glance",
     "NoFace",
     "Place",
     "PluginError",

@@ -50,6 +50,16 @@ _CROP = (
 )
 """The ways to crop: a detector has a name, options that differ from their defaults, and weights."""
 
+
+OFFICIAL: Final = "official"
+"""The split that a data set's authors made."""
+
+ONE_DIVISION: Final = (
+    "split=official is one division, the data set's own, and has folds=1; any other split has two "
+    "folds or more"
+)
+"""Why a number of folds does not go with a split."""
+
 RESCALES_DRAWN: Final = (
     "unit_variance=true rescales weights that the harness drew: it needs initialisation=glorot or "
     "he, and no pretrained weights"
@@ -137,10 +147,12 @@ class Protocol(BaseModel):
     is (`none`), or a detector of a plugin, by its name, options and the hash of its weights."""
     image_size: int = Field(default=224, ge=32, le=1024)
     """Side of the square crop and of the network's input, in pixels."""
-    split: Literal["image", "subject"] = "image"
-    """Folds draw single images (the paper's) or whole subjects."""
-    folds: int = Field(default=5, ge=2)
-    """Number of folds."""
+    split: Literal["image", "subject", "official"] = "image"
+    """Folds draw single images (the paper's) or whole subjects; or there is one division, the data
+    set's own: trained on its training part, judged on its test part, or where it has none, on its
+    validation part."""
+    folds: int = Field(default=5, ge=1)
+    """Number of folds: two or more, or the one of `split=official`."""
 
     host: str = Field(default="vgg16", pattern=r"^(vgg16|timm:[a-z0-9_]+)$")
     """The network that blocks are put into: `vgg16` (the paper's), or `timm:NAME`, any backbone of
@@ -231,6 +243,8 @@ class Protocol(BaseModel):
     def _fits_together(self) -> Self:
         if list(self.slots) != sorted(set(self.slots)) or not self.slots:
             raise ValueError("slots are one stage or more, in rising order")
+        if (self.split == OFFICIAL) != (self.folds == 1):
+            raise ValueError(ONE_DIVISION)
         if self.host == VGG16:
             if self.initialisation == "own":
                 raise ValueError("initialisation=own: VGG16 has none of its own; glorot or he")
@@ -292,11 +306,12 @@ class Protocol(BaseModel):
 
 
 def implied(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a change of host or weights brings with it, where a preset has drawn weights."""
+    """Return what a change of split, host or weights brings with it, beside a preset's settings."""
+    found: dict[str, Any] = {"folds": 1} if settings.get("split") == OFFICIAL else {}
     as_drawn = {"unit_variance": False}
     if settings.get("host", VGG16) != VGG16:
-        return {"width": 1.0, "stride": 16, "initialisation": "own"} | as_drawn
-    return as_drawn if settings.get("pretrained", SCRATCH) != SCRATCH else {}
+        return found | {"width": 1.0, "stride": 16, "initialisation": "own"} | as_drawn
+    return found | (as_drawn if settings.get("pretrained", SCRATCH) != SCRATCH else {})
 
 
 def fingerprint(content: Any) -> str:

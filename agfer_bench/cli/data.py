@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,9 +15,13 @@ from agfer_bench.files import cache_folder
 from agfer_bench.run.request import ProtocolOptions, SourceOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from agfer_bench.faces.inspect import Inspection
     from agfer_bench.faces.synthesise import Drawn
+    from agfer_bench.plugin.glance import Glance
     from agfer_bench.records.run import DataRecord
 
 app = typer.Typer(help="List data sets, read and crop one, or draw some.", no_args_is_help=True)
@@ -34,14 +38,49 @@ def list_datasets(as_json: JsonOption = False) -> None:
         show_json(listing)
         return
     table = Table(title="Data sets", title_justify="left")
-    for column in ("--data", "What", "Distribution", "Options"):
+    for column in ("--data", "What", "Terms", "Distribution", "Options"):
         table.add_column(column)
     for one in listing["datasets"]:
         usage = one["name"] + ("=FOLDER" if one["needs_folder"] else "")
         settings = ", ".join(f"{name}={value}" for name, value in one["options"].items())
         distribution = f"{one['distribution']} {one['version']}"
-        table.add_row(*map(Text, (usage, one["summary"], distribution, settings)))
+        terms = one["licence"] or "not told"
+        if not one["pictures_may_be_published"]:
+            terms += "; no pictures in publications"
+        table.add_row(*map(Text, (usage, one["summary"], terms, distribution, settings)))
     show(table)
+    show("A folder that you do not know: agfer-bench data inspect FOLDER")
+
+
+@app.command("inspect")
+def inspect_folder(
+    folder: Annotated[
+        Path, typer.Argument(help="A folder with pictures, or a file of a data set.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a folder looks like, and which reader takes it; opens no picture."""
+    from agfer_bench.faces.inspect import inspect
+
+    catalogue = catalogue_with_notes()
+    folder = folder.expanduser()
+    found = inspect(folder, catalogue.datasets)
+    if as_json:
+        show_json(_described(found, folder))
+        return
+    for line in _seen(found.glance):
+        show(line)
+    for one in found.readers:
+        show(f"Read by {one.name}: {one.fit.why}.")
+    if found.nearest is not None:
+        nearest = found.nearest
+        show(f"No reader takes it. {nearest.name} comes nearest, but {nearest.fit.why}.")
+    elif not found.readers:
+        show("No reader knows anything of it: see agfer-bench data list for the layouts.")
+    for problem in found.problems:
+        show(problem)
+    if found.readers:
+        show(f"Next: agfer-bench data prepare --data {found.readers[0].data(folder)}")
 
 
 @app.command("detectors")
@@ -78,11 +117,11 @@ def prepare_dataset(
     """Read and crop a data set into the cache, and say what was kept and what was left out."""
     from agfer_bench.faces.data import load_data
     from agfer_bench.protocol import is_detector, told_crop
-    from agfer_bench.run.resolve import build_protocol, build_source, with_crop
+    from agfer_bench.run.resolve import build_protocol, build_source, settings_for, with_crop
 
     catalogue = catalogue_with_notes()
-    resolved = build_protocol(protocol, image_size=image_size)
     source = build_source(catalogue, data, workers)
+    resolved = build_protocol(protocol, settings_for(source.chosen), image_size=image_size)
     resolved = with_crop(resolved, source)
     with ProgressBars() as bars:
         loaded = load_data(source, resolved, bars)
@@ -148,6 +187,59 @@ def synthesise_datasets(
     show(f"Next: {_next_command(drawn)}")
 
 
+_NAMED = 8
+"""Folders, suffixes and tables that are named."""
+
+
+def _seen(glance: Glance) -> list[str]:
+    """Say what a folder looks like."""
+    least = "" if glance.whole else "at least "
+    suffixes = [
+        f"{number:,} {suffix or 'without suffix'}" for suffix, number in glance.suffixes.items()
+    ]
+    lines = [f"{glance.folder}: {least}{len(glance.files):,} files: {_some(suffixes)}"]
+    if not glance.whole:
+        lines.append("It is large: only a part of it was looked at.")
+    if glance.folders:
+        lines.append(f"Folders: {_some(glance.children())}")
+        below = {child.rpartition("/")[2]: None for child in glance.folders if "/" in child}
+        if below:
+            lines.append(f"Folders in these: {_some(tuple(below))}")
+    for name in tuple(glance.first_lines)[:_NAMED]:
+        columns = glance.columns(name)
+        if len(columns) > 1:
+            lines.append(f"Table {name}: {_some(columns)}")
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMED
+    more = f" and {rest:,} more" if rest > 0 else ""
+    return (", ".join(names[:_NAMED]) or "none") + more
+
+
+def _described(found: Inspection, folder: Path) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "files": len(found.glance.files),
+        "whole": found.glance.whole,
+        "suffixes": dict(found.glance.suffixes),
+        "folders": list(found.glance.children()),
+        "tables": {name: list(found.glance.columns(name)) for name in found.glance.first_lines},
+        "readers": [
+            {
+                "name": one.name,
+                "reads": one.reads,
+                "share": one.fit.share,
+                "why": one.fit.why,
+                "data": one.data(folder),
+            }
+            for one in found.candidates
+        ],
+        "problems": list(found.problems),
+    }
+
+
 def _next_command(drawn: list[Drawn]) -> str:
     """Train on the first set, test on the others."""
     words = ["agfer-bench", "run"]
@@ -160,8 +252,8 @@ def _show(record: DataRecord, numbers: pd.DataFrame) -> None:
     from rich.table import Table
 
     drawn = " (drawn faces)" if record.drawn else ""
-    table = Table(title=f"{record.name}{drawn}: images per emotion", title_justify="left")
-    table.add_column("emotion")
+    table = Table(title=f"{record.name}{drawn}: images per class", title_justify="left")
+    table.add_column("class")
     for column in numbers.columns:
         table.add_column(str(column), justify="right")
     for emotion, row in numbers.iterrows():

@@ -82,6 +82,12 @@ OPTIONS: dict[str, Any] = {
         rich_help_panel=DATA,
         show_default=False,
     ),
+    "labels": typer.Option(
+        help="What is classified: `emotions` of faces, or `any` classes of pictures, which are "
+        "then taken whole, without mask and mirroring. Default: as the data set has it.",
+        rich_help_panel=DATA,
+        show_default=False,
+    ),
     "cascades": typer.Option(
         help="Folder with your own cascade files, say the paper's.", rich_help_panel=DATA
     ),
@@ -110,7 +116,11 @@ OPTIONS: dict[str, Any] = {
         help="Change any setting of the protocol; may stand several times.",
         rich_help_panel=PROTOCOL,
     ),
-    "split": typer.Option(help="Folds by image or by subject.", rich_help_panel=PROTOCOL),
+    "split": typer.Option(
+        help="Folds by image or by subject, or the data set's own division into training and test "
+        "part.",
+        rich_help_panel=PROTOCOL,
+    ),
     "folds": typer.Option(help="Number of folds.", rich_help_panel=PROTOCOL),
     "epochs": typer.Option(help="Passes over the training fold.", rich_help_panel=PROTOCOL),
     "batch_size": typer.Option(help="Images a step.", rich_help_panel=PROTOCOL),

@@ -80,6 +80,8 @@ def _datasets() -> Listing:
             "name": entry.spec.name,
             "summary": entry.spec.summary,
             "source": entry.spec.source,
+            "licence": entry.spec.licence,
+            "pictures_may_be_published": entry.spec.pictures_may_be_published,
             "needs_folder": entry.spec.needs_folder,
             "drawn": entry.spec.drawn,
             "layout": entry.spec.layout,

@@ -40,6 +40,7 @@ from agfer_bench.comparison.verdicts import SURE as SURE
 from agfer_bench.comparison.verdicts import JudgedPair
 from agfer_bench.comparison.verdicts import Verdict as Verdict
 from agfer_bench.comparison.verdicts import p_text as p_text
+from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.run import BASE
 
 _NONE = 1e-9
@@ -215,9 +216,10 @@ def why_folds(entrants: Sequence[Entrant], on: On = "validation") -> list[str]:
             f"Over folds, since {', '.join(unknown)} {'does' if len(unknown) == 1 else 'do'} not "
             "tell who was recognised (an older record): without, the others compare over subjects."
         ]
+    what = "trainings alone" if entrants[0].record.protocol.split == OFFICIAL else "folds"
     fewest = min((len(subjects) for subjects in known.values() if subjects), default=None)
     if not unknown and fewest is not None and fewest < FEWEST_SUBJECTS:
-        return [f"Over folds, since {fewest} subjects are too few (at least {FEWEST_SUBJECTS})."]
+        return [f"Over {what}, since {fewest} subjects are too few (at least {FEWEST_SUBJECTS})."]
     return []
 
 

@@ -33,6 +33,7 @@ from agfer_bench.comparison.outcomes import (
 )
 from agfer_bench.comparison.verdicts import ROPE as ROPE
 from agfer_bench.errors import UserError
+from agfer_bench.protocol import OFFICIAL
 
 Over = Literal["auto", "subjects", "folds"]
 """What a comparison is over; `auto`: subjects where they are known, else folds."""
@@ -128,6 +129,9 @@ def difference_of(terms: Sequence[tuple[Entrant, NDArray[np.float64]]], unit: Sc
         return over_subjects(parts)
     if unit == "trainings":
         return over_trainings(parts)
+    if len(first) == 1:
+        # The one division of an official split: no other division scatters, only trainings do.
+        return over_trainings(parts)
     return over_folds(parts, test_share(one.module.folds))
 
 
@@ -138,8 +142,13 @@ def population_of(unit: Scope, on: On, one: Entrant) -> str:
     if on == "test":
         assert one.record.test is not None, "the command refuses it else"
         return f"over new people of {one.record.test.name} and new trainings"
+    split = one.record.protocol.split
     if unit == "folds":
+        if split == OFFICIAL:
+            return "over new trainings, on these images of the official split"
         return "over new samples of such images and new trainings"
-    if one.record.protocol.split == "image":
+    if split == OFFICIAL:
+        return "over people as in the official split's judged part, and new trainings"
+    if split == "image":
         return "over people who are in the training images too, and new trainings"
     return "over new people and new trainings"

@@ -1,8 +1,9 @@
 """The crop cache on disk: entries that are either whole or absent.
 
 An entry is a folder, ``<cache>/crops/<key>``: ``crops.u8`` (the pixels), ``table.parquet``,
-``excluded.csv`` and ``meta.json``. It is written under another name and renamed when complete, so
-an entry is either whole or absent, whatever is killed and whoever else builds it meanwhile.
+``excluded.csv``, ``files.json`` (what it was made from) and ``meta.json``. It is written under
+another name and renamed when complete, so an entry is either whole or absent, whatever is killed
+and whoever else builds it meanwhile.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from agfer_bench.protocol import CASCADES, CROPS
 if TYPE_CHECKING:
     import pandas as pd
 
-REASONS = ("unreadable", "truncated", "no face", "no eye", "no mouth", "degenerate")
+REASONS = ("unreadable", "truncated", "uniform", "no face", "no eye", "no mouth", "degenerate")
 """Why a photograph may be left out."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of the cache and of what `find_crop` finds: raise it when either changes."""
 ABANDONED = 3600.0
 """A half-written entry that nobody has touched for so many seconds is removed."""
@@ -80,6 +81,8 @@ class CropSet:
     same on every machine for the same data."""
     pixels_sha256: str
     """``sha256:`` over the crops' bytes: differs where another decoder rounds otherwise."""
+    notes: tuple[str, ...] = ()
+    """What was assumed about the files' values, with counts: shown to the user and recorded."""
 
 
 @contextmanager
@@ -112,15 +115,20 @@ def _remove_abandoned(parent: Path) -> None:
 def publish(draft: Path, folder: Path, settings: CropSettings) -> None:
     """Move a complete draft into place; yield to another process that was faster."""
     if folder.exists() and open_entry(folder, settings) is None:
-        damaged = folder.parent / f".draft-damaged-{uuid.uuid4().hex}"
-        with suppress(FileNotFoundError):  # another process has just done so
-            folder.replace(damaged)
-        shutil.rmtree(damaged, ignore_errors=True)
+        withdraw(folder)
     try:
         draft.replace(folder)
     except OSError:
         if open_entry(folder, settings) is None:
             raise
+
+
+def withdraw(folder: Path) -> None:
+    """Remove an entry that is damaged or out of date; who has it open keeps what it sees."""
+    damaged = folder.parent / f".draft-damaged-{uuid.uuid4().hex}"
+    with suppress(FileNotFoundError):  # another process has just done so
+        folder.replace(damaged)
+    shutil.rmtree(damaged, ignore_errors=True)
 
 
 def open_entry(folder: Path, settings: CropSettings) -> CropSet | None:
@@ -143,6 +151,7 @@ def open_entry(folder: Path, settings: CropSettings) -> CropSet | None:
             excluded=excluded,
             fingerprint=meta["fingerprint"],
             pixels_sha256=meta["pixels_sha256"],
+            notes=tuple(map(str, meta["notes"])),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

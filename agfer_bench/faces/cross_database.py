@@ -55,7 +55,7 @@ def load_test_set(
     Raises:
         UserError: As `load_data`; or no class is shared, or images are in both sets.
     """
-    data = load_data(source, protocol, reporter)
+    data = load_data(source, protocol, reporter, to_test=True)
     shared = set(training.crops.table["sha256"]) & set(data.crops.table["sha256"])
     if shared:
         raise UserError(

@@ -7,21 +7,17 @@ a machine where its system libraries are missing.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
+from agfer_bench.faces.file_formats import is_cut, read_netpbm, unread_format, whole
 
 Pixels = NDArray[np.uint8]
-
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd8])")
-"""A marker that ends or opens a segment: not a stuffed byte, a restart or a start of image."""
-
-_FRAMES = frozenset(bytes([code]) for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
-"""Markers of the segment that gives a JPEG's size."""
 
 
 class Unreadable(Exception):
@@ -36,32 +32,75 @@ class Unreadable(Exception):
         self.detail = detail
 
 
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """What an image file holds."""
+
+    pixels: Pixels
+    """(H, W, 3) RGB, upright."""
+    remark: str | None = None
+    """What was assumed about its values, where the file does not say; the same words for all files
+    of a kind, so that they can be counted."""
+
+
+_REINSTALL = (
+    "run `pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python "
+    "opencv-contrib-python-headless`, then `pip install opencv-python` (or "
+    "opencv-python-headless)"
+)
+
+
 def opencv() -> ModuleType:
     """Import OpenCV.
 
     Raises:
-        UserError: It is missing, or a system library that it links is.
+        UserError: It is missing, a system library that it links is, it does not fit NumPy, or
+            parts of it were removed together with another OpenCV package.
     """
     try:
         import cv2
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name == "cv2":
+            raise UserError(
+                "OpenCV is not installed: `pip install opencv-python` (or, on a server, "
+                "opencv-python-headless)"
+            ) from error
+        raise UserError(_cannot_import(error)) from error
+    except (ImportError, AttributeError) as error:
+        raise UserError(_cannot_import(error)) from error
+    if not hasattr(cv2, "imdecode"):
+        # The folder outlives its package where two packages put files into it.
         raise UserError(
-            f"OpenCV cannot be imported ({error}): install the system packages libgl1 "
-            "libglib2.0-0, or replace opencv-python by the drop-in opencv-python-headless"
-        ) from error
+            f"OpenCV is there in part only ({_place(cv2)} has no imdecode), as when one of two "
+            f"OpenCV packages is uninstalled: {_REINSTALL}"
+        )
     return cv2
 
 
+def _cannot_import(error: Exception) -> str:
+    """Say why OpenCV cannot be imported, and what to do about it."""
+    text = " ".join(str(error).split())
+    start = f"OpenCV cannot be imported ({text})"
+    if re.search(r"numpy|multiarray|_ARRAY_API", text, re.IGNORECASE):
+        return (
+            f"{start}: it was built for another NumPy than the one installed; run "
+            "`pip install --upgrade opencv-python numpy` (or opencv-python-headless)"
+        )
+    if re.search(r"\.so\b|\.dylib|DLL", text):
+        return (
+            f"{start}: install the system packages libgl1 libglib2.0-0, or replace opencv-python "
+            "by the drop-in opencv-python-headless"
+        )
+    return f"{start}: its files may be of two packages; {_REINSTALL}"
+
+
+def _place(module: ModuleType) -> str:
+    file = getattr(module, "__file__", None)
+    return str(file or next(iter(getattr(module, "__path__", ())), module.__name__))
+
+
 def decode(data: bytes, *, reduce: Literal[1, 2, 4, 8] = 1) -> Pixels:
-    """Decode an image file to RGB, upright.
-
-    The EXIF orientation is applied, 16 bits are scaled to 8, grey is repeated, CMYK is converted,
-    an alpha channel is dropped (what lies under transparent pixels shows), and of an animation
-    the first frame is taken.
-
-    Args:
-        data: The whole file.
-        reduce: Decode at 1/2, 1/4 or 1/8 of both sides: several times faster for a large JPEG.
+    """Decode an image file to RGB, upright; see `read_image`.
 
     Returns:
         Pixels of shape (H, W, 3), uint8.
@@ -69,10 +108,31 @@ def decode(data: bytes, *, reduce: Literal[1, 2, 4, 8] = 1) -> Pixels:
     Raises:
         Unreadable: The file holds no image that OpenCV knows, or ends before its image does.
     """
+    return read_image(data, reduce=reduce).pixels
+
+
+def read_image(data: bytes, *, reduce: Literal[1, 2, 4, 8] = 1) -> Decoded:
+    """Decode an image file to RGB, upright, and say what had to be assumed.
+
+    The EXIF orientation is applied, other depths are scaled to 8 bits, grey is repeated, CMYK is
+    converted, an alpha channel is dropped (what lies under transparent pixels shows), and of an
+    animation the first frame is taken.
+
+    Where the header says what white is (PGM, PPM, AVIF), it counts. Files of 16 bits often hold
+    8, 10, 12 or 14: then white is that of the smallest of these depths that holds all values, and
+    the remark says so.
+
+    Args:
+        data: The whole file.
+        reduce: Decode at 1/2, 1/4 or 1/8 of both sides: several times faster for a large JPEG.
+
+    Raises:
+        Unreadable: The file holds no image that OpenCV knows, or ends before its image does.
+    """
     cv2 = opencv()
     if not data:
         raise Unreadable("unreadable", "the file is empty")
-    if _is_cut(data):
+    if is_cut(data):
         raise Unreadable("truncated", f"the file ends within the image, after {len(data)} bytes")
     flag = {
         1: cv2.IMREAD_COLOR,
@@ -80,68 +140,53 @@ def decode(data: bytes, *, reduce: Literal[1, 2, 4, 8] = 1) -> Pixels:
         4: cv2.IMREAD_REDUCED_COLOR_4,
         8: cv2.IMREAD_REDUCED_COLOR_8,
     }[reduce]
+    # Of JPEG and AVIF OpenCV knows the depth and scales by it; AVIF of 10 bits may well be dark.
+    if not data.startswith(b"\xff\xd8") and data[4:8] != b"ftyp":
+        flag |= cv2.IMREAD_ANYDEPTH
+    netpbm = read_netpbm(data)
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+        bgr = cv2.imdecode(np.frombuffer(netpbm.raw if netpbm else whole(data), np.uint8), flag)
     except cv2.error as error:
         raise Unreadable("unreadable", " ".join(str(error).split())) from error
     if bgr is None:
-        raise Unreadable("unreadable", f"OpenCV finds no image in its {len(data)} bytes")
-    return cast(Pixels, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr))
+        raise Unreadable("unreadable", unread_format(data) or _no_image(data))
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)
+    if netpbm is not None and netpbm.white not in (255, 65535):
+        return Decoded(pixels=_scaled(np.minimum(rgb, netpbm.white), netpbm.white))
+    if rgb.dtype == np.uint8:
+        return Decoded(pixels=cast(Pixels, rgb))
+    white, remark = _white(rgb)
+    return Decoded(pixels=_scaled(rgb, white), remark=remark)
 
 
-def _is_cut(data: bytes) -> bool:
-    """Whether a JPEG, PNG, GIF, WebP or BMP lacks its end.
+_DEPTHS = (8, 10, 12, 14, 16)
+"""Bits that cameras and programs put into files of 16."""
 
-    Asked of the file's own structure because several OpenCV versions fill what is missing from a
-    cut JPEG with grey and say nothing. Other formats are left to their decoders.
+
+def _white(rgb: NDArray[Any]) -> tuple[int, str | None]:
+    """Return the value of white in an image of more than 8 bits, and what that assumes.
+
+    Raises:
+        Unreadable: The values are no grey levels.
     """
-    if data.startswith(b"\xff\xd8"):
-        return not _jpeg_ends(data)
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return not _png_ends(data)
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return not data.rstrip(b"\0").endswith(b";")
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return int.from_bytes(data[4:8], "little") + 8 > len(data)
-    if data.startswith(b"BM"):
-        return int.from_bytes(data[2:6], "little") > len(data)
-    return False
+    least, most = float(rgb.min()), float(rgb.max())
+    if not (least >= 0 and most < 65536):  # also false for what is no number
+        raise Unreadable(
+            "unreadable", f"values from {least:g} to {most:g}, no grey levels: save it with 8 bits"
+        )
+    if not np.issubdtype(rgb.dtype, np.integer) and most <= 1:
+        return 1, "images of fractions, read with white at 1"
+    bits = next(bits for bits in _DEPTHS if most < 2**bits)
+    if np.issubdtype(rgb.dtype, np.unsignedinteger) and bits == 16:
+        return 65535, None
+    kind = "16 bits" if np.issubdtype(rgb.dtype, np.integer) else "floating-point numbers"
+    return 2**bits - 1, f"images of {kind} that hold no more than {bits}, read as {bits} bits"
 
 
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether a JPEG has its end marker.
-
-    Walks segment by segment: an embedded thumbnail has an end marker of its own, and cameras
-    append more data after the last one, so neither a plain search nor a look at the tail will do.
-    """
-    at = 2
-    while hit := _JPEG_MARKER.search(data, at):
-        if hit[1] == b"\xd9":
-            return True
-        length = int.from_bytes(data[hit.end() : hit.end() + 2], "big")
-        at = hit.end() + length
-    return False
+def _scaled(rgb: NDArray[Any], white: int) -> Pixels:
+    """Scale to 0..255, rounded."""
+    return np.rint(rgb * (255.0 / white)).astype(np.uint8)
 
 
-def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG from its header, as stored; None for any other file."""
-    if not data.startswith(b"\xff\xd8"):
-        return None
-    at = 2
-    while hit := _JPEG_MARKER.search(data, at):
-        body = hit.end()
-        if hit[1] in _FRAMES and len(data) >= body + 7:
-            height, width = data[body + 3 : body + 5], data[body + 5 : body + 7]
-            return int.from_bytes(width, "big"), int.from_bytes(height, "big")
-        at = body + int.from_bytes(data[body : body + 2], "big")
-    return None
-
-
-def _png_ends(data: bytes) -> bool:
-    """Whether a PNG's chunks run up to IEND."""
-    at = 8
-    while at + 12 <= len(data):
-        if data[at + 4 : at + 8] == b"IEND":
-            return True
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return False
+def _no_image(data: bytes) -> str:
+    return f"OpenCV finds no image in its {len(data)} bytes"

@@ -63,13 +63,13 @@ def make_folds(
     counts = np.bincount(labels, minlength=len(classes))
     if len(classes) < 2:
         raise UserError(
-            f"only one emotion is left ({', '.join(classes) or 'none'}); a comparison needs two"
+            f"only one class is left ({', '.join(classes) or 'none'}); a comparison needs two"
         )
     small = [f"{name} ({n})" for name, n in zip(classes, counts, strict=True) if n < folds]
     if small:
         raise UserError(
             f"too few images for {folds} folds: {', '.join(small)}; "
-            "lower --folds or leave the emotion out"
+            "lower --folds or leave the class out"
         )
     if split == "image":
         splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)

@@ -9,12 +9,16 @@ from typing import Literal
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
-from agfer_bench.faces.decode import Pixels, Unreadable, decode, jpeg_size
+from agfer_bench.faces.decode import Pixels, Unreadable, read_image
 from agfer_bench.faces.detector import Detector
+from agfer_bench.faces.file_formats import jpeg_size
 from agfer_bench.plugin.specs import FaceImage
 
 Reduction = Literal[1, 2, 4, 8]
 _REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2)
+
+LEAST_CONTRAST = 4
+"""Grey levels, 0..255, that must lie between the darkest and the brightest pixel of a colour."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,8 @@ class CropResult:
     """Why it was left out."""
     detail: str = ""
     """One line on that."""
+    remark: str | None = None
+    """What was assumed about the file's values, as `Decoded.remark`."""
 
 
 def crop_photograph(
@@ -56,9 +62,11 @@ def crop_photograph(
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         reduce = _reduction(data, settings.longest_side if finder else settings.image_size)
-        rgb = decode(data, reduce=reduce)
-        boxes = _boxes(rgb, settings, finder)
-        pixels = _cut(data, rgb, boxes["crop"], reduce, settings.image_size)
+        decoded = read_image(data, reduce=reduce)
+        _refuse_uniform(decoded.pixels)
+        boxes = _boxes(decoded.pixels, settings, finder)
+        pixels = _cut(data, decoded.pixels, boxes["crop"], reduce, settings.image_size)
+        _refuse_uniform(pixels)
     except (Unreadable, NoCrop) as error:
         return CropResult(image=image, sha256=sha256, reason=error.reason, detail=error.detail)
     return CropResult(
@@ -66,7 +74,19 @@ def crop_photograph(
         sha256=sha256,
         pixels=pixels,
         boxes={part: _scaled(box, reduce) for part, box in boxes.items()},
+        remark=decoded.remark,
     )
+
+
+def _refuse_uniform(rgb: Pixels) -> None:
+    """Refuse what shows nothing: a black row of FER2013, a file whose values all are 0 or 1."""
+    # A sample of lines tells most pictures at once.
+    for part in (rgb[:: max(1, len(rgb) // 16)], rgb):
+        least, most = part.min(axis=(0, 1)), part.max(axis=(0, 1))
+        if (most.astype(int) - least).max() >= LEAST_CONTRAST:
+            return
+    level = ", ".join(map(str, most)) if len(set(most.tolist())) > 1 else str(most[0])
+    raise NoCrop("uniform", f"all pixels are alike, near {level} of 255")
 
 
 def _reduction(data: bytes, least: int) -> Reduction:
@@ -83,7 +103,7 @@ def _cut(data: bytes, rgb: Pixels, crop: Box, reduce: Reduction, size: int) -> P
         finer = _half(finer)
     if finer == reduce:
         return cut(rgb, crop, size)
-    return cut(decode(data, reduce=finer), _scaled(crop, reduce // finer), size)
+    return cut(read_image(data, reduce=finer).pixels, _scaled(crop, reduce // finer), size)
 
 
 def _half(factor: Reduction) -> Reduction:

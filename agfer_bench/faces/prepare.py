@@ -29,10 +29,12 @@ from agfer_bench.faces.crop_cache import (
     draft_entry,
     open_entry,
     publish,
+    withdraw,
 )
 from agfer_bench.faces.crops import Box
 from agfer_bench.faces.decode import opencv
 from agfer_bench.faces.detector import Detector
+from agfer_bench.faces.file_states import Stat, are_current, keep_states, stat_of
 from agfer_bench.faces.photograph import CropResult, crop_photograph
 from agfer_bench.plugin.specs import FaceImage, FaceTable
 from agfer_bench.protocol import CASCADES, is_detector, told_crop
@@ -76,15 +78,18 @@ def prepare(
             be written, the disk is full, or no photograph remains.
     """
     finder = find_finder(settings.method, cascades_folder, detector)
-    folder = cache / "crops" / _key(table, settings, finder)
+    stats = [stat_of(image.path) for image in table.images]
+    folder = cache / "crops" / _key(table, stats, settings, finder)
     ready = open_entry(folder, settings)
-    if ready is not None:
-        return ready
     try:
+        if ready is not None:
+            if are_current(folder, [image.path for image in table.images], stats, workers):
+                return ready
+            withdraw(folder)
         with draft_entry(folder) as draft:
             outcomes = _in_order(table, settings, finder, workers)
             with _single_threaded_opencv(), closing(outcomes):
-                _write(draft, table, settings, finder, outcomes, progress)
+                _write(draft, table, stats, settings, finder, outcomes, progress)
             publish(draft, folder, settings)
     except OSError as error:
         raise cannot_write(cache, error) from error
@@ -136,15 +141,21 @@ def counts(crops: CropSet) -> pd.DataFrame:
     return result.astype(int).rename_axis(index="emotion", columns=None)
 
 
-def _key(table: FaceTable, settings: CropSettings, finder: Finder) -> str:
-    """Name of the cache entry: changes with anything that may change the crops."""
+def _key(table: FaceTable, stats: list[Stat], settings: CropSettings, finder: Finder) -> str:
+    """Name of the cache entry: changes with anything that may change the crops.
+
+    But for a file that is replaced by another of its size and time, which `are_current` finds.
+    """
     payload = {
         "format": FORMAT,
         "opencv": opencv().__version__,
         "settings": asdict(settings),
         **_identity(finder),
         "root": str(table.root.absolute()),
-        "images": [[*_labels(table, image), _state(image.path)] for image in table.images],
+        "images": [
+            [*_labels(table, image), _state(image.path, stat)]
+            for image, stat in zip(table.images, stats, strict=True)
+        ],
     }
     return _sha256(payload)[:32]
 
@@ -165,11 +176,9 @@ def _labels(table: FaceTable, image: FaceImage) -> list[str | int | None]:
     return [table.name(image), *(getattr(image, name) for name in _LABELS)]
 
 
-def _state(path: Path) -> tuple[int, int, bool] | None:
+def _state(path: Path, stat: Stat) -> tuple[int, int, bool] | None:
     """Size, time of change and readability of a file; None where there is none."""
-    try:
-        stat = path.stat()
-    except OSError:
+    if stat is None:
         return None
     return stat.st_size, stat.st_mtime_ns, os.access(path, os.R_OK)
 
@@ -211,6 +220,7 @@ def _single_threaded_opencv() -> Iterator[None]:
 def _write(
     draft: Path,
     table: FaceTable,
+    stats: list[Stat],
     settings: CropSettings,
     finder: Finder,
     outcomes: Iterator[CropResult],
@@ -223,11 +233,16 @@ def _write(
     rows: list[dict[str, Any]] = []
     excluded: list[tuple[str, str, str, str]] = []
     contents: list[list[str | int | None]] = []
+    hashes: list[str | None] = []
+    remarks: dict[str, list[str]] = {}
     progress("cropping faces", 0, total)
     with (draft / "crops.u8").open("wb") as file:
         for done, outcome in enumerate(outcomes, start=1):
             labels = _labels(table, outcome.image)
             contents.append([*labels, outcome.sha256, outcome.reason])
+            hashes.append(outcome.sha256)
+            if outcome.remark is not None:
+                remarks.setdefault(outcome.remark, []).append(str(labels[0]))
             if outcome.pixels is None or outcome.boxes is None:
                 name, emotion = str(labels[0]), str(labels[1])
                 excluded.append((name, emotion, str(outcome.reason), outcome.detail))
@@ -254,12 +269,16 @@ def _write(
         "pixels_sha256": f"sha256:{pixels_hash.hexdigest()}",
         "settings": asdict(settings),
         "opencv": opencv().__version__,
+        "notes": [
+            f"{remark}: {len(names)}, first {names[0]}" for remark, names in sorted(remarks.items())
+        ],
     }
     # By way of memory: the errors of a full disk are then Python's own, with their number.
     parquet = io.BytesIO()
     pd.DataFrame(rows).astype(_types(rows)).to_parquet(parquet, index=False)
     (draft / "table.parquet").write_bytes(parquet.getvalue())
     (draft / "excluded.csv").write_text(left_out.to_csv(index=False), encoding="utf-8")
+    keep_states(draft, stats, hashes, str(meta["pixels_sha256"]))
     (draft / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.faces.inspect import advice
 from agfer_bench.plugin.catalogue import Chosen, Entry
-from agfer_bench.plugin.specs import EMOTIONS, DatasetSpec, FaceImage, FaceTable, Place
+from agfer_bench.plugin.specs import EMOTIONS, PARTS, DatasetSpec, FaceImage, FaceTable, Place
 from agfer_bench.text import nearest
 
 
@@ -38,8 +39,8 @@ def read_table(
         place = replace(place, read=_reading(place, readers))
     try:
         table: Any = spec.read(place, **chosen.values)
-    except UserError:
-        raise
+    except UserError as error:
+        raise _with_advice(error, spec.name, place.folder, readers) from None
     except (Exception, SystemExit) as error:
         raise PluginError(distribution, f"{spec.name}: read failed: {describe(error)}") from error
     if not isinstance(table, FaceTable):
@@ -54,12 +55,26 @@ def read_table(
         if fault is not None:
             raise PluginError(distribution, f"{spec.name}: {fault}")
         names.add(name)
-    unknown = {image.emotion for image in table.images} - set(EMOTIONS)
+    if table.classes is not None and len(set(table.classes)) < len(table.classes):
+        raise PluginError(distribution, f"{spec.name}: a class stands twice among its classes")
+    known, kind = (EMOTIONS, "emotions") if table.classes is None else (table.classes, "classes")
+    unknown = {image.emotion for image in table.images} - set(known)
     if unknown:
         raise PluginError(
-            distribution, f"{spec.name}: unknown emotions {', '.join(sorted(map(str, unknown)))}"
+            distribution, f"{spec.name}: unknown {kind} {', '.join(sorted(map(str, unknown)))}"
         )
     return table
+
+
+def _with_advice(
+    error: UserError,
+    name: str,
+    folder: Path | None,
+    readers: Mapping[str, Entry[DatasetSpec]] | None,
+) -> UserError:
+    """Add to a reader's error which other reader takes the folder, if one does or comes near."""
+    told = advice(folder, name, readers) if folder is not None and readers else ""
+    return UserError(f"{error}; {told}") if told else error
 
 
 def _reading(place: Place, readers: Mapping[str, Entry[DatasetSpec]]) -> Callable[..., FaceTable]:
@@ -82,6 +97,8 @@ def _fault(table: FaceTable, image: FaceImage) -> str | None:
     texts = (image.subject, image.sequence, image.age_group, image.sex, image.take)
     if not isinstance(image.emotion, str) or not all(isinstance(t, str | None) for t in texts):
         return f"{image!r}: emotion, subject, sequence, age_group, sex and take are text"
+    if image.part is not None and image.part not in PARTS:
+        return f"{image!r}: part is one of {', '.join(PARTS)}, or None"
     if not isinstance(image.frame, int | None):
         return f"{image!r}: frame is a whole number or None"
     try:

@@ -43,7 +43,7 @@ def columns_of(page: PageListing) -> tuple[Column, ...]:
 
 
 def _columns(page: PageListing) -> tuple[Column, ...]:
-    over = f"{page.units} {page.unit} and trainings"
+    over = f"{page.units} {page.unit}{'' if page.unit == 'trainings' else ' and trainings'}"
     family = next((row.against_base.pairs for row in page.rows if row.against_base), 0)
     return (
         Column(
@@ -57,7 +57,8 @@ def _columns(page: PageListing) -> tuple[Column, ...]:
             name="accuracy",
             title="Accuracy % ± SD",
             means="Mean per-class recall after the last epoch, mean over folds and trainings; ± is "
-            "the sample standard deviation over folds, not an interval.",
+            "the sample standard deviation over folds (of an official split: over trainings), not "
+            "an interval.",
         ),
         Column(
             name="low",

@@ -23,11 +23,12 @@ from agfer_bench.comparison.contrasts import (
     why_not_judged,
 )
 from agfer_bench.comparison.controls import Worth
-from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Unit
+from agfer_bench.comparison.inference import FEWEST_SUBJECTS, Difference, Scope, Unit
 from agfer_bench.comparison.outcomes import Entrant, accuracies, subjects_of
 from agfer_bench.leaderboard.model import CONTROL, PageEntry, Result
 from agfer_bench.leaderboard.replicates import pooled
 from agfer_bench.leaderboard.reproduce import OURS
+from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.run import BASE
 from agfer_bench.report.controls import is_it_attention
 
@@ -75,8 +76,9 @@ class Compared:
     """The judged modules, most accurate first; behind them the others, by reason and name."""
     question: Question
     """What was asked, once for all pairs."""
-    unit: Unit | None
-    """What, beside trainings, is judged over; None where nothing is judged."""
+    unit: Scope | None
+    """What, beside trainings, is judged over; `trainings` where these alone vary, None where
+    nothing is judged."""
     base: Entrant | None
     """What the others are held against; None where there is no base, or it is not judged."""
     why_no_base: str
@@ -97,7 +99,7 @@ class Compared:
 
     @property
     def units(self) -> int | None:
-        """How many subjects or folds; None where nothing is judged."""
+        """How many subjects, folds or trainings; None where nothing is judged."""
         found = (one.accuracy for one in self.standings if one.accuracy is not None)
         return next((one.units for one in found), None)
 
@@ -138,7 +140,7 @@ def compare(entries: Sequence[PageEntry], names: Sequence[str]) -> Compared:
     return Compared(
         standings=(*standings, *field.others(names)),
         question=question,
-        unit=field.unit,
+        unit=_scope(field.unit, entries),
         base=base,
         why_no_base=why_no_base,
         against_base=against,
@@ -146,6 +148,12 @@ def compare(entries: Sequence[PageEntry], names: Sequence[str]) -> Compared:
         left_out=field.left_out,
         worths=_worths(entrants, base, field.controls, question),
     )
+
+
+def _scope(unit: Unit | None, entries: Sequence[PageEntry]) -> Scope | None:
+    """Return what is judged over: an official split has no other fold to vary with."""
+    one = bool(entries) and entries[0].submission.record.protocol.split == OFFICIAL
+    return "trainings" if unit == "folds" and one else unit
 
 
 def _worths(

@@ -9,7 +9,7 @@ from agfer_bench.leaderboard.reproduce import recipe
 from agfer_bench.leaderboard.rows import day, device_name
 from agfer_bench.leaderboard.sanitize import clean
 from agfer_bench.leaderboard.site_data import RecordSource
-from agfer_bench.protocol import PRESETS, Protocol
+from agfer_bench.protocol import OFFICIAL, PRESETS, Protocol
 from agfer_bench.records.run import DataRecord, RunRecord
 from agfer_bench.submissions.model import Submission
 
@@ -28,9 +28,11 @@ def title_of(record: RunRecord) -> str:
     protocol = record.protocol
     data = record.data.name + (f", tested on {record.test.name}" if record.test else "")
     host = "" if protocol.host == "vgg16" else f" · {protocol.host}"
+    folds = f"{protocol.folds} {protocol.split} folds"
+    if protocol.split == OFFICIAL:
+        folds = "official split"
     return clean(
-        f"{preset_of(protocol)}{host} · {protocol.folds} {protocol.split} folds · "
-        f"{clean(data, 120)}",
+        f"{preset_of(protocol)}{host} · {folds} · {clean(data, 120)}",
         200,
     )
 
@@ -67,9 +69,16 @@ def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
     if record.test is not None:
         facts.append(("Cross-database", _data(record.test)))
     for data in (record.data, *([record.test] if record.test else [])):
+        if data.licence:
+            facts.append((f"Terms of {clean(data.name, 40)}", _terms(data)))
         facts += [(f"Note on {clean(data.name, 40)}", note) for note in data.notes[:_NOTES]]
     told = [(clean(name, 80), clean(value)) for name, value in facts]
     return tuple(dict.fromkeys(told))
+
+
+def _terms(data: DataRecord) -> str:
+    closed = data.pictures_may_be_published is False
+    return data.licence + ("; pictures of it may not be published" if closed else "")
 
 
 def _training(record: RunRecord) -> str:
@@ -93,6 +102,8 @@ def _data(data: DataRecord) -> str:
 
 
 def _folds(record: RunRecord) -> str:
+    if record.protocol.split == OFFICIAL:
+        return "one division, the data set's own; the same for all rows"
     what = {"subject": "whole subjects", "image": "single images"}[record.protocol.split]
     seed = record.protocol.seed
     return f"{record.protocol.folds}, dividing {what}; the same for all rows; seed {seed}"

@@ -102,9 +102,13 @@ def _page(page: PageListing) -> list[str]:
 
 
 def _means(page: PageListing) -> str:
-    text = "±: sample standard deviation over folds, not an interval."
+    text = (
+        "±: sample standard deviation over folds (of an official split: over trainings), not an "
+        "interval."
+    )
     if page.unit is not None:
-        text += f" Intervals: 95 %, over {page.units} {page.unit} and trainings."
+        text += f" Intervals: 95 %, over {page.units} {page.unit}"
+        text += "." if page.unit == "trainings" else " and trainings."
     if page.lacks_trainings:
         text += f" {ONCE}"
     if page.devices:

@@ -16,6 +16,7 @@ from agfer_bench.leaderboard.model import PageEntry
 from agfer_bench.leaderboard.replicates import all_of
 from agfer_bench.leaderboard.sanitize import LABEL, clean, shorten
 from agfer_bench.leaderboard.site_data import Difference, SiteRow, Times
+from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.report.summary import mean_and_sd, over_folds
 
@@ -49,9 +50,10 @@ def row_of(
     """
     newest = entry.module
     module = None if standing.entrant is None else all_of(standing.entrant)
-    accuracy, deviation = _mean_and_sd(module, lambda fold: fold.accuracy)
-    cross, cross_deviation = _mean_and_sd(module, lambda fold: fold.test_accuracy)
-    train, _ = _mean_and_sd(module, lambda fold: fold.train_accuracy)
+    protocol = entry.submission.record.protocol
+    accuracy, deviation = _mean_and_sd(module, lambda fold: fold.accuracy, protocol)
+    cross, cross_deviation = _mean_and_sd(module, lambda fold: fold.test_accuracy, protocol)
+    train, _ = _mean_and_sd(module, lambda fold: fold.train_accuracy, protocol)
     against = standing.against_base
     size = newest.size
     return SiteRow(
@@ -164,10 +166,15 @@ def _interval(standing: Standing) -> tuple[float, float] | None:
 
 
 def _mean_and_sd(
-    module: ModuleRecord | None, read: Callable[[FoldRecord], float | None]
+    module: ModuleRecord | None,
+    read: Callable[[FoldRecord], float | None],
+    protocol: Protocol,
 ) -> tuple[float | None, float | None]:
-    """Return mean and sample standard deviation over folds, trainings averaged first."""
-    found = mean_and_sd("it", over_folds(module, read))
+    """Return mean and sample standard deviation over folds, trainings averaged first.
+
+    Of an official split they are over trainings.
+    """
+    found = mean_and_sd("it", over_folds(module, read, protocol))
     return _rounded(found["it_mean"]), _rounded(found["it_sd"])
 
 

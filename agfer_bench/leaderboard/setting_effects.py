@@ -22,6 +22,10 @@ from agfer_bench.protocol import fingerprint
 from agfer_bench.records.run import BASE, ModuleRecord
 
 _CONSTANT = "it differs from base by the same in every fold and training"
+_TRAININGS_ALONE = (
+    "its official split is judged over trainings alone, so that its standard error leaves out how "
+    "other images would differ"
+)
 _NAME = 90
 """Characters of a setting's name."""
 _PROTOCOL = 160
@@ -126,6 +130,8 @@ def _effect(
         why_not = standing.why_not or f"nothing is said against base ({why_no_base})"
     elif difference is None:
         why_not = _CONSTANT
+    elif difference.unit == "trainings":
+        why_not = _TRAININGS_ALONE
     else:
         why_not = why_not_combined(difference.estimate, difference.error)
     return SettingEffect(

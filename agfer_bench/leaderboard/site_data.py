@@ -179,8 +179,9 @@ class PageListing:
     """Records that belong to the page."""
     rows: tuple[SiteRow, ...]
     """Those that are judged, most accurate first; behind them the others, by reason and name."""
-    unit: Literal["subjects", "folds"] | None
-    """What intervals and verdicts are over, beside trainings; null where nothing is judged."""
+    unit: Literal["subjects", "folds", "trainings"] | None
+    """What intervals and verdicts are over, beside trainings; `trainings` where these alone vary,
+    null where nothing is judged."""
     units: int | None
     """How many of these."""
     base: str | None

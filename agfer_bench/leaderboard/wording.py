@@ -37,6 +37,8 @@ def notes_of(compared: Compared, record: RunRecord) -> list[str]:
 def _of_unit(compared: Compared, record: RunRecord) -> list[str]:
     """Say why the page is over folds where subjects are known."""
     subjects = record.data.subjects
+    if compared.unit == "trainings" and subjects is not None:
+        return ["Over trainings alone, since too few subjects are known or told of."]
     if compared.unit != "folds" or subjects is None:
         return []
     if subjects < FEWEST_SUBJECTS:

@@ -5,12 +5,13 @@ Nothing here imports torch, NumPy or pandas: a listing or `--help` must not pay 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agfer_bench.errors import UserError
+from agfer_bench.plugin.glance import Fit, Glance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,9 @@ EMOTIONS = (
     "surprise",
 )
 """The emotion names that data sets may use, in the order in which classes are numbered."""
+
+PARTS = ("train", "validation", "test")
+"""The parts into which a data set's authors may have divided it."""
 
 DRAWN_MARKER = "DRAWN.txt"
 """A file of this name says that the images beside and below it are drawn, no photographs.
@@ -137,7 +141,7 @@ class FaceImage:
     path: Path
     """The image file."""
     emotion: str
-    """One of `EMOTIONS`."""
+    """One of `EMOTIONS`; of a table with classes of its own, one of these."""
     subject: str | None = None
     """Who is shown, unique within the data set; None where it is not known."""
     sequence: str | None = None
@@ -150,6 +154,9 @@ class FaceImage:
     """`female` or `male`, where the data set tells."""
     take: str | None = None
     """Which of several portraits of one person with one emotion, where the data set tells."""
+    part: str | None = None
+    """The part that the data set's authors put it into, one of `PARTS`; None where they did not.
+    `--split official` trains and judges by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +169,9 @@ class FaceTable:
     """All labelled images, in an order that does not depend on the machine."""
     notes: tuple[str, ...] = ()
     """What the reader left out or found odd, with counts: shown to the user and recorded."""
+    classes: tuple[str, ...] | None = None
+    """What is classified, where that is not emotions: names, in the order in which they are
+    numbered. None for emotions."""
 
     def name(self, image: FaceImage) -> str:
         """Name of an image in records: its path relative to `root`, with forward slashes."""
@@ -212,6 +222,20 @@ class DatasetSpec:
     """Where the data set is described or to be had."""
     needs_folder: bool = True
     """Whether the user must name a folder."""
+    faces: bool = True
+    """False for pictures of other things, whose tables have classes of their own. They are taken
+    whole, without mask and mirroring, unless the user asks for these."""
+    settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    """Settings of the protocol that suit the set, such as ``{"split": "image"}`` where nobody knows
+    who is shown. Those that the user names come before them."""
+    licence: str = ""
+    """The licence or the terms of use, in a few words; empty where they are not known."""
+    pictures_may_be_published: bool = False
+    """Whether the terms let users of the data set publish pictures of it. False also where nobody
+    knows: shown in lists and kept in records."""
+    fits: Callable[[Glance], Fit | None] | None = None
+    """``fits(glance)`` says how well a folder fits the layout that `read` expects, or None where
+    nothing of it is there. It opens no file. None where the reader does not tell."""
     drawn: bool = False
     """True for synthetic faces: everything that shows a result on them says so."""
     layout: str = ""

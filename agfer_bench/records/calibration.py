@@ -111,10 +111,11 @@ class CalibrationRecord(Record):
     """The machine and the software."""
     networks: tuple[CalibratedNetwork, ...] = Field(min_length=3)
     """Base, then the blocks that do nothing."""
-    unit: Literal["subjects", "folds"]
-    """What, beside trainings, differences were judged over."""
+    unit: Literal["subjects", "folds", "trainings"]
+    """What, beside trainings, differences were judged over; `trainings` where these alone vary, on
+    an official split without known subjects."""
     units: int = Field(ge=2)
-    """Number of subjects or folds."""
+    """Number of subjects or folds, or of trainings."""
     population: str
     """What the verdicts speak of, in words: `over new people and new trainings`."""
     rope: float = Field(ge=0, lt=1)

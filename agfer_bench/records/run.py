@@ -128,7 +128,7 @@ class FoldRecord(Record):
     peak_memory_method: Literal["cuda-allocator", "tensor-tracker"] | None
     """CUDA's allocator over the whole training, or live tensors counted over two steps (CPU)."""
     host_weights_sha256: str | None
-    """Host weights before training: equal for all modules of a fold."""
+    """Host weights as they were drawn: equal for all modules of a fold."""
     batch_order_sha256: str | None
     """Order of the training images over all epochs: equal for all modules of a fold."""
     final_weights_sha256: str | None = None
@@ -332,16 +332,23 @@ class DataRecord(Record):
     """Its options, defaults included."""
     drawn: bool
     """True for synthetic faces: no result on them tells about people."""
+    licence: str = ""
+    """The data set's licence or terms of use, as its reader names them; empty where it names none,
+    and in older records."""
+    pictures_may_be_published: bool | None = None
+    """Whether these terms let pictures of it be published; None in older records."""
     fingerprint: str
     """SHA-256 of images, labels and crop settings."""
     pixels_sha256: str
     """SHA-256 of the crops' pixels, which also depend on the image libraries."""
     classes: tuple[str, ...]
-    """Emotions, in the order in which confusion matrices number them."""
+    """Emotions or other classes, in the order in which confusion matrices number them."""
+    labels: Literal["emotions", "any"] = "emotions"
+    """Whether emotions of faces are classified, or anything else."""
     images_read: dict[str, int]
-    """Images per emotion before cropping."""
+    """Images per class before cropping."""
     images_kept: dict[str, int]
-    """Images per emotion after cropping."""
+    """Images per class after cropping."""
     excluded: dict[str, int]
     """Images left out, per reason."""
     subjects: int | None

@@ -17,12 +17,13 @@ from agfer_bench.comparison.factorial import Factorial
 from agfer_bench.comparison.inference import FEWEST_TRAININGS
 from agfer_bench.comparison.outcomes import Entrant
 from agfer_bench.errors import UserError
+from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.run import ModuleRecord, RunRecord
 from agfer_bench.report import factorial
 from agfer_bench.report.factorial import guidance_factorials
 from agfer_bench.report.notes import DRAWN_NOTICE, remarks_of, title
 from agfer_bench.report.numbers import number, percent, signed
-from agfer_bench.report.summary import mean_and_sd, over_folds
+from agfer_bench.report.summary import deviation_over, mean_and_sd, over_folds
 from agfer_bench.report.table import markdown_table
 
 
@@ -100,14 +101,16 @@ def rows_of(ablation: Ablation) -> list[dict[str, Any]]:
 def _row(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, Any]:
     module = cell.module
     trained = module.error is None and bool(module.folds)
-    tested = over_folds(module, lambda fold: fold.test_accuracy)
+    protocol = cell.record.protocol
+    tested = over_folds(module, lambda fold: fold.test_accuracy, protocol)
+    found = over_folds(module, lambda fold: fold.accuracy, protocol)
     row: dict[str, Any] = {
         "module": cell.name,
         ablation.axis.name: cell.value,
         "drawn_faces": ablation.runs[0][0].drawn,
         "error": module.error or "",
     }
-    row |= mean_and_sd("accuracy", module.accuracies if trained else ())
+    row |= mean_and_sd("accuracy", found if trained else ())
     row |= mean_and_sd("test_accuracy", tested if trained else ())
     row["block_parameters"] = module.size.block_parameters if module.size else None
     row["hz"] = module.speed.hz if module.speed else None
@@ -130,7 +133,11 @@ def _differences(ablation: Ablation, cell: Cell, reference: Cell) -> dict[str, A
     if cell is reference or not complete:
         return row
     if ablation.shares_folds:
-        mean, deviation = fold_differences(one.accuracies, other.accuracies)
+        values = (
+            over_folds(each.module, lambda fold: fold.accuracy, each.record.protocol)
+            for each in (cell, reference)
+        )
+        mean, deviation = fold_differences(*values)
         row |= {"difference_folds_mean": mean, "difference_folds_sd": deviation}
     found = between_protocols(_entrant(cell), _entrant(reference))
     if found is not None:
@@ -171,12 +178,14 @@ def notes_of(ablation: Ablation) -> list[str]:
     lines = [DRAWN_NOTICE] if record.drawn else []
     lines.append(ablation.axis.what)
     lines.append(
-        f"Accuracy: mean per-class recall; ± is the sample standard deviation over "
-        f"{record.protocol.folds} folds. Chance: {100 / len(record.data.classes):.1f} %."
+        f"Accuracy: mean per-class recall; ± is the sample standard deviation "
+        f"{deviation_over(record.protocol)}. Chance: {100 / len(record.data.classes):.1f} %."
     )
+    official = record.protocol.split == OFFICIAL
+    each = "training by training" if official else "fold by fold"
     if ablation.shares_folds:
         lines.append(
-            f"Δ folds: points over {reference}, fold by fold on the same divisions, mean ± sample "
+            f"Δ folds: points over {reference}, {each} on the same divisions, mean ± sample "
             "standard deviation."
         )
     else:

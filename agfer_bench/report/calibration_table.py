@@ -11,10 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from agfer_bench.comparison.inference import ALPHA, FEWEST_SUBJECTS, POWER
+from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.calibration import CalibrationRecord, PlanRecord, VerdictCounts
 from agfer_bench.report.calibration import rate_interval
 from agfer_bench.report.notes import DRAWN_NOTICE, title
 from agfer_bench.report.numbers import percent
+from agfer_bench.report.summary import divisions
 from agfer_bench.report.table import markdown_table
 
 Lines = list[list[str]]
@@ -125,8 +127,8 @@ def _design(record: CalibrationRecord) -> list[str]:
     units = f"{record.units} subjects, " if record.unit == "subjects" else ""
     text = (
         f"{_many(record.blocks, 'block')} that do nothing but nudge their input by rounding were "
-        f"compared with base {record.population} ({units}{record.protocol.seeds} trainings of each "
-        f"of {record.protocol.folds} folds), with Holm's correction: "
+        f"compared with base {record.population} ({units}{record.protocol.seeds} trainings "
+        f"of {_divisions(record)}), with Holm's correction: "
     )
     if family.judged:
         text += (
@@ -137,6 +139,10 @@ def _design(record: CalibrationRecord) -> list[str]:
     else:
         text += "none was judged, since base is not."
     lines = [text]
+    if record.unit == "trainings":
+        lines.append(
+            "The judged images stay the same: nothing is said about other images or people."
+        )
     if record.unit == "folds":
         lines.append(
             "Who is in the images is not known: nothing is said about new people."
@@ -145,6 +151,11 @@ def _design(record: CalibrationRecord) -> list[str]:
         )
     why = [one.why_not for one in record.networks if one.why_not]
     return lines + ([f"Not judged: {'; '.join(why)}."] if why else [])
+
+
+def _divisions(record: CalibrationRecord) -> str:
+    one = record.protocol.split == OFFICIAL
+    return divisions(record.protocol) if one else f"each of {divisions(record.protocol)}"
 
 
 def _single(record: CalibrationRecord) -> list[str]:
@@ -236,8 +247,8 @@ def _planned(record: CalibrationRecord) -> list[str]:
 
 def _limited(record: CalibrationRecord, one: PlanRecord) -> str:
     text = f"{_points(one.effect)}: no number of seeds finds it"
-    if record.unit == "folds":
-        return f"{text} with these folds."
+    if record.unit != "subjects":
+        return f"{text} with these {'folds' if record.unit == 'folds' else 'images'}."
     if one.subjects is None:
         return (
             f"{text} with {record.units} subjects, nor any number of subjects with "

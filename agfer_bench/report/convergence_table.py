@@ -25,6 +25,7 @@ from agfer_bench.comparison.inference import ALPHA, FEWEST_TRAININGS, POWER
 from agfer_bench.comparison.learning_curves import FALL, PASSES, SPAN, WINDOW
 from agfer_bench.report.notes import DRAWN_NOTICE, remarks, title
 from agfer_bench.report.numbers import percent, quantity, signed
+from agfer_bench.report.summary import divisions
 from agfer_bench.report.table import markdown_table
 
 Lines = list[list[str]]
@@ -185,12 +186,14 @@ def notes_of(found: Convergence) -> list[str]:
 def caption_of(found: Convergence) -> str:
     """Say what the figure of the curves shows."""
     folds, seeds = found.base.plateau_KS.shape
+    where = divisions(found.record.protocol)
+    where = where if folds == 1 else f"each of {where}"
     line = ""
     if found.decides is not None:
         line = f" Dashed: {percent(found.decides)} %, and epoch {found.epochs}."
     return (
         f"Mean recall on the validation folds, at each epoch the mean over {WINDOW} epochs around "
-        f"it. Lines: the mean over {folds * seeds} trainings ({seeds} of each of {folds} folds); "
+        f"it. Lines: the mean over {folds * seeds} trainings ({seeds} of {where}); "
         "bands: ± one sample standard deviation over them. Points: the mean epoch of convergence. "
         f"Dotted: chance.{line}"
     )
@@ -211,9 +214,11 @@ def sentence(one: BlockComparison, found: Convergence) -> str:
 def rules_of(found: Convergence) -> list[str]:
     """Say by which rules, fixed beforehand, it was judged."""
     folds, seeds = found.base.plateau_KS.shape
+    where = divisions(found.record.protocol)
+    where = where if folds == 1 else f"each of {where}"
     lines = [
         f"Trained for {found.cap} epochs at a constant learning rate after the warm-up, "
-        f"{seeds} {'time' if seeds == 1 else 'times'} on each of {folds} folds. The accuracy at an "
+        f"{seeds} {'time' if seeds == 1 else 'times'} on {where}. The accuracy at an "
         f"epoch is the mean over {WINDOW} epochs around it.",
         f"Convergence: the first epoch, from {found.epochs} on, at which the training loss, "
         f"averaged over {SPAN} epochs, has fallen by no more than {percent(FALL, digits=0)} % of "

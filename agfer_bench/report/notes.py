@@ -5,9 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Container, Sequence
 
+from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.calibration import CalibrationRecord
 from agfer_bench.records.run import OVERFIT_POINTS, DataRecord, ModuleRecord, RunRecord
 from agfer_bench.report.latency_tail import tail_note
+from agfer_bench.report.summary import deviation_over, divisions
 
 DRAWN_NOTICE = (
     "Measured on drawn (synthetic) faces: shows that everything works, tells nothing about people."
@@ -24,13 +26,16 @@ def notes(record: RunRecord, differences: Sequence[str] = ()) -> list[str]:
     data, protocol = record.data, record.protocol
     chance = 100 / len(data.classes)
     lines = [DRAWN_NOTICE] if record.drawn else []
+    if data.labels == "any":
+        lines.append(
+            f"Pictures of {len(data.classes)} classes were told apart, no emotions of faces."
+        )
     images, lost = _left_out(data)
     who = f" of {data.subjects} subjects" if data.subjects else ""
     lines.append(f"{images}{who}{lost}, {len(data.classes)} classes, chance {chance:.1f} %.")
     lines.append(
         f"Accuracy: mean per-class recall after the last epoch; ± is the sample standard deviation "
-        f"(SD) over {protocol.folds} folds{_averaged(protocol.seeds)}, not an interval, and no "
-        "test of differences."
+        f"(SD) {deviation_over(protocol)}, not an interval, and no test of differences."
     )
     if protocol.guidance:
         lines.append("Masked %: the same with the guidance mask on, as images are trained on.")
@@ -97,10 +102,6 @@ def _trained(record: RunRecord, kind: str) -> dict[str, ModuleRecord]:
     }
 
 
-def _averaged(seeds: int) -> str:
-    return f", each averaged over {seeds} seeds" if seeds > 1 else ""
-
-
 def _classifier_notes(record: RunRecord) -> list[str]:
     """Say why classifiers of their own have neither size nor speed."""
     names = [module.label for module in record.modules if module.kind == "classifier"]
@@ -143,8 +144,13 @@ def remarks(record: RunRecord) -> list[str]:
             if not any(row)
         }
     )
+    official = record.protocol.split == OFFICIAL
+
+    def place(fold: int) -> str:
+        return "The part that is judged" if official else f"Fold {fold}"
+
     lines = [
-        f"Fold {fold} has no validation image of {name}: its accuracy is over the other classes."
+        f"{place(fold)} has no validation image of {name}: its accuracy is over the other classes."
         for fold, name in absent
     ]
     lines += record.data.notes
@@ -152,9 +158,8 @@ def remarks(record: RunRecord) -> list[str]:
     for module in record.modules:
         stuck = module.single_class_folds
         if stuck:
-            lines.append(
-                f"{module.label} predicts a single class in fold {', '.join(map(str, stuck))}."
-            )
+            where = "" if official else f" in fold {', '.join(map(str, stuck))}"
+            lines.append(f"{module.label} predicts a single class{where}.")
         lines += _execution_notes(module)
         if module.speed and module.speed.eager:
             lines += tail_note(f"{module.label}, latency", module.speed.eager)
@@ -222,8 +227,12 @@ def title(record: RunRecord | CalibrationRecord, without: Container[str] = ()) -
     drawn = " (drawn faces)" if record.drawn else ""
     environment = record.environment
     threads = f", {environment.threads} threads" if environment.device == "cpu" else ""
-    split = "" if "split" in without else f"{record.protocol.split} "
+    protocol = record.protocol
+    split = "" if "split" in without else f"{protocol.split} "
+    folds = f"{protocol.folds} {split}folds"
+    if protocol.split == OFFICIAL:
+        folds = divisions(protocol)
     return (
-        f"Preset {record.protocol.preset}{changed} · {record.protocol.folds} {split}folds · "
+        f"Preset {protocol.preset}{changed} · {folds} · "
         f"{data}{drawn} · {environment.device_name}{threads}"
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agfer_bench.comparison.marginal import ratio
+from agfer_bench.protocol import OFFICIAL, Protocol
 from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 
 
@@ -23,16 +24,17 @@ def ratio_to_base(module: ModuleRecord, record: RunRecord) -> float | None:
 
 def accuracy_columns(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
     """Return the columns of accuracy, training accuracy and recalls; None without a module."""
+    protocol = record.protocol
     row: dict[str, Any] = {
         "folds": len(module.folds) if module else 0,
         "seeds": len(module.seeds) if module else 0,
-        **mean_and_sd("accuracy", over_folds(module, lambda fold: fold.accuracy)),
+        **mean_and_sd("accuracy", over_folds(module, lambda fold: fold.accuracy, protocol)),
         "train_accuracy_mean": mean(over_folds(module, lambda fold: fold.train_accuracy)),
         "masked_accuracy_mean": mean(over_folds(module, lambda fold: fold.masked_accuracy)),
         "overfit": module.overfit if module and module.folds else None,
     }
     for number, name in enumerate(record.data.classes):
-        row |= mean_and_sd(f"recall_{name}", over_folds(module, recall_of(number)))
+        row |= mean_and_sd(f"recall_{name}", over_folds(module, recall_of(number), protocol))
     return row
 
 
@@ -41,15 +43,37 @@ def recall_of(number: int) -> Callable[[FoldRecord], float]:
     return lambda fold: fold.recalls[number]
 
 
+def divisions(protocol: Protocol) -> str:
+    """Name what the images were divided into: `3 folds`, or `the official split`."""
+    return "the official split" if protocol.split == OFFICIAL else f"{protocol.folds} folds"
+
+
+def deviation_over(protocol: Protocol) -> str:
+    """Say what the deviation behind a ± is over: `over 3 folds`, `over 5 trainings ...`."""
+    if protocol.split == OFFICIAL:
+        many = f"{protocol.seeds} trainings" if protocol.seeds > 1 else "trainings, of which one is"
+        return f"over {many} on the one division of the official split"
+    averaged = f", each averaged over {protocol.seeds} seeds" if protocol.seeds > 1 else ""
+    return f"over {protocol.folds} folds{averaged}"
+
+
 def over_folds(
-    module: ModuleRecord | None, read: Callable[[FoldRecord], float | None]
+    module: ModuleRecord | None,
+    read: Callable[[FoldRecord], float | None],
+    protocol: Protocol | None = None,
 ) -> list[float]:
-    """Return a number for each fold that has it: its mean over seeds."""
+    """Return a number for each fold that has it: its mean over seeds.
+
+    With the protocol of an official split, whose one division has no other fold to vary with, a
+    number for each training.
+    """
 
     def known(fold: FoldRecord) -> float:
         value = read(fold)
         return math.nan if value is None else value
 
+    if module is not None and protocol is not None and protocol.split == OFFICIAL:
+        return [value for fold in module.trainings if math.isfinite(value := known(fold))]
     found = module.over_folds(known) if module else ()
     return [value for value in found if math.isfinite(value)]
 
@@ -59,10 +83,11 @@ def cross_columns(module: ModuleRecord | None, record: RunRecord) -> dict[str, A
     if record.test is None:
         return {}
     row: dict[str, Any] = mean_and_sd(
-        "test_accuracy", over_folds(module, lambda fold: fold.test_accuracy)
+        "test_accuracy", over_folds(module, lambda fold: fold.test_accuracy, record.protocol)
     )
     for group in record.test.groups:
-        row |= mean_and_sd(f"test_age_{group}", over_folds(module, _of_group(group)))
+        found = over_folds(module, _of_group(group), record.protocol)
+        row |= mean_and_sd(f"test_age_{group}", found)
     row["test_absent_share"] = absent_share(module.trainings if module else (), record)
     return row
 

@@ -82,16 +82,28 @@ def _design(found: Sequence[Contrast]) -> str:
     counts = sorted({count for one in differences for count in one.trainings})
     trainings = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     first = differences[0]
+    if first.unit == "trainings":
+        text = (
+            f"Judged over {trainings} trainings on the one division of the official split: the "
+            "images that are judged stay the same, so that nothing is said about other images or "
+            "people"
+        )
+        return f"{text}{_corrected(len(found))}."
     units = f"{first.units} subjects and " if first.unit == "subjects" else ""
     how = (
         "two-way random effects"
         if first.unit == "subjects"
         else "folds share training images: Nadeau and Bengio's correction"
     )
-    text = f"Judged over {units}{trainings} trainings of each of {first.folds} folds ({how})"
-    if len(found) > 1:
-        text += f"; p values and intervals are adjusted for {len(found)} pairs (Holm)"
-    return f"{text}."
+    of_what = f"of each of {first.folds} folds" if first.folds > 1 else "of the official split"
+    text = f"Judged over {units}{trainings} trainings {of_what} ({how})"
+    return f"{text}{_corrected(len(found))}."
+
+
+def _corrected(pairs: int) -> str:
+    if pairs == 1:
+        return ""
+    return f"; p values and intervals are adjusted for {pairs} pairs (Holm)"
 
 
 def _limits(found: Sequence[Contrast]) -> list[str]:
@@ -109,12 +121,16 @@ def _limits(found: Sequence[Contrast]) -> list[str]:
     twice = [one.planned(trainings=2).detectable(alpha) for one in differences]
     wider = [one.planned(units=2).detectable(alpha) for one in differences]
     what = differences[0].unit
+    source = (
+        f"Where the uncertainty comes from (variance of a difference, median over pairs): {told}. "
+    )
+    more = f", with twice the {what} {_points(wider)}"
+    if what == "trainings":
+        source, more = "", ""
     return [
         f"A true difference of {points} would be found with a chance of {100 * POWER:.0f} %, that "
         "correction included.",
-        f"Where the uncertainty comes from (variance of a difference, median over pairs): {told}. "
-        f"With twice the trainings {_points(twice)} would be found, with twice the {what} "
-        f"{_points(wider)}.",
+        f"{source}With twice the trainings {_points(twice)} would be found{more}.",
     ]
 
 
@@ -122,8 +138,8 @@ def shares_of(differences: Sequence[Difference]) -> dict[str, float]:
     """Return the share of the variance that each source adds, 0..1: the median over pairs."""
     known = [one for one in differences if not one.constant]
     names = ("subjects", "trainings", "rest")
-    if known and known[0].unit == "folds":
-        names = ("folds", "trainings", "")
+    if known and known[0].unit != "subjects":
+        names = ("folds" if known[0].unit == "folds" else "", "trainings", "")
     parts = [
         tuple(part / one.error**2 for part in (one.subject, one.training, one.residual))
         for one in known

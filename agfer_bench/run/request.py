@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-SplitName = Literal["image", "subject"]
+SplitName = Literal["image", "subject", "official"]
+LabelsName = Literal["emotions", "any"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]
 ExecutionName = Literal["auto", "eager", "compile", "graph"]
@@ -35,6 +36,8 @@ class SourceOptions:
 
     data: str | None = None
     """`NAME[:option=value]...[=FOLDER]`; None for drawn faces."""
+    labels: LabelsName | None = None
+    """What is classified; None leaves it to the data set."""
     cascades: Path | None = None
     """Folder with other cascade files."""
     detector: str | None = None

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from agfer_bench.errors import UserError
@@ -15,6 +16,7 @@ from agfer_bench.run.request import (
     ControlsName,
     DataOptions,
     DeviceName,
+    LabelsName,
     MachineOptions,
     NetworkOptions,
     OutputOptions,
@@ -24,13 +26,15 @@ from agfer_bench.run.request import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
     from agfer_bench.faces.data import DataSource
     from agfer_bench.plugin.catalogue import Catalogue, Chosen
-    from agfer_bench.plugin.specs import AttentionSpec, ModuleSpec
+    from agfer_bench.plugin.specs import AttentionSpec, DatasetSpec, ModuleSpec
     from agfer_bench.protocol import Protocol
     from agfer_bench.run.settings import RunSettings
 
@@ -94,6 +98,7 @@ def build_source(
     chosen = catalogue.choose_dataset(choice)
     if choice.folder == "":
         raise UserError(f"{flag} {data} names no folder after the =")
+    chosen = _with_labels(chosen, asked.labels)
     detector = choose_detector(catalogue, asked.detector)
     if detector is not None and asked.cascades is not None:
         raise UserError(
@@ -136,6 +141,32 @@ def with_crop(protocol: Protocol, source: DataSource | None) -> Protocol:
     return protocol.with_settings({"crop": detector.crop})
 
 
+def _with_labels(chosen: Chosen[DatasetSpec], labels: LabelsName | None) -> Chosen[DatasetSpec]:
+    """Return the data set with these labels, where it leaves a choice.
+
+    Raises:
+        UserError: It has others.
+    """
+    spec = chosen.entry.spec
+    if labels is None or labels == ("emotions" if spec.faces else "any"):
+        return chosen
+    if "labels" in chosen.values:
+        return replace(chosen, values=chosen.values | {"labels": labels})
+    has = "emotions" if spec.faces else "classes of its own"
+    raise UserError(f"--labels {labels}: {spec.name} has {has}; leave --labels out")
+
+
+def settings_for(chosen: Chosen[DatasetSpec]) -> dict[str, Any]:
+    """Return the protocol's settings that suit a data set, where nobody names them."""
+    spec = chosen.entry.spec
+    emotions = spec.faces and chosen.values.get("labels", "emotions") == "emotions"
+    return {**({} if emotions else _OF_PICTURES), **spec.settings}
+
+
+_OF_PICTURES = {"crop": "none", "guidance": False, "augmentation": "none"}
+"""What suits pictures of anything: taken whole, and not mirrored, which may make another sign."""
+
+
 def build_settings(
     catalogue: Catalogue,
     modules: str = COMPARED,
@@ -158,10 +189,10 @@ def build_settings(
     """
     data, protocol = data or DataOptions(), protocol or NetworkOptions()
     machine, output = machine or MachineOptions(), output or OutputOptions()
-    resolved = build_protocol(protocol)
-    chosen = with_controls(catalogue, choose_rows(catalogue, modules), controls, resolved)
     source, second = build_sources(catalogue, data, machine.workers)
+    resolved = build_protocol(protocol, settings_for(source.chosen))
     resolved = with_crop(resolved, source)
+    chosen = with_controls(catalogue, choose_rows(catalogue, modules), controls, resolved)
     check_out(output.out)
 
     from agfer_bench.network.build import find_pretrained
@@ -306,11 +337,14 @@ _RESOLVED_APART = {"preset", "mask", "pretrained"}
 """Options that bear the name of a setting and are no value of it: names and files."""
 
 
-def build_protocol(asked: ProtocolOptions, **more: Any) -> Protocol:
+def build_protocol(
+    asked: ProtocolOptions, suited: Mapping[str, Any] = MappingProxyType({}), **more: Any
+) -> Protocol:
     """Put a protocol together: preset or file, then `settings`, then the options that are given.
 
     Args:
         asked: The preset or file, and what is changed.
+        suited: Settings that suit the data set, where neither file nor user names them.
         more: Further changes by the setting's name, as `speed__repeats`; None for those not given.
 
     Raises:
@@ -345,8 +379,9 @@ def build_protocol(asked: ProtocolOptions, **more: Any) -> Protocol:
     if speed:
         changes["speed"] = {**protocol.speed.model_dump(), **speed}
     named = changes.keys() | own.keys()
+    changes = {name: suited[name] for name in suited.keys() - named} | changes
     protocol = protocol.with_settings(changes) if changes else protocol
-    return protocol if "guidance" in named else _guidance_of_host(protocol)
+    return protocol if "guidance" in {*named, *suited} else _guidance_of_host(protocol)
 
 
 def _guidance_of_host(protocol: Protocol) -> Protocol:

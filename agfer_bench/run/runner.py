@@ -12,12 +12,13 @@ from agfer_bench.errors import PluginError
 from agfer_bench.faces.cross_database import TestSet, load_test_set
 from agfer_bench.faces.data import FaceData, load_data
 from agfer_bench.faces.folds import Fold, make_folds
+from agfer_bench.faces.official import official_fold
 from agfer_bench.files import replacing_all, sweep
 from agfer_bench.measure.environment import describe_environment
 from agfer_bench.network.build import slots_of, try_block
 from agfer_bench.plugin.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.progress import Reporter
-from agfer_bench.protocol import Protocol
+from agfer_bench.protocol import OFFICIAL, Protocol
 from agfer_bench.records.files import RECORD, dump
 from agfer_bench.records.run import RunRecord
 from agfer_bench.records.timing import ConditionsRecord
@@ -112,7 +113,9 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
 
 
 def folds_of(data: FaceData, protocol: Protocol) -> list[Fold]:
-    """Divide the images into the protocol's folds; errors as `make_folds`."""
+    """Divide the images into the protocol's folds; errors as `make_folds` or `official_fold`."""
+    if protocol.split == OFFICIAL:
+        return [official_fold(data.labels, data.parts, data.left_out, data.record.classes)]
     return make_folds(
         data.labels,
         data.subjects,

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
+from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.run import DataRecord, FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.records.speed import SpeedRow, SpeedRun
 from agfer_bench.submissions.audit_fold import contradictions_of_fold, sha256_or_line
@@ -181,7 +182,9 @@ def _folds(module: ModuleRecord, folds: int, seeds: int) -> Iterator[str]:
 
 
 def _over_folds(module: ModuleRecord, record: RunRecord) -> Iterator[str]:
-    """Every image is in the validation set of one fold."""
+    """Every image is in the validation set of one fold; an official split judges one part."""
+    if record.protocol.split == OFFICIAL:
+        return
     kept = [record.data.images_kept.get(name, 0) for name in record.data.classes]
     for folds in module.seeds:
         judged = [sum(map(sum, rows)) for rows in zip(*(f.confusion for f in folds), strict=True)]
@@ -201,7 +204,9 @@ def _subjects(module: ModuleRecord, record: RunRecord) -> Iterator[str]:
         numbers = Counter(number for one in known for number in one)
         if record.protocol.split == "subject" and max(numbers.values(), default=0) > 1:
             yield "a subject stands in two folds"
-        if len(known) == record.protocol.folds and len(numbers) != record.data.subjects:
+        # An official split judges the people of one part; `recognised` tells of no others.
+        everybody = record.protocol.split != OFFICIAL and len(known) == record.protocol.folds
+        if everybody and len(numbers) != record.data.subjects:
             yield f"{len(numbers)} subjects were judged, not {record.data.subjects}"
 
 

@@ -111,11 +111,37 @@ def _read(found: Found, limits: Limits, budget: _Budget) -> Submission | Rejecte
     try:
         budget.spend(found.file.lstat().st_size)
         record = read_record(found.file, limits)
+        if isinstance(record, RunRecord):
+            _refuse_pictures(record, found.file)
     except Exception as error:
         return Rejected(path=found.path, reason=_reason(error))
     if isinstance(record, SpeedRun):
         return found.path
     return Submission(path=found.path, record=record)
+
+
+_PICTURES = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif"}
+    | {".tiff", ".webp"}
+)
+
+
+def _refuse_pictures(record: RunRecord, file: Path) -> None:
+    """Refuse a record with pictures beside it, where they may be of a set that forbids it.
+
+    Raises:
+        Refused: There are some, and the terms of a data set do not let them be published.
+    """
+    sets = [record.data, *([record.test] if record.test else [])]
+    closed = [one.name for one in sets if one.pictures_may_be_published is False]
+    if not closed:
+        return
+    beside = sorted(one.name for one in file.parent.iterdir() if one.suffix.lower() in _PICTURES)
+    if beside:
+        raise Refused(
+            f"a picture lies beside it ({beside[0]}), and the terms of {closed[0]} do not let "
+            "pictures of it be published: take all pictures out of the folder"
+        )
 
 
 def read_record(file: Path, limits: Limits = _DEFAULT) -> RunRecord | SpeedRun:

@@ -8,11 +8,13 @@ ALIASES = {
     "afraid": "fear",
     "angry": "anger",
     "contemptuous": "contempt",
+    "disgusting": "disgust",
     "disgusted": "disgust",
     "fearful": "fear",
     "happy": "happiness",
     "sad": "sadness",
     "scared": "fear",
+    "suprise": "surprise",
     "surprised": "surprise",
 }
 """Other names of the emotions, as folders of known data sets have them."""

@@ -21,7 +21,8 @@ EXPECTED = "images named as 004_o_m_a_a.jpg (person_age_sex_emotion_portrait), i
 PORTRAITS = 12
 """Six emotions, two portraits of each."""
 
-_NAME = re.compile(r"([0-9]{1,3})_([ymo])_([mf])_([adfhns])_([ab])")
+NAME = re.compile(r"([0-9]{1,3})_([ymo])_([mf])_([adfhns])_([ab])")
+"""What names of its images are like, in small letters, without suffix."""
 
 _AGE_GROUPS = {"y": "young", "m": "middle", "o": "old"}
 _SEXES = {"f": "female", "m": "male"}
@@ -52,7 +53,7 @@ def read_faces(place: Place) -> FaceTable:
                 sex=_SEXES[match[3]],
                 take=match[5],
             )
-            for path, match in named_portraits(folder, _NAME, notes)
+            for path, match in named_portraits(folder, NAME, notes)
         )
         if not images:
             advice = "name the folder that holds the portraits"

@@ -22,7 +22,9 @@ SIDE = 48
 
 COLUMNS = ("emotion", "pixels", "Usage")
 
-_EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""In the order of the table's numbers."""
+
 _USAGES = ("Training", "PublicTest", "PrivateTest")
 _INDEX = "index.json"
 _HEADER = f"P5\n{SIDE} {SIDE}\n255\n".encode()
@@ -185,7 +187,7 @@ def _parse(row: list[str], places: tuple[int, ...]) -> tuple[str, bytes, str]:
     if len(row) <= max(places):
         raise _BadRow("too few columns")
     emotion, pixels, usage = (row[place].strip() for place in places)
-    if emotion not in map(str, range(len(_EMOTIONS))):
+    if emotion not in map(str, range(len(EMOTIONS))):
         raise _BadRow(f"emotion {emotion[:20]!r}")
     if usage not in _USAGES:
         raise _BadRow(f"Usage {usage[:20]!r}")
@@ -195,4 +197,4 @@ def _parse(row: list[str], places: tuple[int, ...]) -> tuple[str, bytes, str]:
         raise _BadRow("a pixel is no number from 0 to 255") from None
     if len(grey) != SIDE * SIDE:
         raise _BadRow(f"{len(grey)} pixels")
-    return _EMOTIONS[int(emotion)], grey, usage
+    return EMOTIONS[int(emotion)], grey, usage

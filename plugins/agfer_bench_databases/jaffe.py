@@ -16,7 +16,8 @@ from agfer_bench_databases.tree import Notes, misfit, opened
 
 EXPECTED = "images named as KA.AN1.39.tiff (person.emotion and portrait.number), in any subfolder"
 
-_NAME = re.compile(r"([a-z]{2})\.(an|di|fe|ha|ne|sa|su)([0-9])\.[0-9]+")
+NAME = re.compile(r"([a-z]{2})\.(an|di|fe|ha|ne|sa|su)([0-9])\.[0-9]+")
+"""What names of its images are like, in small letters, without suffix."""
 
 _EMOTIONS = {
     "an": "anger",
@@ -45,7 +46,7 @@ def read_jaffe(place: Place) -> FaceTable:
                 sex="female",
                 take=match[3],
             )
-            for path, match in named_portraits(folder, _NAME, notes)
+            for path, match in named_portraits(folder, NAME, notes)
         )
         if not images:
             advice = "name the folder that holds the portraits"

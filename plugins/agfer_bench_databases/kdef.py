@@ -4,6 +4,11 @@ Layout: `AF01ANS.JPG` anywhere below the folder, usually in a folder for each pe
 session (A, B), sex and number of the person (F01), emotion (AF, AN, DI, HA, NE, SA, SU), angle
 (S straight, HL and HR half, FL and FR full profile).
 
+Two files of the release are named otherwise, `AF31V.JPG` and `AM31H.JPG`: they are the only two
+that its 4900 names lack, the sad left half profile of F31 and the surprised right half profile of
+M31 (V and H: vänster and höger). Scripts of several users rename them so, among them
+`AF31V.JPG -> AF31SAHL.JPG` and `AM31H.JPG -> AM31SUHR.JPG` in one that pairs KDEF's images.
+
 Source: Lundqvist, Flykt and Öhman 1998, https://kdef.se.
 """
 
@@ -18,7 +23,11 @@ from agfer_bench_databases.tree import Notes, misfit, opened
 
 EXPECTED = "images named as AF01ANS.JPG (session, person, emotion, angle), in any subfolder"
 
-_NAME = re.compile(r"([ab])(([fm])[0-9]{2})(af|an|di|ha|ne|sa|su)(s|hl|hr|fl|fr)")
+NAME = re.compile(r"([ab])(([fm])[0-9]{2})(af|an|di|ha|ne|sa|su)(s|hl|hr|fl|fr)")
+"""What names of its images are like, in small letters, without suffix."""
+
+RENAMED = {"af31v": "af31sahl", "am31h": "am31suhr"}
+"""Files of the release that are named otherwise, and what they should be called."""
 
 _SEXES = {"f": "female", "m": "male"}
 _EMOTIONS = {
@@ -47,7 +56,7 @@ def read_kdef(
     notes = Notes()
     images = []
     with opened(place, "kdef") as folder:
-        for path, match in named_portraits(folder, _NAME, notes):
+        for path, match in named_portraits(folder, NAME, notes, RENAMED):
             if angle not in ("all", match[5].upper()):
                 notes.count(f"images of other angles than {angle}", path.name)
                 continue

@@ -2,7 +2,9 @@
 
 Layout: `EmoLabel/list_patition_label.txt` with lines such as `train_00001.jpg 5`, beside
 `Image/aligned/train_00001_aligned.jpg` and `Image/original/train_00001.jpg`; 1 surprise, 2 fear,
-3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral. Persons are not known.
+3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral. As Kaggle also hands it out:
+`DATASET/train/1/train_00001_aligned.jpg` and `DATASET/test/...`, a folder for each number, beside
+`train_labels.csv` and `test_labels.csv` with `image,label`. Persons are not known.
 
 Source: Li, Deng and Du 2017, doi:10.1109/CVPR.2017.277.
 """
@@ -16,12 +18,16 @@ from pathlib import Path
 from typing import Literal
 
 from agfer_bench import FaceImage, FaceTable, Place, UserError
+from agfer_bench_databases.parts import Classes, classed_images, divided
 from agfer_bench_databases.tree import CROPPED_ALREADY, Notes, has_bytes, misfit, opened, within
 
 LIST = "EmoLabel/list_patition_label.txt"
 """Spelt so in the data set."""
 
-EXPECTED = f"{LIST} beside Image/aligned/train_00001_aligned.jpg"
+EXPECTED = (
+    f"{LIST} beside Image/aligned/train_00001_aligned.jpg, or train/1/train_00001_aligned.jpg "
+    "and so on to train/7, beside test"
+)
 
 _LINE = re.compile(r"((train|test)_[0-9]+)\.jpg\s+([1-7])")
 
@@ -34,6 +40,9 @@ _EMOTIONS = {
     "6": "anger",
     "7": "neutral",
 }
+
+
+CLASSES = Classes(numbers=dict(_EMOTIONS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +77,18 @@ def read_raf_db(
     notes = Notes()
     with opened(place, "raf-db") as folder:
         root = within(folder, LIST)
+        if root is None and (parted := divided(folder)) is not None:
+            if images == "original":
+                raise UserError(
+                    f"images=original needs Image/original, and {folder} has folders of classes "
+                    "with aligned images: leave it out"
+                )
+            return _read_folders(parted, part, notes)
         if root is None:
             advice = "name the folder that holds EmoLabel and Image"
             raise UserError(misfit("RAF-DB", folder, EXPECTED, advice))
         found = tuple(
-            FaceImage(path=path, emotion=label.emotion)
+            FaceImage(path=path, emotion=label.emotion, part=label.part)
             for label in _labels(root / LIST, notes)
             if part in ("all", label.part)
             and (path := _file(root, label, images, notes)) is not None
@@ -83,6 +99,42 @@ def read_raf_db(
     if images == "aligned":
         notes.say(CROPPED_ALREADY)
     return FaceTable(root=root, images=found, notes=notes.lines())
+
+
+def _read_folders(root: Path, part: str, notes: Notes) -> FaceTable:
+    """Read `train/<number>/` and `test/<number>/`; the tables beside them must not contradict."""
+    found = tuple(classed_images(root, CLASSES, notes, parts=lambda one: part in ("all", one)))
+    listed = {
+        name: emotion
+        for folder in (root, root.parent)
+        for table in (f"{one}_labels.csv" for one in ("train", "test"))
+        for name, emotion in _listed(folder / table, notes)
+    }
+    agreeing = []
+    for image in found:
+        if listed.get(image.path.name, image.emotion) == image.emotion:
+            agreeing.append(image)
+        else:
+            example = image.path.relative_to(root).as_posix()
+            notes.count("images of which folder and table tell two emotions, left out", example)
+    if not agreeing:
+        advice = "name the folder that holds EmoLabel and Image, or train and test"
+        raise UserError(misfit("RAF-DB", root, EXPECTED, advice, notes))
+    notes.say(CROPPED_ALREADY)
+    return FaceTable(root=root, images=tuple(agreeing), notes=notes.lines())
+
+
+def _listed(table: Path, notes: Notes) -> Iterator[tuple[str, str]]:
+    """Yield name and emotion of each row of `image,label`; none where there is no such table."""
+    if not table.is_file():
+        return
+    text = table.read_text(encoding="utf-8-sig", errors="replace")
+    for number, line in enumerate(text.splitlines()[1:], start=2):
+        name, _, label = line.strip().partition(",")
+        if label.strip() in _EMOTIONS:
+            yield name.strip(), _EMOTIONS[label.strip()]
+        elif line.strip():
+            notes.count(f"lines of {table.name} that do not fit", number)
 
 
 def _labels(file: Path, notes: Notes) -> Iterator[Label]:

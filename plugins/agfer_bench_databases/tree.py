@@ -10,20 +10,33 @@ from pathlib import Path
 from agfer_bench import DRAWN_MARKER, Place, UserError
 
 IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"}
-    | {".tif", ".tiff", ".webp"}
+    {".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"}
+    | {".pjp", ".pjpeg", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
+
+UNREAD_SUFFIXES = frozenset(
+    {".arw", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".hif", ".jxl", ".nef", ".orf", ".psd"}
+    | {".raf", ".rw2"}
+)
+"""Of images that OpenCV does not decode: phones' and cameras' own formats."""
 
 CROPPED_ALREADY = "the images are cropped faces already: --set crop=none takes them as they are"
 
-_FROM_SYSTEMS = frozenset({"__macosx", "desktop.ini", "ehthumbs.db", "lost+found", "thumbs.db"})
-"""What operating systems leave in folders, besides names that start with a dot."""
+_FROM_SYSTEMS = frozenset(
+    {"$recycle.bin", "__macosx", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r"}
+    | {"lost+found", "picasa.ini", "recycler", "system volume information", "thumbs.db"}
+    # Synology, QNAP and other network storage: thumbnails, bins, snapshots
+    | {"#recycle", "#snapshot", "@eadir", "@recently-snapshot", "@recycle", "@tmp"}
+    | {"network trash folder", "temporary items"}
+)
+"""What operating systems leave in folders, besides names that start with a dot: small copies of
+pictures, and pictures that were deleted."""
 
 
 def is_clutter(name: str) -> bool:
     """Tell whether a file or folder is none of the data set's: hidden, a system's, or a marker.
 
-    >>> [is_clutter(name) for name in (".DS_Store", "__MACOSX", "Thumbs.db", "000.jpeg")]
+    >>> [is_clutter(name) for name in ("._000.jpeg", "@eaDir", "Thumbs.db", "000.jpeg")]
     [True, True, True, False]
     """
     return name.startswith(".") or name.lower() in _FROM_SYSTEMS or name == DRAWN_MARKER
@@ -99,6 +112,15 @@ def some(names: Iterable[object], most: int = 3) -> str:
     return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def shown(text: str) -> str:
+    """Write a name from a file so that it keeps to its line.
+
+    >>> len(shown("a" + chr(10)).splitlines())
+    1
+    """
+    return text if text.isprintable() else ascii(text)
+
+
 def content(folder: Path) -> str:
     """Say what a folder holds, for an error about its layout."""
     if not folder.is_dir():
@@ -138,6 +160,7 @@ class Notes:
 
 
 NO_IMAGE = "files that are no images"
+UNREAD = "images that OpenCV does not decode (convert them to PNG or JPEG), left out"
 EMPTY = "files of zero bytes, left out"
 NO_TARGET = "links to no file, left out"
 MISNAMED = "images whose names do not fit, left out"
@@ -146,9 +169,12 @@ TWICE = "images that stand twice, the first kept"
 
 def is_image(path: Path, root: Path, notes: Notes) -> bool:
     """Tell images from other files by their suffix; count the others."""
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
         return True
-    notes.count(NO_IMAGE, path.relative_to(root).as_posix())
+    notes.count(
+        UNREAD if suffix in UNREAD_SUFFIXES else NO_IMAGE, path.relative_to(root).as_posix()
+    )
     return False
 
 

@@ -6,6 +6,8 @@ import builtins
 import io
 import struct
 import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agfer_bench.errors import UserError
-from agfer_bench.faces.decode import Unreadable, decode, opencv
+from agfer_bench.faces.decode import Unreadable, decode, opencv, read_image
 
 Pixels = NDArray[np.uint8]
 
@@ -192,3 +194,155 @@ def test_missing_system_library_is_told_with_the_remedy(monkeypatch: pytest.Monk
     monkeypatch.setattr(builtins, "__import__", fail)
     with pytest.raises(UserError, match=r"libGL\.so\.1.*libgl1 libglib2\.0-0.*headless"):
         opencv()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ImportError("DLL load failed while importing cv2"), "opencv-python-headless"),
+        (ImportError("numpy._core.multiarray failed to import"), "another NumPy.*upgrade"),
+        (AttributeError("_ARRAY_API not found"), "another NumPy.*upgrade"),
+        (AttributeError("partially initialized module 'cv2' has no attribute 'gapi'"), "uninstall"),
+        (ImportError("recursion is detected during loading of cv2 extensions"), "uninstall -y"),
+        (ModuleNotFoundError("No module named 'cv2'", name="cv2"), "not installed: `pip install"),
+    ],
+)
+def test_an_opencv_that_cannot_be_imported_is_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    real = builtins.__import__
+
+    def fail(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "cv2":
+            raise error
+        return real(name, *args, **kwargs)
+
+    monkeypatch.delitem(sys.modules, "cv2")
+    monkeypatch.setattr(builtins, "__import__", fail)
+    with pytest.raises(UserError, match=message) as caught:
+        opencv()
+    assert "\n" not in str(caught.value)
+    assert ("libgl1" in str(caught.value)) == ("DLL" in str(error))
+
+
+def test_what_is_left_of_a_removed_opencv_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder of data files is all that stays: Python takes it for a namespace package."""
+    (tmp_path / "cv2" / "data").mkdir(parents=True)
+    monkeypatch.delitem(sys.modules, "cv2")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [PathFinder])
+    with pytest.raises(UserError, match=r"in part only .*uninstall -y opencv-python") as caught:
+        opencv()
+    assert str(tmp_path / "cv2") in str(caught.value)
+
+
+@pytest.mark.parametrize("extension", [".png", ".tiff"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_sixteen_bits_that_hold_fewer_are_scaled_by_these_and_told(
+    extension: str, bits: int
+) -> None:
+    deep = np.rint(PICTURE[..., ::-1] / 255 * (2**bits - 1)).astype(np.uint16)
+    found = read_image(cv2.imencode(extension, deep)[1].tobytes())
+    assert np.abs(found.pixels.astype(int) - PICTURE).max() <= 1
+    assert found.remark == f"images of 16 bits that hold no more than {bits}, read as {bits} bits"
+
+
+def test_sixteen_bits_that_hold_sixteen_are_no_remark() -> None:
+    deep = PICTURE.astype(np.uint16) * 66  # up to 16830, above 14 bits
+    found = read_image(cv2.imencode(".png", deep[..., ::-1])[1].tobytes())
+    assert found.remark is None
+    assert np.abs(found.pixels - deep / 257).max() <= 0.5
+
+
+@pytest.mark.parametrize(("white", "words"), [(1, "fractions"), (255, "floating-point numbers")])
+def test_floating_point_files_are_scaled_and_told(white: int, words: str) -> None:
+    floats = (PICTURE[..., ::-1] / 255 * white).astype(np.float32)
+    found = read_image(cv2.imencode(".tiff", floats)[1].tobytes())
+    assert np.abs(found.pixels.astype(int) - PICTURE).max() <= 1
+    assert found.remark is not None
+    assert words in found.remark
+
+
+@pytest.mark.parametrize("value", [float("nan"), -1.0, 1e6])
+def test_floating_point_files_of_no_grey_levels_are_unreadable(value: float) -> None:
+    floats = np.full((8, 8, 3), 0.5, np.float32)
+    floats[2, 3] = value
+    with pytest.raises(Unreadable, match="no grey levels: save it with 8 bits"):
+        decode(cv2.imencode(".tiff", floats)[1].tobytes())
+
+
+def test_a_dark_avif_of_ten_bits_stays_dark() -> None:
+    dark = PICTURE.astype(np.uint16)[..., ::-1] // 2
+    data = cv2.imencode(".avif", dark, [cv2.IMWRITE_AVIF_DEPTH, 10])[1].tobytes()
+    assert _far(decode(data), (PICTURE // 8).astype(np.uint8)) < 3
+
+
+def _netpbm(kind: int, white: int, values: NDArray[Any]) -> bytes:
+    """Write a PGM or PPM by hand, with a comment where the format allows one."""
+    height, width = values.shape[:2]
+    header = f"P{kind}\n# made by hand\n{width} {height}\n{white}\n".encode()
+    if kind in (2, 3):
+        return header + " ".join(map(str, values.ravel())).encode()
+    return header + values.astype(">u2" if white > 255 else "u1").tobytes()
+
+
+@pytest.mark.parametrize("white", [1, 15, 100, 255, 300, 4095, 65535])
+@pytest.mark.parametrize("kind", [2, 3, 5, 6])
+def test_white_is_what_the_header_of_a_pgm_says(kind: int, white: int) -> None:
+    picture = PICTURE if kind in (3, 6) else PICTURE[..., 0]
+    values = np.rint(picture / 255 * white).astype(int)
+    expected = np.rint(values * 255 / white)
+    found = decode(_netpbm(kind, white, values))
+    assert np.abs(found - (expected if kind in (3, 6) else expected[..., None])).max() <= 1
+    # A dark picture is no reason to scale further.
+    assert decode(_netpbm(kind, white, values // 2)).max() <= 128
+
+
+def test_a_cut_ppm_is_truncated() -> None:
+    data = _netpbm(6, 99, PICTURE // 3)
+    assert decode(data + b"more").shape == PICTURE.shape
+    with pytest.raises(Unreadable, match="truncated"):
+        decode(data[:-1])
+
+
+@pytest.mark.parametrize("height", [48, -48])
+def test_a_bmp_counts_its_pixels_and_not_its_size_field(height: int) -> None:
+    narrow = Image.fromarray(PICTURE[:, :61])  # 183 bytes a row, and 1 of padding
+    data = bytearray(_saved("BMP", narrow))
+    if height < 0:  # rows from the top
+        data[22:26] = struct.pack("<i", height)
+    expected = decode(bytes(data))
+    for stated in (0, len(data) - 7, len(data) + 2, len(data) + 999):
+        data[2:6] = struct.pack("<I", stated)
+        np.testing.assert_array_equal(decode(bytes(data)), expected)
+    np.testing.assert_array_equal(decode(bytes(data[:-1])), expected)
+    with pytest.raises(Unreadable, match="truncated"):
+        decode(bytes(data[:-2]))
+
+
+def test_a_gif_is_whole_when_its_first_frame_is() -> None:
+    red, blue = (Image.new("RGB", (32, 24), colour) for colour in ("red", "blue"))
+    data = _saved("GIF", red, save_all=True, append_images=[blue], comment=b"; no end;")
+    expected = decode(data)
+    for tail in (b"\r\n", b"\x1a", b"<!-- cached -->", bytes(9)):
+        np.testing.assert_array_equal(decode(data + tail), expected)
+    np.testing.assert_array_equal(decode(data[:-1]), expected)
+    np.testing.assert_array_equal(decode(data[:-20]), expected)  # the second frame is cut
+    with pytest.raises(Unreadable, match="truncated"):
+        decode(data[: len(_saved("GIF", red)) - 20])
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200), "a HEIC image"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heix" + bytes(200), "a HEIC image"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + bytes(200), "an AVIF image that is damaged"),
+        (b"\xff\x0a" + bytes(200), "a JPEG XL image"),
+    ],
+)
+def test_formats_that_opencv_does_not_know_are_named(data: bytes, what: str) -> None:
+    with pytest.raises(Unreadable, match=f"{what}.*convert it to PNG or JPEG"):
+        decode(data)

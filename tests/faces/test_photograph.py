@@ -16,7 +16,8 @@ from agfer_bench.faces import photograph
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import cut, find_crop
-from agfer_bench.faces.decode import decode, jpeg_size
+from agfer_bench.faces.decode import decode, read_image
+from agfer_bench.faces.file_formats import jpeg_size
 from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.plugin.specs import FaceImage
 from tests.opencv import needs_cascades
@@ -46,9 +47,9 @@ def test_the_crop_is_that_of_the_whole_photograph(
 
     def spy(data: bytes, *, reduce: Any = 1) -> Any:
         decoded.append(reduce)
-        return decode(data, reduce=reduce)
+        return read_image(data, reduce=reduce)
 
-    monkeypatch.setattr(photograph, "decode", spy)
+    monkeypatch.setattr(photograph, "read_image", spy)
     outcome = crop_photograph(large, CropSettings(image_size=size), cascades)
     assert decoded == reductions
     assert outcome.boxes is not None
@@ -85,7 +86,7 @@ def test_no_size_where_there_is_none(data: bytes) -> None:
 
 def test_a_large_file_that_is_no_jpeg_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    assert cv2.imwrite(str(path), np.zeros((2000, 2000, 3), np.uint8))
+    assert cv2.imwrite(str(path), np.tri(2000, dtype=np.uint8) * 255)
     outcome = crop_photograph(
         FaceImage(path=path, emotion="fear"), CropSettings(image_size=8, method="none"), None
     )

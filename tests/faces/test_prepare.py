@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from agfer_bench.errors import UserError
-from agfer_bench.faces import crop_cache
+from agfer_bench.faces import crop_cache, file_states
 from agfer_bench.faces import prepare as module
 from agfer_bench.faces.cascade import ACCEPTED, Cascades
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
@@ -91,7 +91,7 @@ def _forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(data: bytes, **_: Any) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr("agfer_bench.faces.photograph.decode", fail)
+    monkeypatch.setattr("agfer_bench.faces.photograph.read_image", fail)
 
 
 def test_pixels_table_and_exclusions(table: FaceTable, tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ def test_a_changed_photograph_label_or_setting_is_noticed(table: FaceTable, tmp_
     cache = tmp_path / "cache"
     first = _prepare(table, cache)
     path = table.images[0].path
-    assert cv2.imwrite(str(path), np.zeros((40, 30, 3), np.uint8))
+    assert cv2.imwrite(str(path), 255 * np.tri(40, 30, dtype=np.uint8))
     changed = _prepare(table, cache)
-    assert (changed.pixels[0] == 0).all()
+    assert not (changed.pixels[0] == first.pixels[0]).all()
     one = FaceImage(path=path, emotion="sadness")
     relabelled = _prepare(FaceTable(root=table.root, images=(one, *table.images[1:])), cache)
     assert relabelled.table["emotion"][0] == "sadness"
@@ -300,7 +300,9 @@ def _shorten(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_empty, _shorten, Path.unlink])
-@pytest.mark.parametrize("name", ["crops.u8", "table.parquet", "excluded.csv", "meta.json"])
+@pytest.mark.parametrize(
+    "name", ["crops.u8", "table.parquet", "excluded.csv", "files.json", "meta.json"]
+)
 def test_a_damaged_cache_is_rebuilt(
     table: FaceTable, tmp_path: Path, name: str, damage: Any
 ) -> None:
@@ -426,6 +428,115 @@ def test_nothing_left_is_an_error_with_the_counts(table: FaceTable, tmp_path: Pa
     assert _entries(tmp_path / "cache") == []
     with pytest.raises(UserError, match="no labelled photograph"):
         _prepare(FaceTable(root=table.root, images=()), tmp_path / "cache")
+
+
+def _restored(path: Path, other: np.ndarray[Any, Any], how: str) -> None:
+    """Put another picture of the same size and time in a file's place."""
+    before, size = path.stat(), path.stat().st_size
+    data = cv2.imencode(".bmp", other)[1].tobytes()
+    assert len(data) == size
+    if how == "replaced":
+        draft = path.with_suffix(".draft")
+        draft.write_bytes(data)
+        os.utime(draft, ns=(before.st_atime_ns, before.st_mtime_ns))
+        draft.replace(path)
+    else:
+        path.write_bytes(data)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("how", ["replaced", "written over"])
+def test_a_picture_of_the_same_size_and_time_is_noticed(tmp_path: Path, how: str) -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (4, 20, 20, 3), np.uint8)
+    root, cache = tmp_path / "photos", tmp_path / "cache"
+    root.mkdir()
+    for number, picture in enumerate(pictures[:3]):
+        assert cv2.imwrite(str(root / f"{number}.bmp"), picture)
+    images = tuple(FaceImage(path=root / f"{n}.bmp", emotion="fear") for n in range(3))
+    table = FaceTable(root=root, images=images)
+    first = _prepare(table, cache)
+    _restored(root / "1.bmp", pictures[3], how)
+    second = _prepare(table, cache)
+    expected = cv2.resize(pictures[3], (8, 8), interpolation=cv2.INTER_AREA)[..., ::-1]
+    np.testing.assert_array_equal(second.pixels[1], expected)
+    np.testing.assert_array_equal(second.pixels[::2], first.pixels[::2])
+    assert second.fingerprint != first.fingerprint
+    assert len(_entries(cache)) == 1
+
+
+def test_files_that_were_touched_are_hashed_and_not_cropped_again(
+    table: FaceTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the whole tree has other file numbers; a `chmod` changes the time of change."""
+    cache = tmp_path / "cache"
+    first = _prepare(table, cache)
+    copy = tmp_path / "copy"
+    shutil.copytree(table.root, copy)  # with its times
+    shutil.rmtree(table.root)
+    copy.rename(table.root)
+    table.images[1].path.chmod(0o640)
+    _forbid_decoding(monkeypatch)
+    assert _prepare(table, cache).fingerprint == first.fingerprint
+    hashed: list[Path] = []
+    real = file_states._sha256
+
+    def watched(path: Path) -> str | None:
+        hashed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(file_states, "_sha256", watched)
+    assert _prepare(table, cache).fingerprint == first.fingerprint
+    assert {path.name for path in hashed} <= {"gone.jpg"}, "the second time nothing is in doubt"
+
+
+def test_crops_that_were_damaged_in_the_cache_are_made_again(
+    table: FaceTable, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    expected = np.array(_prepare(table, cache).pixels)
+    (entry,) = _entries(cache)
+    crops = (entry / "crops.u8").read_bytes()
+    (entry / "crops.u8").write_bytes(bytes(len(crops) // 2) + crops[len(crops) // 2 :])
+    np.testing.assert_array_equal(_prepare(table, cache).pixels, expected)
+
+
+def test_pictures_that_show_nothing_are_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (40, 30), np.uint8)
+    spot = np.zeros((400, 300), np.uint8)
+    spot[201:231, 101:121] = 200
+    pictures: dict[str, np.ndarray[Any, Any]] = {
+        "black16.png": np.zeros((40, 30), np.uint16),
+        "few.tiff": (noise > 99).astype(np.uint16),
+        "grey.jpg": np.full((40, 30), 90, np.uint8),
+        "red.png": np.full((40, 30, 3), (0, 0, 250), np.uint8),
+        "noise.png": noise,
+        "spot.png": spot,
+    }
+    for name, picture in pictures.items():
+        assert cv2.imwrite(str(tmp_path / name), picture)
+    images = [FaceImage(path=tmp_path / name, emotion="fear") for name in pictures]
+    found = _prepare(FaceTable(root=tmp_path, images=tuple(images)), tmp_path / "cache")
+    assert list(found.table["name"]) == ["noise.png", "spot.png"]
+    assert set(found.excluded["reason"]) == {"uniform"}
+    details = dict(zip(found.excluded["name"], found.excluded["detail"], strict=True))
+    assert details["grey.jpg"] == "all pixels are alike, near 90 of 255"
+    assert details["red.png"] == "all pixels are alike, near 250, 0, 0 of 255"
+
+
+def test_assumptions_are_counted_in_the_notes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint16)
+    pictures = {"a.png": noise, "b.tiff": noise, "c.png": noise * 5, "d.png": noise * 257}
+    for name, picture in pictures.items():
+        assert cv2.imwrite(str(tmp_path / name), picture)
+    images = [FaceImage(path=tmp_path / name, emotion="fear") for name in pictures]
+    table = FaceTable(root=tmp_path, images=tuple(images))
+    for _ in range(2):  # made, and from the cache
+        assert _prepare(table, tmp_path / "cache").notes == (
+            "images of 16 bits that hold no more than 12, read as 12 bits: 1, first c.png",
+            "images of 16 bits that hold no more than 8, read as 8 bits: 2, first a.png",
+        )
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_the_long_protocol_is_the_ordinary_one_until_its_warm_up_ends() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--cap", "31"], "--cap 31 is below the 32 epochs of the protocol"),
+        (["--cap", "27"], "--cap 27 is below the 28 epochs of the protocol"),
         (["--epochs", "5", "--cap", "10"], "--cap 10: a plateau takes at least 20 epochs"),
         (["--modules", "se,hog-svm"], "hog-svm has no epochs, and so no learning curve"),
         (["--modules", "hog-svm,linear"], "hog-svm, linear have no epochs"),

@@ -35,6 +35,7 @@ _HARNESS = (
     "measure/size.py",
     "faces/cross_database.py",
     "faces/data.py",
+    "faces/official.py",
     "network",
     "run/jobs/base.py",
     "run/jobs/classifier.py",

@@ -16,7 +16,7 @@ from agfer_bench.files import write_text
 from agfer_bench.plugin.catalogue import Catalogue, Chosen, is_classifier
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.progress import Reporter, Under
-from agfer_bench.protocol import fingerprint
+from agfer_bench.protocol import OFFICIAL, fingerprint
 from agfer_bench.records.run import BASE
 from agfer_bench.report.ablation_table import (
     Ablation,
@@ -115,6 +115,8 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
     if axis.of_block:
         return _over_options(axis, settings, catalogue, reporter)
     settings, notes = _without_classifiers(axis, settings)
+    if axis.setting == "split" and settings.protocol.split == OFFICIAL:
+        raise UserError("ablate split compares folds: give --split image or --split subject")
     protocols = [settings.protocol.with_settings({axis.setting: value}) for value in axis.values]
     if len({protocol.fingerprint for protocol in protocols}) < len(protocols):
         raise UserError(f"--values {','.join(axis.values)}: two of them mean the same")

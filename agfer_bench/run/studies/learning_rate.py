@@ -19,7 +19,7 @@ from agfer_bench.faces.folds import Fold, inner_folds
 from agfer_bench.files import write_text
 from agfer_bench.plugin.catalogue import Catalogue, is_classifier
 from agfer_bench.progress import Reporter, Under
-from agfer_bench.protocol import Protocol, fingerprint
+from agfer_bench.protocol import OFFICIAL, Protocol, fingerprint
 from agfer_bench.report.learning_rates import Choice, TunedRates, frame_of, to_markdown
 from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.pool.job_queue import Task
@@ -73,6 +73,11 @@ def tune_rates(
     if others:
         raise UserError(f"{', '.join(others)}: a classifier of its own has no learning rate")
     protocol = settings.protocol
+    if protocol.split == OFFICIAL:
+        raise UserError(
+            "learning rates are chosen on folds of the training images, and an official split has "
+            "none: choose them with --split image or --split subject"
+        )
     check_precision(protocol.precision, settings.device)
     store = Store(settings.out)
     store.probe()
@@ -117,6 +122,7 @@ def _trials(
 ) -> tuple[list[RecordBuilder], list[Task]]:
     """Return a row for each module, to be filled, and its trainings on inner folds."""
     protocol = settings.protocol
+    assert protocol.split != OFFICIAL, "refused before"
     inner = inner_folds(
         fold,
         data.labels,

@@ -19,7 +19,7 @@ from agfer_bench.faces.prepare import counts
 from agfer_bench.network.guidance import fusion_weights
 from agfer_bench.plugin.catalogue import Catalogue, is_classifier
 from agfer_bench.progress import Reporter, Under
-from agfer_bench.protocol import fingerprint
+from agfer_bench.protocol import OFFICIAL, fingerprint
 from agfer_bench.records.run import BASE, RunRecord
 from agfer_bench.report.ablation_table import Ablation, Axis
 from agfer_bench.report.paper.study import Example, Study, StudyRun
@@ -76,6 +76,11 @@ def run_study(
     Raises:
         UserError: As `run`.
     """
+    if settings.protocol.split == OFFICIAL:
+        raise UserError(
+            "paper repeats a study over folds, and an official split has none: use agfer-bench run "
+            "--split official"
+        )
     axes = [AXES[name] for name in dict.fromkeys(ablations)]
     for axis in axes:
         check_options(axis, settings)
