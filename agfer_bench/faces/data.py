@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
+from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.official import IN_BOTH, divide, in_both
 from agfer_bench.faces.prepare import prepare
@@ -38,6 +39,8 @@ class DataSource:
     """Where crops and drawn faces are kept between runs."""
     workers: int
     """Threads or processes for reading and cropping."""
+    detector: Detector | None = None
+    """What finds faces in place of the cascades; the protocol's `crop` names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,7 @@ def load_data(
         cache=source.cache,
         workers=source.workers,
         progress=reporter.progress,
+        detector=source.detector,
     )
     part_of = {table.name(image): image.part for image in table.images}
     parts = tuple(part_of[name] for name in crops.table["name"])

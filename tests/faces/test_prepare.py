@@ -28,6 +28,7 @@ from agfer_bench.faces.mask import default_mask
 from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.faces.prepare import counts, prepare
 from agfer_bench.plugin.specs import FaceImage, FaceTable
+from tests.opencv import HAS_CASCADES, WITHOUT, needs_cascades
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data"
 WHOLE = CropSettings(image_size=8, method="none")
@@ -419,6 +420,7 @@ def test_a_cache_that_cannot_be_written_is_told(table: FaceTable, tmp_path: Path
         _prepare(table, blocked)
 
 
+@needs_cascades
 def test_nothing_left_is_an_error_with_the_counts(table: FaceTable, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         _prepare(table, tmp_path / "cache", CropSettings(image_size=8))
@@ -565,6 +567,8 @@ def _photographs(name: str, every: int = 1) -> tuple[FaceTable, pd.DataFrame]:
     root = PHOTOGRAPHS / name
     if not (root / "metadata.csv").exists():
         pytest.skip(f"no photographs in {root}")
+    if not HAS_CASCADES:
+        pytest.skip(WITHOUT)
     rows = pd.read_csv(root / "metadata.csv", dtype={"subject": str}).iloc[::every]
     images = tuple(
         FaceImage(path=root / name, emotion=emotion, subject=subject)
