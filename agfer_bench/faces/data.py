@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
+from agfer_bench.faces.decode import opencv
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.prepare import prepare
 from agfer_bench.faces.table import read_table
@@ -71,9 +72,11 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
     """Read and crop a data set, or take the crops from the cache.
 
     Raises:
-        UserError: The data cannot be read, nothing remains, or the cache cannot be written.
+        UserError: OpenCV or the data cannot be read, nothing remains, or the cache cannot be
+            written.
         PluginError: The data set's plugin is at fault.
     """
+    opencv()  # before a reader draws for minutes, or stumbles over half an OpenCV
     spec = source.chosen.entry.spec
     place = Place(
         folder=source.folder,
