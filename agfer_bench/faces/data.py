@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
+from agfer_bench.faces.decode import opencv
 from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.official import IN_BOTH, divide, in_both
@@ -87,9 +88,11 @@ def load_data(
         to_test: Whether this is a second data set, which is tested on as a whole.
 
     Raises:
-        UserError: The data cannot be read, nothing remains, or the cache cannot be written.
+        UserError: OpenCV or the data cannot be read, nothing remains, or the cache cannot be
+            written.
         PluginError: The data set's plugin is at fault.
     """
+    opencv()  # before a reader draws for minutes, or stumbles over half an OpenCV
     spec = source.chosen.entry.spec
     place = Place(
         folder=source.folder,

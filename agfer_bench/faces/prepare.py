@@ -48,6 +48,8 @@ Finder = Cascades | Detector | None
 _LABELS = ("emotion", "subject", "sequence", "frame", "age_group", "sex", "take")
 _COLUMNS = ("name", *_LABELS, "sha256")
 _TEXT = tuple(name for name in _COLUMNS if name != "frame")
+_NO_PICTURES = frozenset({"unreadable", "truncated", "uniform"})
+"""Reasons that no other way of cropping helps against."""
 _SIDES = ("x", "y", "width", "height")
 
 
@@ -301,7 +303,9 @@ def _nothing_left(table: FaceTable, reasons: dict[Any, int]) -> UserError:
     if not table.images:
         return UserError(f"{table.root} holds no labelled photograph")
     shown = ", ".join(f"{reason} {reasons[reason]}" for reason in REASONS if reason in reasons)
+    start = f"none of the {len(table.images)} photographs in {table.root} gave a crop ({shown}): "
+    if reasons.keys() <= _NO_PICTURES:
+        return UserError(start + "look at one of them, or fetch the data set again")
     return UserError(
-        f"none of the {len(table.images)} photographs in {table.root} gave a crop ({shown}): "
-        'where the images are cropped faces already, use the crop method "none"'
+        start + 'where the images are cropped faces already, use the crop method "none"'
     )

@@ -425,7 +425,11 @@ def test_nothing_left_is_an_error_with_the_counts(table: FaceTable, tmp_path: Pa
     with pytest.raises(UserError) as caught:
         _prepare(table, tmp_path / "cache", CropSettings(image_size=8))
     assert "unreadable 3, truncated 1, no face 6" in str(caught.value)
+    assert 'use the crop method "none"' in str(caught.value)
     assert _entries(tmp_path / "cache") == []
+    bad = tuple(one for one in table.images if one.path.suffix == ".jpg")
+    with pytest.raises(UserError, match=r"unreadable 3, truncated 1\): look at one of them"):
+        _prepare(FaceTable(root=table.root, images=bad), tmp_path / "cache")
     with pytest.raises(UserError, match="no labelled photograph"):
         _prepare(FaceTable(root=table.root, images=()), tmp_path / "cache")
 

@@ -15,6 +15,8 @@ import pytest
 from agfer_bench_databases.fer2013 import read_fer2013
 
 from agfer_bench import Place, UserError
+from agfer_bench.faces.crop_cache import CropSettings
+from agfer_bench.faces.prepare import prepare
 
 PlaceOf = Callable[[Path | None], Place]
 HEADER = "emotion,pixels,Usage"
@@ -201,6 +203,25 @@ def test_a_table_without_usage_is_training(table: Path, place: PlaceOf) -> None:
     assert len(read_fer2013(place(table.parent), usage="Training").images) == 4
     with pytest.raises(UserError, match="no row with Usage PrivateTest: found Training"):
         read_fer2013(place(table.parent), usage="PrivateTest")
+
+
+def test_rows_of_zeros_give_no_crop(table: Path, place: PlaceOf, tmp_path: Path) -> None:
+    """FER2013 has some; they are rows that fit, and nobody's face."""
+    black = f"4,{' '.join(['0'] * 2304)},Training"
+    table.write_text("\n".join([HEADER, ROWS[0], black, ROWS[1], black]))
+    faces = read_fer2013(place(table))
+    assert len(faces.images) == 4
+    crops = prepare(
+        faces,
+        CropSettings(image_size=48, method="none"),
+        cascades_folder=None,
+        cache=tmp_path / "cache",
+        workers=1,
+        progress=lambda what, done, total: None,
+    )
+    assert list(crops.table["name"]) == ["Training/00002.pgm", "Training/00004.pgm"]
+    assert list(crops.excluded["name"]) == ["Training/00003.pgm", "Training/00005.pgm"]
+    assert set(crops.excluded["reason"]) == {"uniform"}
 
 
 def test_usages_in_other_letters_are_known(table: Path, place: PlaceOf) -> None:
