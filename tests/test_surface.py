@@ -19,6 +19,8 @@ _FACE_IMAGE = (
     "keyword_only frame=, keyword_only age_group=, keyword_only sex=, keyword_only take="
 )
 _PART = "keyword_only part="
+_TABLE = "keyword_only root, keyword_only images, keyword_only notes="
+_CLASSES = "keyword_only classes="
 _DATASET = (
     "keyword_only name, keyword_only read, keyword_only summary, keyword_only source=, "
     "keyword_only needs_folder=, keyword_only drawn=, keyword_only layout=, keyword_only draw="
@@ -77,6 +79,7 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         )
         for kind in ("run", "speed")
     },
+    ("exports", "agfer_bench", "FaceTable", "signature"): (_TABLE, f"{_TABLE}, {_CLASSES}"),
     # Records are of version 7; earlier ones are still read.
     **{
         ("records", "run", "properties", "schema_version", key): (4, 7)

@@ -10,10 +10,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from agfer_bench_pictures import read_digits, read_npz
+from agfer_bench_pictures import fits_npz, read_digits, read_npz
 from sklearn.datasets import load_digits
 
 from agfer_bench import Place, UserError
+from agfer_bench.plugin.glance import glance
 
 RANDOM = np.random.default_rng(0)
 Save = Callable[..., Place]
@@ -67,8 +68,23 @@ def test_a_file_of_medmnist(save: Save) -> None:
     assert [table.name(one) for one in read_npz(place, part="test").images] == [
         "test/0/000001.pgm", "test/10/000002.pgm", "test/2/000000.pgm",
     ]  # fmt: skip
+    parts = Counter(image.part for image in table.images)
+    assert parts == {"train": 6, "test": 3}, "for the official split"
     with pytest.raises(UserError, match="no picture of part=val: found test, train"):
         read_npz(place, part="val")
+
+
+def test_a_file_of_arrays_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "one.npz").write_bytes(b"x")
+    for folder, below in ((tmp_path, "one.npz"), (tmp_path / "one.npz", "")):
+        fit = fits_npz(glance(folder))
+        assert fit is not None
+        assert (fit.share, fit.below) == (1, below)
+    (tmp_path / "two.npz").write_bytes(b"x")
+    fit = fits_npz(glance(tmp_path))
+    assert fit is not None
+    assert fit.share < 1
+    assert "there are 2 such files" in fit.why
 
 
 @pytest.mark.parametrize(
