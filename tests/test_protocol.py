@@ -35,8 +35,8 @@ def test_quick_trains_three_subject_folds_three_times_with_guidance() -> None:
 def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
     quick = load_preset("quick")
     other = {
-        "crop": "none", "image_size": 64, "split": "image", "folds": 2, "stride": 32, "width": 0.5,
-        "dropout": 0.1, "initialisation": "glorot", "normalisation": "zero-centre",
+        "crop": "none", "image_size": 64, "split": "official", "folds": 2, "stride": 32,
+        "width": 0.5, "dropout": 0.1, "initialisation": "glorot", "normalisation": "zero-centre",
         "guidance": False, "alpha": 0.5, "mask": "sha256:0", "class_weights": False, "epochs": 1,
         "batch_size": 2, "shuffle": "once", "drop_last": True, "optimiser": "sgd",
         "learning_rate": 1.0, "momentum": 0.1, "weight_decay": 0.5, "precision": "bf16", "seed": 1,
@@ -56,6 +56,17 @@ def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
     )
     changed = quick.with_settings({"epochs": 2})
     assert changed.changes() == {"epochs": 2}
+
+
+def test_an_official_split_is_one_division() -> None:
+    quick = load_preset("quick")
+    official = quick.with_settings({"split": "official"})
+    assert (official.split, official.folds, official.seeds) == ("official", 1, quick.seeds)
+    for settings in ({"split": "official", "folds": 3}, {"folds": 1}):
+        with pytest.raises(UserError, match="split=official is one division"):
+            quick.with_settings(settings)
+    with pytest.raises(UserError, match="any other split has two folds or more"):
+        official.with_settings({"split": "image"})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,20 @@ import pytest
 
 from tests.surface import surface
 
+_FACE_IMAGE = (
+    "keyword_only path, keyword_only emotion, keyword_only subject=, keyword_only sequence=, "
+    "keyword_only frame=, keyword_only age_group=, keyword_only sex=, keyword_only take="
+)
+_PART = "keyword_only part="
+_DATASET = (
+    "keyword_only name, keyword_only read, keyword_only summary, keyword_only source=, "
+    "keyword_only needs_folder=, keyword_only drawn=, keyword_only layout=, keyword_only draw="
+)
+_TERMS = (
+    "keyword_only faces=, keyword_only settings=, keyword_only licence=, keyword_only "
+    "pictures_may_be_published=, keyword_only fits="
+)
+
 # What was changed on purpose since, by its place: what it was, and what it has become.
 CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
     # Trainings run side by side by default, on as many cores as pay.
@@ -47,6 +61,22 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         )
         for kind in ("run", "speed")
     },
+    # A data set's own split is one division.
+    **{
+        ("commands", command, "split", "type"): (
+            "image|subject | None",
+            "image|official|subject | None",
+        )
+        for command in ("run", "ablate", "paper")
+    },
+    **{
+        ("records", record, "$defs", "Protocol", "properties", "folds", "minimum"): (2, 1)
+        for record in ("run", "speed")
+    },
+    # Readers tell parts, terms, and how well a folder fits; arguments are by name, so that more of
+    # them take nothing away.
+    ("exports", "agfer_bench", "FaceImage", "signature"): (_FACE_IMAGE, f"{_FACE_IMAGE}, {_PART}"),
+    ("exports", "agfer_bench", "DatasetSpec", "signature"): (_DATASET, f"{_DATASET}, {_TERMS}"),
     # Records are of version 7; earlier ones are still read.
     **{
         ("records", "run", "properties", "schema_version", key): (4, 7)

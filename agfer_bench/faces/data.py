@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,7 @@ class FaceData:
     """What a run keeps of the data."""
     parts: tuple[str | None, ...]
     """(N,) the part of the data set that each image belongs to, where its authors divided it."""
-    left_out: NDArray[np.int64]
+    left_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Images of `crops` that are neither trained on nor judged, ascending; `record` does not count
     them as kept."""
 

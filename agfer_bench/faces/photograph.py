@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -55,6 +56,9 @@ def crop_photograph(
         finder: The cascades or a detector; None takes the image as it is.
     """
     try:
+        if not stat.S_ISREG(image.path.stat().st_mode):  # a pipe has no end, nor has /dev/zero
+            detail = "no file, but a folder, pipe or device"
+            return CropResult(image=image, reason="unreadable", detail=detail)
         data = image.path.read_bytes()
     except OSError as error:
         detail = error.strerror or type(error).__name__

@@ -222,6 +222,14 @@ class DatasetSpec:
     """Where the data set is described or to be had."""
     needs_folder: bool = True
     """Whether the user must name a folder."""
+    drawn: bool = False
+    """True for synthetic faces: everything that shows a result on them says so."""
+    layout: str = ""
+    """For drawn faces: the data set in whose layout `draw` writes them."""
+    draw: Callable[..., None] | None = None
+    """For drawn faces: ``draw(place, **options)`` writes them into the empty folder
+    ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files.
+    The harness adds the file `DRAWN_MARKER`, which the readers of the layout must not mind."""
     faces: bool = True
     """False for pictures of other things, whose tables have classes of their own. They are taken
     whole, without mask and mirroring, unless the user asks for these."""
@@ -236,14 +244,6 @@ class DatasetSpec:
     fits: Callable[[Glance], Fit | None] | None = None
     """``fits(glance)`` says how well a folder fits the layout that `read` expects, or None where
     nothing of it is there. It opens no file. None where the reader does not tell."""
-    drawn: bool = False
-    """True for synthetic faces: everything that shows a result on them says so."""
-    layout: str = ""
-    """For drawn faces: the data set in whose layout `draw` writes them."""
-    draw: Callable[..., None] | None = None
-    """For drawn faces: ``draw(place, **options)`` writes them into the empty folder
-    ``place.folder``, for `agfer-bench data synthesise`. None where they cannot be had as files.
-    The harness adds the file `DRAWN_MARKER`, which the readers of the layout must not mind."""
 
 
 Point = tuple[float, float]

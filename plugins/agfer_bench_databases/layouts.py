@@ -57,6 +57,13 @@ def of_image_folder(glance: Glance) -> Fit | None:
                 why=f"{loose} pictures lie in the folder itself, and neither a folder for each "
                 "emotion nor a metadata.csv says what they show",
             )
+        others = {name.split("/")[0] for name in glance.files if _is_image(name)}
+        if len(others) > 1:
+            return Fit(
+                share=0.1,
+                why=f"{some(sorted(others))} are no emotions; image-folder:labels=any takes such "
+                "folders as classes of any kind",
+            )
         return None
     names = _classes(glance, where)
     known = [name for name in names if canonical_emotion(name)]

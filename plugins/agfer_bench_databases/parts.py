@@ -86,8 +86,7 @@ class Classes:
             KeyError: There is no such class.
         """
         text = name.strip().lower()
-        number = text.lstrip("0") or "0"
-        if number in self.numbers:
+        if text.isdigit() and (number := text.lstrip("0") or "0") in self.numbers:
             return self.numbers[number]
         if text in self.others:
             return None

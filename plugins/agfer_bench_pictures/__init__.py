@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from agfer_bench import DatasetSpec, FaceTable, Place, hookimpl
+from agfer_bench import DatasetSpec, FaceTable, Fit, Glance, Place, hookimpl
 
 # NumPy and scikit-learn are imported where pictures are read: a listing must not wait for them.
 
@@ -39,6 +39,17 @@ def read_npz(place: Place, *, part: Literal["all", "train", "val", "test"] = "al
     return medmnist(place, part)
 
 
+def fits_npz(glance: Glance) -> Fit | None:
+    """Tell whether there is a file of arrays, or one in the folder."""
+    found = [name for name in glance.files if name.lower().endswith(".npz")]
+    if not found:
+        return None
+    if glance.folder.is_file() or len(found) == 1:
+        below = "" if glance.folder.is_file() else found[0]
+        return Fit(share=1.0, why=f"{found[0]} is a file of arrays", below=below)
+    return Fit(share=0.5, why=f"there are {len(found)} such files, and it takes one: {found[0]}")
+
+
 @hookimpl
 def face_datasets() -> Sequence[DatasetSpec]:
     """Offer the sets."""
@@ -48,6 +59,8 @@ def face_datasets() -> Sequence[DatasetSpec]:
             read=read_digits,
             summary="Handwritten digits, ten classes, 8 x 8 pixels, writers unknown; no download",
             source="https://doi.org/10.24432/C50P49, by way of scikit-learn",
+            licence="CC BY 4.0",
+            pictures_may_be_published=True,
             needs_folder=False,
             faces=False,
             settings={"split": "image", "image_size": 32, "epochs": 6},
@@ -57,6 +70,8 @@ def face_datasets() -> Sequence[DatasetSpec]:
             read=read_npz,
             summary="One file as MedMNIST has it: train_images, train_labels, val_..., test_...",
             source="https://medmnist.com",
+            licence="as the file's own",
+            fits=fits_npz,
             faces=False,
             settings={"split": "image"},
         ),

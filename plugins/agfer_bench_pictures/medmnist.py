@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from agfer_bench import FaceTable, Place, UserError
 from agfer_bench_pictures.files import Unpacking
 
-PARTS = ("train", "val", "test")
+PARTS = {"train": "train", "val": "validation", "test": "test"}
+"""Parts by the names that arrays begin with."""
 EXPECTED = "train_images (N, H, W) or (N, H, W, 3) of bytes beside train_labels (N, 1), and so on"
 
 
@@ -38,7 +40,11 @@ def medmnist(place: Place, part: str) -> FaceTable:
         table = Unpacking(place, "npz", digest).table(_parts(file))
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from None
-    images = [one for one in table.images if part in ("all", one.path.parent.parent.name)]
+    images = [
+        replace(one, part=PARTS[name])
+        for one in table.images
+        if part in ("all", name := one.path.parent.parent.name)
+    ]
     if not images:
         there = sorted({one.path.parent.parent.name for one in table.images})
         raise UserError(f"{file} holds no picture of part={part}: found {', '.join(there)}")

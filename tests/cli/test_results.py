@@ -150,7 +150,7 @@ def test_the_schema_takes_made_up_records_and_no_junk(tmp_path: Path) -> None:
         content | {"more": 1},
         content | {"modules": [{}]},
         content | {"finished": 7},
-        content | {"protocol": content["protocol"] | {"folds": 1}},
+        content | {"protocol": content["protocol"] | {"folds": 0}},
     )
     for junk in junks:
         assert not validator.is_valid(junk)

@@ -539,6 +539,19 @@ def test_assumptions_are_counted_in_the_notes(tmp_path: Path) -> None:
         )
 
 
+def test_pipes_devices_and_folders_are_unreadable(table: FaceTable, tmp_path: Path) -> None:
+    os.mkfifo(table.root / "pipe.png")
+    (table.root / "zero.png").symlink_to("/dev/zero")
+    (table.root / "folder.png").mkdir()
+    names = ("0.png", "pipe.png", "zero.png", "folder.png")
+    images = tuple(FaceImage(path=table.root / name, emotion="fear") for name in names)
+    for _ in range(2):
+        crops = _prepare(FaceTable(root=table.root, images=images), tmp_path / "cache")
+        assert list(crops.table["name"]) == ["0.png"]
+        assert set(crops.excluded["reason"]) == {"unreadable"}
+        assert set(crops.excluded["detail"]) == {"no file, but a folder, pipe or device"}
+
+
 @pytest.mark.parametrize(
     "bad", [{"image_size": 0}, {"padding": -0.1}, {"longest_side": 8}, {"method": "magic"}]
 )

@@ -458,3 +458,19 @@ class TestRivals:
 
         path = _bad(root, "bad", change)
         assert list(_reasons(read_folder(root))) == [path]
+
+
+def test_pictures_of_a_closed_set_are_refused(root: Path) -> None:
+    """A set whose terms forbid it: no picture may lie beside a record of it."""
+    path = root / GOOD[0]
+    (path.parent / "face.JPG").write_bytes(b"x")
+    assert _accepted(read_folder(root)) == GOOD, "older records do not tell the terms"
+    content = json.loads(path.read_text())
+    for allowed, accepted in ((True, GOOD), (False, GOOD[1:])):
+        content["data"]["pictures_may_be_published"] = allowed
+        path.write_text(json.dumps(content))
+        assert _accepted(read_folder(root)) == accepted
+    reason = _reasons(read_folder(root))[GOOD[0]]
+    assert reason.startswith("a picture lies beside it (face.JPG), and the terms of ")
+    (path.parent / "face.JPG").unlink()
+    assert _accepted(read_folder(root)) == GOOD

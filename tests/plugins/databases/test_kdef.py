@@ -66,3 +66,23 @@ def test_what_does_not_fit_is_one_line(grow: Grow, place: PlaceOf) -> None:
         read_kdef(place(None))
     with pytest.raises(UserError, match="no such folder"):
         read_kdef(place(folder / "absent"))
+
+
+def test_known_misnamed_files_are_read_under_their_right_names(grow: Grow, place: PlaceOf) -> None:
+    folder = grow("AF31/AF31V.JPG", "AM31/AM31H.JPG", "AF31/AF31SAS.JPG", "AM31/AM31V.JPG")
+    table = read_kdef(place(folder), angle="all")
+    assert [(i.path.name, i.emotion, i.subject, i.take) for i in table.images] == [
+        ("AF31SAS.JPG", "sadness", "F31", "a"),
+        ("AF31V.JPG", "sadness", "F31", "a"),
+        ("AM31H.JPG", "surprise", "M31", "a"),
+    ]
+    assert table.notes == (
+        "files known to be misnamed, read under their right names: 2, first AF31V.JPG as AF31SAHL",
+        "images whose names do not fit, left out: 1, first AM31/AM31V.JPG",
+    )
+    straight = read_kdef(place(folder))
+    assert [image.path.name for image in straight.images] == ["AF31SAS.JPG"]
+    grow("AF31/AF31SAHL.JPG")
+    again = read_kdef(place(folder), angle="all")
+    assert sum(image.path.stem in ("AF31V", "AF31SAHL") for image in again.images) == 1
+    assert any("stand twice" in note for note in again.notes)
