@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.faces.decode import Pixels
+from agfer_bench.files import at_home
 from agfer_bench.plugin.catalogue import Catalogue, Chosen
 from agfer_bench.plugin.options import parse_choice
 from agfer_bench.plugin.sources import hash_sources
@@ -121,7 +122,7 @@ def choose_detector(catalogue: Catalogue, text: str | None) -> Detector | None:
     chosen = catalogue.choose_detector(choice)
     if choice.folder == "":
         raise UserError(f"--detector {text} names no file after the =")
-    file = Path(choice.folder).expanduser() if choice.folder else None
+    file = at_home(Path(choice.folder)) if choice.folder else None
     return Detector.load(chosen, file)
 
 
