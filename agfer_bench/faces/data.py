@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agfer_bench.faces.copies import copies_in, copies_notes, describe_copies, group_copies
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
 from agfer_bench.faces.drawn import is_drawn
+from agfer_bench.faces.folds import first_copies
 from agfer_bench.faces.prepare import prepare
 from agfer_bench.faces.table import read_table
 from agfer_bench.plugin.catalogue import Chosen, Entry
@@ -19,6 +21,9 @@ from agfer_bench.plugin.specs import EMOTIONS, DatasetSpec, Place
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import DataRecord
+
+COPY = "copy"
+"""Why an image is left out that gave a crop: it is a copy of one before it (`duplicates=drop`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +53,28 @@ class FaceData:
     crops: CropSet
     """Pixels and table."""
     labels: NDArray[np.int64]
-    """(N,) index into `record.classes`."""
+    """(N,) index into `record.classes`; -1 where all images of a class are dropped copies."""
     names: tuple[str, ...]
     """(N,) names of the images."""
     subjects: tuple[str | None, ...]
     """(N,) who is shown."""
+    copies: NDArray[np.int64] | None
+    """(N,) group of each image, equal for copies of one picture; None where there are no copies."""
+    left_out: NDArray[np.bool_]
+    """(N,) copies that are dropped, by the protocol's `duplicates`."""
     record: DataRecord
     """What a run keeps of the data."""
 
 
-def excluded_of(crops: CropSet, classes: Collection[str]) -> dict[str, int]:
-    """Count the images of some classes that gave no crop, per reason."""
+def excluded_of(
+    crops: CropSet, classes: Collection[str], left_out: NDArray[np.bool_]
+) -> dict[str, int]:
+    """Count the images of some classes that gave no crop, or are dropped as copies, per reason."""
     table = crops.excluded
     reasons = Counter(table.loc[table["emotion"].isin(classes), "reason"])
+    dropped = int(crops.table.loc[left_out, "emotion"].isin(classes).sum())
+    if dropped:
+        reasons[COPY] = dropped
     return {str(reason): int(number) for reason, number in sorted(reasons.items())}
 
 
@@ -89,11 +103,24 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
         progress=reporter.progress,
     )
     emotions = crops.table["emotion"].tolist()
-    kept = Counter(emotions)
+    subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
+    pairs = copies_in(crops, reporter.progress)
+    groups = group_copies(pairs, len(emotions))
+    left_out = np.zeros(len(emotions), dtype=bool)
+    if groups is not None and protocol.duplicates == "drop":
+        left_out[:] = True
+        left_out[first_copies(groups)] = False
+    copies = describe_copies(
+        pairs, groups, emotions=emotions, subjects=subjects, duplicates=protocol.duplicates
+    )
+    kept = Counter(emotion for emotion, gone in zip(emotions, left_out, strict=True) if not gone)
     classes = tuple(name for name in EMOTIONS if kept[name])
     numbers = {name: number for number, name in enumerate(classes)}
-    subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
-    known = {subject for subject in subjects if subject is not None}
+    known = {
+        subject
+        for subject, gone in zip(subjects, left_out, strict=True)
+        if subject is not None and not gone
+    }
     read = Counter(image.emotion for image in table.images)
     lost = [name for name in EMOTIONS if read[name] and not kept[name]]
     gone = tuple(f"No image of {name} is left: it is no class of this run." for name in lost)
@@ -106,15 +133,18 @@ def load_data(source: DataSource, protocol: Protocol, reporter: Reporter) -> Fac
         classes=classes,
         images_read={name: read[name] for name in EMOTIONS if read[name]},
         images_kept={name: kept[name] for name in EMOTIONS if read[name]},
-        excluded=excluded_of(crops, classes=EMOTIONS),
+        excluded=excluded_of(crops, EMOTIONS, left_out),
         subjects=len(known) or None,
-        notes=(*table.notes, *gone),
+        notes=(*table.notes, *gone, *copies_notes(copies)),
+        copies=copies,
     )
     return FaceData(
         root=table.root,
         crops=crops,
-        labels=np.asarray([numbers[emotion] for emotion in emotions], dtype=np.int64),
+        labels=np.asarray([numbers.get(emotion, -1) for emotion in emotions], dtype=np.int64),
         names=tuple(crops.table["name"]),
         subjects=subjects,
+        copies=groups,
+        left_out=left_out,
         record=record,
     )

@@ -10,6 +10,7 @@ from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, decode, jpeg_size
+from agfer_bench.faces.look import Look, take_look
 from agfer_bench.plugin.specs import FaceImage
 
 Reduction = Literal[1, 2, 4, 8]
@@ -28,6 +29,10 @@ class CropResult:
     """The crop, (S, S, 3) RGB; None where it was left out."""
     boxes: dict[str, Box] | None = None
     """The named boxes in pixels of the photograph."""
+    size: tuple[int, int] | None = None
+    """Width and height of the photograph."""
+    look: Look | None = None
+    """What is kept of it beside the crop."""
     reason: str | None = None
     """Why it was left out."""
     detail: str = ""
@@ -65,6 +70,8 @@ def crop_photograph(
         sha256=sha256,
         pixels=pixels,
         boxes={part: _scaled(box, reduce) for part, box in boxes.items()},
+        size=(rgb.shape[1] * reduce, rgb.shape[0] * reduce),
+        look=take_look(rgb, boxes["crop"]),
     )
 
 

@@ -120,6 +120,8 @@ def folds_of(data: FaceData, protocol: Protocol) -> list[Fold]:
         folds=protocol.folds,
         seed=derive_seed(protocol.seed, "folds"),
         classes=data.record.classes,
+        copies=data.copies,
+        duplicates=protocol.duplicates,
     )
 
 
