@@ -67,6 +67,10 @@ RESCALES_DRAWN: Final = (
 """Why layers are not rescaled under other weights."""
 
 
+Duplicates = Literal["group", "keep", "drop"]
+"""What is done with copies of a picture."""
+
+
 class SpeedProtocol(BaseModel):
     """How inference is timed. Moves timings only, so no trained job depends on it."""
 
@@ -153,6 +157,10 @@ class Protocol(BaseModel):
     validation part."""
     folds: int = Field(default=5, ge=1)
     """Number of folds: two or more, or the one of `split=official`."""
+    duplicates: Duplicates = "group"
+    """What is done with copies, equal files and nearly equal pictures: a group of them stands on
+    one side of each fold, or they are kept as any other images (and a note says so), or all but
+    the first are dropped. Without copies the folds are the same."""
 
     host: str = Field(default="vgg16", pattern=r"^(vgg16|timm:[a-z0-9_]+)$")
     """The network that blocks are put into: `vgg16` (the paper's), or `timm:NAME`, any backbone of

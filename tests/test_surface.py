@@ -80,9 +80,9 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         for kind in ("run", "speed")
     },
     ("exports", "agfer_bench", "FaceTable", "signature"): (_TABLE, f"{_TABLE}, {_CLASSES}"),
-    # Records are of version 7; earlier ones are still read.
+    # Records are of version 8; earlier ones are still read.
     **{
-        ("records", "run", "properties", "schema_version", key): (4, 7)
+        ("records", "run", "properties", "schema_version", key): (4, 8)
         for key in ("const", "default")
     },
 }

@@ -1,9 +1,9 @@
 """The crop cache on disk: entries that are either whole or absent.
 
-An entry is a folder, ``<cache>/crops/<key>``: ``crops.u8`` (the pixels), ``table.parquet``,
-``excluded.csv``, ``files.json`` (what it was made from) and ``meta.json``. It is written under
-another name and renamed when complete, so an entry is either whole or absent, whatever is killed
-and whoever else builds it meanwhile.
+An entry is a folder, ``<cache>/crops/<key>``: ``crops.u8`` (the pixels), ``looks.u8`` (small grey
+copies of the photographs), ``table.parquet``, ``excluded.csv``, ``files.json`` (what it was made
+from) and ``meta.json``. It is written under another name and renamed when complete, so an entry is
+either whole or absent, whatever is killed and whoever else builds it meanwhile.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
+from agfer_bench.passport.hashes import SIDE
 from agfer_bench.protocol import CASCADES, CROPS
 
 if TYPE_CHECKING:
@@ -70,10 +71,13 @@ class CropSet:
     """The cache entry that holds them, with `excluded.csv`."""
     pixels: NDArray[np.uint8]
     """RGB of shape (N, S, S, 3); a read-only view of the cache file."""
+    looks: NDArray[np.uint8]
+    """(N, 64, 64) grey copies of the whole photographs; a read-only view of the cache file."""
     table: pd.DataFrame
     """One row per crop: name, emotion, subject, sequence, frame, age_group, sex, take, sha256 of
     the file; and in pixels of the photograph face_x, face_y, face_width, face_height and the same
-    for eye, pair, mouth and crop (method ``none``: crop only). What is unknown is NA."""
+    for eye, pair, mouth and crop (method ``none``: crop only). What is unknown is NA. Then
+    photograph_width, photograph_height, and of `faces.look.Look` contrast, sharpness, colour."""
     excluded: pd.DataFrame
     """One row per photograph left out: name, emotion, reason (of `REASONS`), detail."""
     fingerprint: str
@@ -135,18 +139,21 @@ def open_entry(folder: Path, settings: CropSettings) -> CropSet | None:
     """Read an entry; None where it is absent or its sizes disagree."""
     import pandas as pd
 
-    side, path = settings.image_size, folder / "crops.u8"
+    side, path, looks = settings.image_size, folder / "crops.u8", folder / "looks.u8"
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         shape = (int(meta["crops"]), side, side, 3)
         table = pd.read_parquet(folder / "table.parquet")
         excluded = pd.read_csv(folder / "excluded.csv", dtype=str, keep_default_na=False)
-        sizes = [path.stat().st_size, len(table), len(excluded), meta["format"]]
-        if sizes != [math.prod(shape), shape[0], meta["excluded"], FORMAT]:
+        sizes = [path.stat().st_size, looks.stat().st_size]
+        sizes += [len(table), len(excluded), meta["format"]]
+        small = (shape[0], SIDE, SIDE)
+        if sizes != [math.prod(shape), math.prod(small), shape[0], meta["excluded"], FORMAT]:
             return None
         return CropSet(
             folder=folder,
             pixels=np.memmap(path, np.uint8, "r", shape=shape),
+            looks=np.memmap(looks, np.uint8, "r", shape=small),
             table=table,
             excluded=excluded,
             fingerprint=meta["fingerprint"],

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
+from agfer_bench.faces.copies import copies_across
 from agfer_bench.faces.crop_cache import CropSet
 from agfer_bench.faces.data import DataSource, FaceData, excluded_of, load_data
 from agfer_bench.progress import Reporter
@@ -68,6 +69,7 @@ def load_test_set(
     known = {name: number for number, name in enumerate(training.record.classes)}
     names = data.crops.table["emotion"].tolist()
     labels = np.asarray([known.get(name, -1) for name in names], dtype=np.int64)
+    labels[data.left_out] = -1
     indices = np.flatnonzero(labels >= 0)
     if len(indices) == 0:
         raise UserError(
@@ -76,7 +78,12 @@ def load_test_set(
         )
     groups = _groups(data.crops)
     found = Counter(groups[index] for index in indices)
-    foreign = Counter(name for name in names if name not in known)
+    gone = set(data.left_out.tolist())
+    foreign = Counter(
+        name for number, name in enumerate(names) if name not in known and number not in gone
+    )
+    near = copies_across(training.crops, data.crops, reporter.progress)
+    twins = len(set(near.second.tolist()) & set(indices.tolist()))
     classes = tuple(name for name in data.record.classes if name in known)
     absent = [name for name in training.record.classes if name not in classes]
     record = data.record.model_copy(
@@ -84,11 +91,14 @@ def load_test_set(
             "classes": classes,
             "images_read": {name: data.record.images_read[name] for name in classes},
             "images_kept": {name: data.record.images_kept[name] for name in classes},
-            "excluded": excluded_of(data.crops, classes),
+            "excluded": excluded_of(data.crops, classes, data.left_out),
+            "copies": data.record.copies
+            and data.record.copies.model_copy(update={"shared": twins}),
             "groups": {name: found[name] for name in _order(found) if name != ALL_AGES},
             "notes": (
                 *data.record.notes,
                 *_same_people(training, data),
+                *_same_pictures(twins),
                 *(
                     f"{count} images of {name} are not tested: training does not know the class."
                     for name, count in foreign.items()
@@ -161,6 +171,16 @@ def _same_people(training: FaceData, data: FaceData) -> list[str]:
     return [
         f"{len(both)} subjects are named in --data as well: if they are the same people, this is "
         "no test on others."
+    ]
+
+
+def _same_pictures(twins: int) -> list[str]:
+    """Warn of pictures that training has seen, in other files."""
+    if not twins:
+        return []
+    return [
+        f"{twins} images are nearly the same picture as one of --data, in another file: they are "
+        "tested, and may be recognised by heart. `agfer-bench data passport` names them."
     ]
 
 

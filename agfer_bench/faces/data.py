@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agfer_bench.faces.copies import copies_in, copies_notes, describe_copies, group_copies
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
 from agfer_bench.faces.decode import opencv
 from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.drawn import is_drawn
-from agfer_bench.faces.official import IN_BOTH, divide, in_both
+from agfer_bench.faces.folds import first_copies
+from agfer_bench.faces.official import IN_BOTH, TRAIN, divide, in_both
 from agfer_bench.faces.prepare import prepare
 from agfer_bench.faces.table import read_table
 from agfer_bench.plugin.catalogue import Chosen, Entry
@@ -22,6 +24,9 @@ from agfer_bench.plugin.specs import EMOTIONS, DatasetSpec, Place
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import OFFICIAL, Protocol
 from agfer_bench.records.run import DataRecord
+
+COPY = "copy"
+"""Why an image is left out that gave a crop: it is a copy of one before it (`duplicates=drop`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +58,13 @@ class FaceData:
     crops: CropSet
     """Pixels and table."""
     labels: NDArray[np.int64]
-    """(N,) index into `record.classes`."""
+    """(N,) index into `record.classes`; -1 where all images of a class are dropped copies."""
     names: tuple[str, ...]
     """(N,) names of the images."""
     subjects: tuple[str | None, ...]
     """(N,) who is shown."""
+    copies: NDArray[np.int64] | None
+    """(N,) group of each image, equal for copies of one picture; None where there are no copies."""
     record: DataRecord
     """What a run keeps of the data."""
     parts: tuple[str | None, ...]
@@ -67,10 +74,15 @@ class FaceData:
     them as kept."""
 
 
-def excluded_of(crops: CropSet, classes: Collection[str]) -> dict[str, int]:
-    """Count the images of some classes that gave no crop, per reason."""
+def excluded_of(
+    crops: CropSet, classes: Collection[str], dropped: NDArray[np.int64]
+) -> dict[str, int]:
+    """Count the images of some classes that gave no crop, or are dropped as copies, per reason."""
     table = crops.excluded
     reasons = Counter(table.loc[table["emotion"].isin(classes), "reason"])
+    copies = int(crops.table["emotion"].iloc[dropped].isin(classes).sum())
+    if copies:
+        reasons[COPY] = copies
     return {str(reason): int(number) for reason, number in sorted(reasons.items())}
 
 
@@ -116,27 +128,47 @@ def load_data(
     )
     part_of = {table.name(image): image.part for image in table.images}
     parts = tuple(part_of[name] for name in crops.table["name"])
-    left_out = in_both(crops, parts) if official else np.zeros(0, dtype=np.int64)
     emotions = crops.table["emotion"].tolist()
+    known = EMOTIONS if table.classes is None else table.classes
+    subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
+    pairs = copies_in(crops, reporter.progress)
+    groups = group_copies(pairs, len(emotions))
+    copies = describe_copies(
+        pairs, groups, emotions=emotions, subjects=subjects, duplicates=protocol.duplicates
+    )
+    both = dropped = np.zeros(0, dtype=np.int64)
+    if official:
+        both = in_both(crops, parts, None if protocol.duplicates == "keep" else groups)
+    if groups is not None and protocol.duplicates == "drop":
+        # Of an official split the judged part stays whole: its copies are those of training alone.
+        later = np.setdiff1d(np.arange(len(groups)), first_copies(groups))
+        own = [number for number in later if not official or parts[number] == TRAIN]
+        dropped = np.setdiff1d(np.asarray(own, dtype=np.int64), both)
+    left_out = np.union1d(both, dropped).astype(np.int64)
     used = np.ones(len(emotions), dtype=np.bool_)
     used[left_out] = False
     kept = Counter(emotion for emotion, counts in zip(emotions, used, strict=True) if counts)
-    known = EMOTIONS if table.classes is None else table.classes
     classes = tuple(name for name in known if kept[name])
     numbers = {name: number for number, name in enumerate(classes)}
-    subjects = tuple(s if isinstance(s, str) else None for s in crops.table["subject"])
-    people = {subject for subject in subjects if subject is not None}
+    people = {
+        subject
+        for subject, counts in zip(subjects, used, strict=True)
+        if subject is not None and counts
+    }
     read = Counter(image.emotion for image in table.images)
     lost = [name for name in known if read[name] and not kept[name]]
     gone = tuple(f"No image of {name} is left: it is no class of this run." for name in lost)
-    excluded = excluded_of(crops, classes=known)
-    if len(left_out):
-        first = crops.table["name"].iloc[left_out[0]]
-        excluded[IN_BOTH] = len(left_out)
+    excluded = excluded_of(crops, known, dropped)
+    if len(both):
+        first = crops.table["name"].iloc[both[0]]
+        how = (
+            "byte by byte" if protocol.duplicates == "keep" else "as equal or nearly equal pictures"
+        )
+        excluded[IN_BOTH] = len(both)
         gone = (
             *gone,
-            f"{len(left_out)} images of the train part are also in the part that is judged, byte "
-            f"by byte: they are not trained on; first {first}.",
+            f"{len(both)} images of the train part are also in the part that is judged, {how}: "
+            f"they are not trained on; first {first}.",
         )
     record = DataRecord(
         name=spec.name,
@@ -152,7 +184,8 @@ def load_data(
         images_kept={name: kept[name] for name in known if read[name]},
         excluded=excluded,
         subjects=len(people) or None,
-        notes=(*table.notes, *crops.notes, *gone),
+        notes=(*table.notes, *crops.notes, *gone, *copies_notes(copies)),
+        copies=copies,
     )
     return FaceData(
         root=table.root,
@@ -161,6 +194,7 @@ def load_data(
         labels=np.asarray([numbers.get(emotion, -1) for emotion in emotions], dtype=np.int64),
         names=tuple(crops.table["name"]),
         subjects=subjects,
+        copies=groups,
         record=record,
         parts=parts,
         left_out=left_out,

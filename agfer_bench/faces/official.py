@@ -69,22 +69,26 @@ def _why_none(name: str, counts: Counter[str | None]) -> str:
     )
 
 
-def in_both(crops: CropSet, parts: Sequence[str | None]) -> NDArray[np.int64]:
-    """Find the training images whose file stands in the judged part as well, byte by byte.
+def in_both(
+    crops: CropSet, parts: Sequence[str | None], copies: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """Find the training images that stand in the judged part as well.
 
     Args:
         crops: N crops.
         parts: (N,) the part of each.
+        copies: (N,) group of each, equal for copies of one picture; None where equal bytes count
+            alone.
 
     Returns:
         Their indices, ascending.
     """
-    files = crops.table["sha256"].tolist()
-    judged = {file for file, part in zip(files, parts, strict=True) if part != TRAIN}
+    pictures = crops.table["sha256"].tolist() if copies is None else copies.tolist()
+    judged = {picture for picture, part in zip(pictures, parts, strict=True) if part != TRAIN}
     found = [
         number
-        for number, (file, part) in enumerate(zip(files, parts, strict=True))
-        if part == TRAIN and file in judged
+        for number, (picture, part) in enumerate(zip(pictures, parts, strict=True))
+        if part == TRAIN and picture in judged
     ]
     return np.asarray(found, dtype=np.int64)
 

@@ -13,6 +13,7 @@ from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, read_image
 from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.file_formats import jpeg_size
+from agfer_bench.faces.look import Look, take_look
 from agfer_bench.plugin.specs import FaceImage
 
 Reduction = Literal[1, 2, 4, 8]
@@ -34,6 +35,10 @@ class CropResult:
     """The crop, (S, S, 3) RGB; None where it was left out."""
     boxes: dict[str, Box] | None = None
     """The named boxes in pixels of the photograph."""
+    size: tuple[int, int] | None = None
+    """Width and height of the photograph."""
+    look: Look | None = None
+    """What is kept of it beside the crop."""
     reason: str | None = None
     """Why it was left out."""
     detail: str = ""
@@ -79,6 +84,8 @@ def crop_photograph(
         pixels=pixels,
         boxes={part: _scaled(box, reduce) for part, box in boxes.items()},
         remark=decoded.remark,
+        size=(decoded.pixels.shape[1] * reduce, decoded.pixels.shape[0] * reduce),
+        look=take_look(decoded.pixels, boxes["crop"]),
     )
 
 

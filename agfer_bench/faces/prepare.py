@@ -31,7 +31,6 @@ from agfer_bench.faces.crop_cache import (
     publish,
     withdraw,
 )
-from agfer_bench.faces.crops import Box
 from agfer_bench.faces.decode import opencv
 from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.file_states import Stat, are_current, keep_states, stat_of
@@ -50,6 +49,7 @@ _COLUMNS = ("name", *_LABELS, "sha256")
 _TEXT = tuple(name for name in _COLUMNS if name != "frame")
 _NO_PICTURES = frozenset({"unreadable", "truncated", "uniform"})
 """Reasons that no other way of cropping helps against."""
+_MEASURES = {"contrast": "float64", "sharpness": "float64", "colour": "bool"}
 _SIDES = ("x", "y", "width", "height")
 
 
@@ -238,21 +238,22 @@ def _write(
     hashes: list[str | None] = []
     remarks: dict[str, list[str]] = {}
     progress("cropping faces", 0, total)
-    with (draft / "crops.u8").open("wb") as file:
+    with (draft / "crops.u8").open("wb") as file, (draft / "looks.u8").open("wb") as looks:
         for done, outcome in enumerate(outcomes, start=1):
             labels = _labels(table, outcome.image)
             contents.append([*labels, outcome.sha256, outcome.reason])
             hashes.append(outcome.sha256)
             if outcome.remark is not None:
                 remarks.setdefault(outcome.remark, []).append(str(labels[0]))
-            if outcome.pixels is None or outcome.boxes is None:
+            if outcome.pixels is None or outcome.boxes is None or outcome.look is None:
                 name, emotion = str(labels[0]), str(labels[1])
                 excluded.append((name, emotion, str(outcome.reason), outcome.detail))
             else:
                 crop = outcome.pixels.tobytes()
                 file.write(crop)
                 pixels_hash.update(crop)
-                rows.append(_row([*labels, outcome.sha256], outcome.boxes))
+                looks.write(outcome.look.grey.tobytes())
+                rows.append(_row([*labels, outcome.sha256], outcome))
             progress("cropping faces", done, total)
     left_out = pd.DataFrame(excluded, columns=["name", "emotion", "reason", "detail"], dtype=str)
     if not rows:
@@ -284,18 +285,21 @@ def _write(
     (draft / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 
-def _row(labels: list[str | int | None], boxes: dict[str, Box]) -> dict[str, Any]:
+def _row(labels: list[str | int | None], outcome: CropResult) -> dict[str, Any]:
     """One row of the table."""
     row: dict[str, Any] = dict(zip(_COLUMNS, labels, strict=True))
-    for part, box in boxes.items():
+    for part, box in (outcome.boxes or {}).items():
         row |= {f"{part}_{side}": value for side, value in zip(_SIDES, box, strict=True)}
+    if outcome.size is not None and outcome.look is not None:
+        row |= dict(zip(("photograph_width", "photograph_height"), outcome.size, strict=True))
+        row |= {name: getattr(outcome.look, name) for name in _MEASURES}
     return row
 
 
 def _types(rows: list[dict[str, Any]]) -> dict[str, str]:
     """Column types that are the same under every pandas and know NA where it may occur."""
     types = dict.fromkeys(rows[0], "int64")
-    return types | dict.fromkeys(_TEXT, "string") | {"frame": "Int64"}
+    return types | dict.fromkeys(_TEXT, "string") | {"frame": "Int64"} | _MEASURES
 
 
 def _nothing_left(table: FaceTable, reasons: dict[Any, int]) -> UserError:

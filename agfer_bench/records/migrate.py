@@ -8,13 +8,14 @@ from agfer_bench.protocol import settings_fingerprint
 
 
 def migrate_run(content: Any) -> Any:
-    """Return a run record's content in the layout of version 7.
+    """Return a run record's content in the layout of version 8.
 
     Version 2 knew networks alone; version 3 also has classifiers of their own, which lack what
     only a network has. Version 4 adds several seeds and what comparisons over subjects rest on.
     Version 5 adds settings to the protocol, whose defaults are what was done before, and with them
-    a new fingerprint. Version 6 tells what gates are worth, which older records do not. Version 7
-    adds a setting, as version 5 did.
+    a new fingerprint. Version 6 tells what gates are worth, which older records do not. Versions
+    7 and 8 add settings, as version 5 did; version 8 also what was classified, the terms of the
+    data set, and the copies in it.
 
     Args:
         content: Parsed JSON, or anything else, which is left to the validation.
@@ -33,6 +34,8 @@ def migrate_run(content: Any) -> Any:
         content = content | {"schema_version": 6}
     if content.get("schema_version") == 6:
         content = _with_settings(content) | {"schema_version": 7}
+    if content.get("schema_version") == 7:
+        content = _with_settings(content) | {"schema_version": 8}
     return content
 
 

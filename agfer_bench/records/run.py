@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from agfer_bench.metrics import mean_recall, recall, single_class
-from agfer_bench.protocol import Protocol
+from agfer_bench.protocol import Duplicates, Protocol
 from agfer_bench.records.base import MemoryFormat as MemoryFormat
 from agfer_bench.records.base import Record as Record
 from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.timing import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
-RUN_SCHEMA_VERSION: Final = 7
+RUN_SCHEMA_VERSION: Final = 8
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
@@ -323,6 +323,34 @@ def control_of(name: str, options: Mapping[str, object]) -> str | None:
     return NULL if name == NULL and not changed else None
 
 
+class CopiesRecord(Record):
+    """Copies among the images of a set, and what was done with them."""
+
+    duplicates: Duplicates
+    """What was done: see the protocol's setting."""
+    groups: int = Field(default=0, ge=0)
+    """Groups of images that are copies of each other."""
+    exact: int = Field(default=0, ge=0)
+    """Images whose bytes are those of an image before them."""
+    near: int = Field(default=0, ge=0)
+    """Other images of groups, less one for each group: nearly the same picture as another, found
+    by a perceptual hash and confirmed by pixels."""
+    conflicts: int = Field(default=0, ge=0)
+    """Groups whose labels contradict each other."""
+    two_subjects: int = Field(default=0, ge=0)
+    """Groups whose pictures bear more than one subject."""
+    crowded: int = Field(default=0, ge=0)
+    """Images that look like more others than each was compared with: copies may be missed."""
+    shared: int | None = Field(default=None, ge=0)
+    """Of the set of the cross-database test: images that are nearly the same picture as one of
+    training; None of the set of training."""
+
+    @property
+    def copies(self) -> int:
+        """Images that are copies of another, the first of each group not counted."""
+        return self.exact + self.near
+
+
 class DataRecord(Record):
     """The data of a run."""
 
@@ -357,6 +385,9 @@ class DataRecord(Record):
     """Images per age group after cropping; empty where the set knows none."""
     notes: tuple[str, ...]
     """What the reader of the data set left out or found odd."""
+    copies: CopiesRecord | None = None
+    """Copies among the images after cropping; None in older records, where none were looked
+    for."""
 
 
 class EnvironmentRecord(Record):
@@ -388,7 +419,7 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[7] = RUN_SCHEMA_VERSION
+    schema_version: Literal[8] = RUN_SCHEMA_VERSION
     """Version of this layout; records of versions 1 to 5 are read as well."""
     protocol: Protocol
     """Every setting."""

@@ -130,6 +130,8 @@ def folds_of(data: FaceData, protocol: Protocol) -> list[Fold]:
         folds=protocol.folds,
         seed=derive_seed(protocol.seed, "folds"),
         classes=data.record.classes,
+        copies=None if data.copies is None else data.copies[used],
+        duplicates=protocol.duplicates,
     )
     return [
         replace(fold, train=used[fold.train], validation=used[fold.validation]) for fold in folds

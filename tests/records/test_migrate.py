@@ -28,7 +28,7 @@ OLD = [
 def test_published_records_load(path: Path) -> None:
     before = json.loads(path.read_text())
     record = load_run(path)
-    assert record.schema_version == 7
+    assert record.schema_version == 8
     for module, old in zip(record.modules, before["modules"], strict=True):
         assert len(module.folds) == len(old["folds"])
         if old["speed"] is None:
@@ -52,8 +52,8 @@ def test_some_published_record_is_of_version_1() -> None:
     assert OLD
 
 
-def test_a_record_of_version_7_is_left_alone() -> None:
-    content = {"schema_version": 7, "modules": [{"speed": {"rounds_ms": []}}]}
+def test_a_record_of_version_8_is_left_alone() -> None:
+    content = {"schema_version": 8, "modules": [{"speed": {"rounds_ms": []}}]}
     assert migrate_run(content) is content
 
 
@@ -62,7 +62,7 @@ def test_version_2_knew_networks_alone() -> None:
     before = json.loads(path.read_text())
     assert before["schema_version"] == 2
     record = load_run(path)
-    assert record.schema_version == 7
+    assert record.schema_version == 8
     assert {module.kind for module in record.modules} == {"attention"}
     after = json.loads(dump(record))
     for module, old in zip(after["modules"], before["modules"], strict=True):
@@ -108,6 +108,7 @@ def test_version_4_had_fewer_settings_and_a_fingerprint_over_those() -> None:
         '{"schema_version": 6}',
         '{"schema_version": 7}',
         '{"schema_version": 8}',
+        '{"schema_version": 9}',
         '{"schema_version": 4, "protocol": {"alpha": NaN}, "protocol_fingerprint": "0"}',
     ],
 )

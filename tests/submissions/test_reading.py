@@ -111,7 +111,7 @@ def test_bad_records_are_rejected_by_name_and_the_others_read(root: Path) -> Non
         tracemalloc.stop()
     assert _reasons(reading) == expected
     assert _accepted(reading) == [*GOOD, "version-1/record.json"]
-    assert reading.accepted[-1].record.schema_version == 7
+    assert reading.accepted[-1].record.schema_version == 8
     assert peak < 64 * 2**20
 
 
@@ -142,8 +142,8 @@ CASES: dict[str, tuple[Callable[[str], str | bytes], str]] = {
         "has the key '7' twice",
     ),
     "version of tomorrow": (
-        lambda t: t.replace('"schema_version": 7', '"schema_version": 8'),
-        "is no valid record: schema_version: Input should be 7",
+        lambda t: t.replace('"schema_version": 8', '"schema_version": 9'),
+        "is no valid record: schema_version: Input should be 8",
     ),
     "terminal": (
         lambda t: t.replace('"folds": 3', '"\\u001b[2J\\n\\u202e": 1'),

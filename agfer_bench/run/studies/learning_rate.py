@@ -131,6 +131,8 @@ def _trials(
         folds=protocol.folds,
         seed=derive_seed(protocol.seed, "inner folds", fold.number),
         classes=data.record.classes,
+        copies=data.copies,
+        duplicates=protocol.duplicates,
     )
     trials = [RecordBuilder(chosen=r.chosen, memory_format=r.memory_format) for r in rows]
     own = _with_rate(settings, rate, seeds=1)
