@@ -113,8 +113,7 @@ def _low(
 ) -> NDArray[np.float32]:
     """Return the low frequencies (N, F, F) of a window of pictures."""
     rows, columns = _frequencies(down, scale), _frequencies(right, scale)
-    found: NDArray[np.float32] = rows @ values_NSS @ columns.T
-    return found
+    return np.asarray(rows @ values_NSS @ columns.T, dtype=np.float32)
 
 
 @cache
