@@ -17,8 +17,9 @@ from agfer_bench.errors import UserError
 from agfer_bench.faces.copies import copies_across
 from agfer_bench.faces.crop_cache import CropSet
 from agfer_bench.faces.data import DataSource, FaceData, excluded_of, load_data
+from agfer_bench.faces.official import TRAIN
 from agfer_bench.progress import Reporter
-from agfer_bench.protocol import Protocol
+from agfer_bench.protocol import OFFICIAL, Protocol
 from agfer_bench.records.run import ALL_AGES, UNKNOWN_AGE, DataRecord
 from agfer_bench.text import some
 
@@ -107,7 +108,7 @@ def load_test_set(
             ),
         }
     )
-    training = _without(training, data, indices)
+    training = _without(training, data, indices, protocol)
     test = TestSet(
         pixels_NHWC=data.crops.pixels,
         labels_N=labels,
@@ -120,8 +121,13 @@ def load_test_set(
     return training, test
 
 
-def _without(training: FaceData, data: FaceData, tested: NDArray[np.int64]) -> FaceData:
-    """Leave out of the training data what is tested on; count and name it."""
+def _without(
+    training: FaceData, data: FaceData, tested: NDArray[np.int64], protocol: Protocol
+) -> FaceData:
+    """Leave out of the training data what is tested on; count and name it.
+
+    The judged part of an official split trains nothing, and stays whole.
+    """
     hashes = data.crops.table["sha256"]
     names = {hashes.iloc[index]: data.names[index] for index in reversed(tested)}
     own = training.crops.table["sha256"]
@@ -129,6 +135,7 @@ def _without(training: FaceData, data: FaceData, tested: NDArray[np.int64]) -> F
         index
         for index in np.setdiff1d(np.arange(len(own)), training.left_out)
         if own.iloc[index] in names
+        and (protocol.split != OFFICIAL or training.parts[index] == TRAIN)
     ]
     if not shared:
         return training
