@@ -88,7 +88,7 @@ def hash_looks(looks_NSS: NDArray[np.uint8]) -> Hashes:
     Args:
         looks_NSS: (N, 64, 64) grey values.
     """
-    flat_N = looks_NSS.reshape(len(looks_NSS), -1).std(axis=1) < FLAT
+    flat_N = looks_NSS.std(axis=(1, 2)) < FLAT
     variants_VND = np.zeros(
         (2 * len(WINDOWS), len(looks_NSS), _FREQUENCIES**2 - 1), dtype=np.float32
     )

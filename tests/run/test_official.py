@@ -65,8 +65,8 @@ def test_trained_on_one_part_and_judged_on_the_other(parted: Runs) -> None:
     text = "\n".join(notes(record))
     assert "Official split: trained on the train part, judged on the test part." in text
     assert (
-        "1 images of the train part are also in the part that is judged, byte by byte: they are "
-        "not trained on; first train/anger/copy.png." in text
+        "1 images of the train part are also in the part that is judged, as equal or nearly equal "
+        "pictures: they are not trained on; first train/anger/copy.png." in text
     )
     assert "(SD) over 2 trainings on the one division of the official split" in text
     assert "1 folds" not in to_markdown(record)
@@ -129,6 +129,21 @@ def test_the_second_set_is_tested_as_a_whole(parted: Runs, tmp_path: Path) -> No
     record, _ = parted("base", test=second, **OFFICIAL)
     assert record.test is not None
     assert sum(record.test.images_kept.values()) == 12
+
+
+def test_the_judged_part_stays_whole_beside_a_second_set(parted: Runs, tmp_path: Path) -> None:
+    """Pictures of both sets are not trained on; the judged part trains nothing."""
+    second = tmp_path / "second"
+    for name in ("train/anger/0_0.png", "test/anger/4_0.png", "test/sadness/5_0.png"):
+        place = second / name.split("/", 1)[1]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(parted.blobs / name, place)
+    record, _ = parted("base", test=second, **OFFICIAL)
+    fold = record.modules[0].folds[0]
+    assert (fold.train_images, fold.validation_images) == (23, 12)
+    assert record.data.excluded == {"in --test": 1}
+    assert sum(record.data.images_kept.values()) == 35
+    assert contradictions(record) == []
 
 
 def _of_seeds(record: RunRecord, accuracies: dict[str, list[int]]) -> RunRecord:
