@@ -1,7 +1,7 @@
 """agfer-bench: does an attention block help, and what does it cost?
 
 What a plugin author needs is here: mark functions with `hookimpl`, return `AttentionSpec`,
-`ClassifierSpec`, `DatasetSpec` or `TrackerSpec`.
+`ClassifierSpec`, `DatasetSpec`, `DetectorSpec` or `TrackerSpec`.
 """
 
 from agfer_bench.errors import PluginError, UserError
@@ -14,10 +14,14 @@ from agfer_bench.plugin.specs import (
     AttentionSpec,
     ClassifierSpec,
     DatasetSpec,
+    DetectorSpec,
     EpochEvent,
     FaceClassifier,
+    FaceDetector,
     FaceImage,
     FaceTable,
+    FoundFace,
+    NoFace,
     Place,
     Slot,
     TrackerSpec,
@@ -32,12 +36,16 @@ __all__ = [
     "AttentionSpec",
     "ClassifierSpec",
     "DatasetSpec",
+    "DetectorSpec",
     "EpochEvent",
     "FaceClassifier",
+    "FaceDetector",
     "FaceImage",
     "FaceTable",
     "Fit",
+    "FoundFace",
     "Glance",
+    "NoFace",
     "Place",
     "PluginError",
     "Slot",

@@ -99,6 +99,14 @@ def writing(path: Path) -> Iterator[None]:
         raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
 
 
+def at_home(path: Path) -> Path:
+    """Return a path with `~` as the user's home, or as it is where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 CACHE_VARIABLE = "AGFER_BENCH_CACHE"
 
 
@@ -107,4 +115,4 @@ def cache_folder(cache: Path | None = None) -> Path:
     from platformdirs import user_cache_path
 
     chosen = cache or os.environ.get(CACHE_VARIABLE)
-    return Path(chosen) if chosen else user_cache_path("agfer-bench")
+    return at_home(Path(chosen)) if chosen else user_cache_path("agfer-bench")

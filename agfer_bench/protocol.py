@@ -14,7 +14,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from agfer_bench.errors import UserError
 from agfer_bench.text import nearest
@@ -26,6 +34,22 @@ VGG16: Final = "vgg16"
 
 SCRATCH: Final = "none"
 """Stands for no pretrained weights."""
+
+CASCADES: Final = "viola-jones"
+"""The paper's way to crop: cascades find face, eye and mouth."""
+
+WHOLE: Final = "none"
+"""Stands for images that are taken whole."""
+
+CROPS: Final = (CASCADES, WHOLE)
+"""The ways to crop that need no detector of a plugin."""
+
+_CROP = (
+    r"^(viola-jones|none|"
+    r"[a-z0-9][a-z0-9-]*(:[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9_.+-]*)*@sha256:[0-9a-f]{64})$"
+)
+"""The ways to crop: a detector has a name, options that differ from their defaults, and weights."""
+
 
 OFFICIAL: Final = "official"
 """The split that a data set's authors made."""
@@ -78,11 +102,34 @@ def _numbers(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _crop(value: str) -> str:
+    """Accept the name of a way to crop."""
+    if not is_crop(value):
+        raise ValueError(
+            "choose viola-jones or none; a detector is named by --detector, and stands here with "
+            "the hash of its weights, as in yunet@sha256:…"
+        )
+    return value
+
+
+def is_crop(value: str) -> bool:
+    """Tell whether a text is the name of a way to crop, as `Protocol.crop` has it."""
+    return re.fullmatch(_CROP, value) is not None
+
+
+def is_detector(crop: str) -> bool:
+    """Tell whether a protocol's `crop` names a detector of a plugin."""
+    return crop not in CROPS
+
+
+def told_crop(crop: str) -> str:
+    """Write a way to crop for people: a hash by its beginning."""
+    return re.sub(r"(sha256:[0-9a-f]{8})[0-9a-f]+", r"\1…", crop)
+
+
 def _typed(value: Any) -> str:
     """Write a setting's value as users type it."""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return re.sub(r"(sha256:[0-9a-f]{8})[0-9a-f]+", r"\1…", str(value))
+    return ",".join(map(str, value)) if isinstance(value, tuple) else told_crop(str(value))
 
 
 class Protocol(BaseModel):
@@ -93,8 +140,11 @@ class Protocol(BaseModel):
     preset: str = "custom"
     """Name of the preset that the settings started from; not part of the fingerprint."""
 
-    crop: Literal["viola-jones", "none"] = "viola-jones"
-    """How a photograph becomes a face: the paper's cascades, or the whole image as it is."""
+    crop: Annotated[str, AfterValidator(_crop), Field(json_schema_extra={"pattern": _CROP})] = (
+        CASCADES
+    )
+    """How a photograph becomes a face: the paper's cascades (`viola-jones`), the whole image as it
+    is (`none`), or a detector of a plugin, by its name, options and the hash of its weights."""
     image_size: int = Field(default=224, ge=32, le=1024)
     """Side of the square crop and of the network's input, in pixels."""
     split: Literal["image", "subject", "official"] = "image"
@@ -345,4 +395,4 @@ def _complaint(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = SpeedProtocol if name.startswith("speed.") else Protocol
         return f"unknown setting {name!r}{nearest(name.split('.')[-1], known.model_fields)}"
-    return f"{name} = {error['input']!r}: {error['msg']}"
+    return f"{name} = {error['input']!r}: {str(error['msg']).removeprefix('Value error, ')}"

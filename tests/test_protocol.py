@@ -90,6 +90,22 @@ def test_a_bad_protocol_is_one_line(tmp_path: Path, text: str, message: str) -> 
     assert "\n" not in str(caught.value).replace("at line", "")
 
 
+@pytest.mark.parametrize(
+    "crop", ["yunet", "yunet@sha256:12", "viola-jones@sha256", f"Yu<b>@sha256:{64 * '0'}", ""]
+)
+def test_what_names_no_way_to_crop_is_refused_with_the_ways(crop: str) -> None:
+    with pytest.raises(UserError, match=r"viola-jones or none; a detector is named by --detector"):
+        load_preset("quick").with_settings({"crop": crop})
+
+
+def test_a_detector_moves_the_fingerprint_by_its_name_its_options_and_its_weights() -> None:
+    quick = load_preset("quick")
+    crops = [f"{name}@sha256:{64 * digit}" for name in ("a", "a:score=0.5") for digit in "01"]
+    protocols = [quick.with_settings({"crop": crop}) for crop in crops]
+    assert len({quick.fingerprint, *(one.fingerprint for one in protocols)}) == 5
+    assert protocols[2].told_changes() == "crop=a:score=0.5@sha256:00000000…"
+
+
 def test_a_file_may_start_from_a_preset(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text("preset = 'paper'\nepochs = 450\n[speed]\nrounds = 7\n")

@@ -64,6 +64,21 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
     # them take nothing away.
     ("exports", "agfer_bench", "FaceImage", "signature"): (_FACE_IMAGE, f"{_FACE_IMAGE}, {_PART}"),
     ("exports", "agfer_bench", "DatasetSpec", "signature"): (_DATASET, f"{_DATASET}, {_TERMS}"),
+    # A detector of a plugin may crop as well, and is named with the hash of its weights.
+    **{
+        ("records", kind, "$defs", "Protocol", "properties", "crop"): (
+            {
+                "default": "viola-jones",
+                "description": "How a photograph becomes a face: the paper's cascades, or the "
+                "whole image as it is.",
+                "enum": ["viola-jones", "none"],
+                "title": "Crop",
+                "type": "string",
+            },
+            {"default": "viola-jones", "title": "Crop", "type": "string"},
+        )
+        for kind in ("run", "speed")
+    },
     ("exports", "agfer_bench", "FaceTable", "signature"): (_TABLE, f"{_TABLE}, {_CLASSES}"),
     # Records are of version 7; earlier ones are still read.
     **{

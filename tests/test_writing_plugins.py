@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 
+from agfer_bench.faces.detector import choose_detector
 from agfer_bench.network.build import build_block, try_block
 from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.finder import load_catalogue
@@ -69,6 +70,7 @@ def test_every_hook_is_documented_and_none_else() -> None:
         "attention_modules",
         "face_classifiers",
         "face_datasets",
+        "face_detectors",
         "run_trackers",
         "epoch_finished",
         "run_finished",
@@ -211,6 +213,65 @@ def face_datasets():
     assert record.data.name == "mine"
     assert record.data.classes == ("anger", "happiness", "sadness")
     assert "as they are" in record.data.notes
+
+
+def test_face_detectors_is_called_once_and_loads_what_is_named(
+    plugin: Make, runs: Runs, blobs: Path
+) -> None:
+    source = """
+from agfer_bench import DetectorSpec, FoundFace, NoFace, hookimpl
+
+calls, loaded = [], []
+
+class Middle:
+    weights = "the middle 1"
+
+    def detect(self, pixels):
+        height, width = pixels.shape[:2]
+        x, y, side = width / 2, height / 2, min(height, width) / 4
+        return FoundFace(
+            box=(x - side, y - side, 2 * side, 2 * side),
+            left_eye=(x - side / 2, y - side / 2),
+            right_eye=(x + side / 2, y - side / 2),
+            nose=(x, y),
+            left_mouth=(x - side / 2, y + side / 2),
+            right_mouth=(x + side / 2, y + side / 2),
+        )
+
+def load(file, *, least: float = 0.5):
+    loaded.append((file, least))
+    return Middle()
+
+def never(file):
+    raise AssertionError("nobody named it")
+
+@hookimpl
+def face_detectors():
+    calls.append(1)
+    return [
+        DetectorSpec(name="mine", load=load, summary="", needs_file=False),
+        DetectorSpec(name="other", load=never, summary=""),
+        DetectorSpec(name="viola-jones", load=never, summary=""),
+    ]
+"""
+    point = plugin("detectors", source)
+    catalogue = own(point)
+    seen = point.load()
+    assert (seen.calls, seen.loaded) == ([1], []), "once, and nothing is loaded"
+    assert any("'viola-jones' stands for a way to crop" in str(one) for one in catalogue.problems)
+    detector = choose_detector(catalogue, "mine:least=0.25")
+    assert detector is not None
+    assert seen.loaded == [(None, 0.25)]
+    settings = runs.settings(
+        "base", catalogue=catalogue, epochs=1, timing="skip", crop=detector.crop
+    )
+    settings = replace(settings, source=replace(settings.source, detector=detector))
+    record, _ = run(settings, catalogue, Silent())
+    assert record.protocol.crop == detector.crop
+    assert detector.crop.startswith("mine:least=0.25@sha256:")
+    assert record.data.excluded == {}
+    whole, _ = runs("base", catalogue=catalogue, epochs=1, timing="skip", out="whole")
+    assert whole.data.pixels_sha256 != record.data.pixels_sha256
 
 
 def test_run_trackers_is_called_once_and_starts_what_is_named(plugin: Make, runs: Runs) -> None:
@@ -409,6 +470,18 @@ def test_the_documents_reader_works(page: ModuleType, tmp_path: Path) -> None:
     assert table.notes == ("1 images of other emotions",)
     with pytest.raises(page.UserError, match="there is no folder"):
         spec.read(Place(folder=tmp_path / "gone", cache=tmp_path))
+
+
+def test_the_documents_detector_works(page: ModuleType) -> None:
+    (spec,) = page.face_detectors()
+    detector = spec.load(None, share=0.5)
+    assert detector.weights
+    found = detector.detect(np.zeros((200, 400, 3), np.uint8))
+    assert found.box == (150, 50, 100, 100)
+    assert found.left_eye == (180, 85)
+    assert detector.detect(np.zeros((63, 400, 3), np.uint8)).reason == "no face"
+    with pytest.raises(page.UserError, match="above 0 and at most 1"):
+        spec.load(None, share=2)
 
 
 def test_the_documents_listener_works(page: ModuleType, tmp_path: Path) -> None:

@@ -25,9 +25,10 @@ from agfer_bench.cli import (
 from agfer_bench.cli import compare as differences
 from agfer_bench.cli.console import fail
 from agfer_bench.cli.modules import app as modules
+from agfer_bench.cli.paths import App
 from agfer_bench.errors import UserError
 
-app = typer.Typer(
+app = App(
     name="agfer-bench",
     help="Does my attention block help, and what does it cost?",
     no_args_is_help=True,

@@ -10,7 +10,8 @@ import typer
 
 from agfer_bench.cli.console import ProgressBars, catalogue_with_notes, show, show_json
 from agfer_bench.cli.groups import OPTIONS, JsonOption, grouped
-from agfer_bench.cli.listing import datasets_listing
+from agfer_bench.cli.listing import datasets_listing, detectors_listing
+from agfer_bench.cli.paths import App
 from agfer_bench.files import cache_folder
 from agfer_bench.run.request import ProtocolOptions, SourceOptions
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from agfer_bench.plugin.glance import Glance
     from agfer_bench.records.run import DataRecord
 
-app = typer.Typer(help="List data sets, read and crop one, or draw some.", no_args_is_help=True)
+app = App(help="List data sets, read and crop one, or draw some.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -83,6 +84,28 @@ def inspect_folder(
         show(f"Next: agfer-bench data prepare --data {found.readers[0].data(folder)}")
 
 
+@app.command("detectors")
+def list_detectors(as_json: JsonOption = False) -> None:
+    """List the face detectors that may stand in place of the paper's cascades."""
+    from rich.table import Table
+    from rich.text import Text
+
+    listing = detectors_listing()
+    if as_json:
+        show_json(listing)
+        return
+    table = Table(title="Face detectors", title_justify="left")
+    for column in ("--detector", "What", "Distribution", "Options"):
+        table.add_column(column)
+    for one in listing["detectors"]:
+        usage = one["name"] + ("=FILE" if one["needs_file"] else "")
+        settings = ", ".join(f"{name}={value}" for name, value in one["options"].items())
+        distribution = f"{one['distribution']} {one['version']}"
+        table.add_row(*map(Text, (usage, one["summary"], distribution, settings)))
+    show(table)
+    show("Without --detector, the paper's cascades find the faces.")
+
+
 @app.command("prepare")
 @grouped
 def prepare_dataset(
@@ -94,20 +117,26 @@ def prepare_dataset(
 ) -> None:
     """Read and crop a data set into the cache, and say what was kept and what was left out."""
     from agfer_bench.faces.data import load_data
-    from agfer_bench.run.resolve import build_protocol, build_source, settings_for
+    from agfer_bench.protocol import is_detector, told_crop
+    from agfer_bench.run.resolve import build_protocol, build_source, settings_for, with_crop
 
     catalogue = catalogue_with_notes()
     source = build_source(catalogue, data, workers)
     resolved = build_protocol(protocol, settings_for(source.chosen), image_size=image_size)
+    resolved = with_crop(resolved, source)
     with ProgressBars() as bars:
         loaded = load_data(source, resolved, bars)
     if as_json:
         folder = str(loaded.crops.folder)
-        show_json({"folder": folder, **loaded.record.model_dump(mode="json")})
+        show_json(
+            {"folder": folder, "crop": resolved.crop, **loaded.record.model_dump(mode="json")}
+        )
         return
     from agfer_bench.faces.prepare import counts
 
     _show(loaded.record, counts(loaded.crops))
+    if is_detector(resolved.crop):
+        show(f"Faces were found by {told_crop(resolved.crop)}, not by the paper's cascades.")
     show(f"Crops and excluded.csv: {loaded.crops.folder}")
 
 

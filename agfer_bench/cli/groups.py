@@ -91,6 +91,14 @@ OPTIONS: dict[str, Any] = {
     "cascades": typer.Option(
         help="Folder with your own cascade files, say the paper's.", rich_help_panel=DATA
     ),
+    "detector": typer.Option(
+        "--detector",
+        metavar="NAME[=FILE]",
+        help="Find faces with a detector of a plugin in place of the paper's cascades, say "
+        "`yunet=FILE.onnx`. See `agfer-bench data detectors`.",
+        rich_help_panel=DATA,
+        show_default=False,
+    ),
     "cache": typer.Option(
         envvar=CACHE_VARIABLE,
         help="Where crops and drawn faces are kept. Default: the user's cache folder.",

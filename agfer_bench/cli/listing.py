@@ -19,7 +19,8 @@ CLASSES = 7
 """Classes of the host in which parameters are counted: the paper's seven emotions."""
 
 Listing = dict[str, Any]
-"""`modules` or `datasets`, a description each, and `problems`: lines about what is left out."""
+"""`modules`, `datasets` or `detectors`, a description each, and `problems`: lines about what is
+left out."""
 
 
 def modules_listing() -> Listing:
@@ -30,6 +31,11 @@ def modules_listing() -> Listing:
 def datasets_listing() -> Listing:
     """Describe all data sets, and warn of plugins that are left out."""
     return _listing("datasets", _datasets)
+
+
+def detectors_listing() -> Listing:
+    """Describe all face detectors, and warn of plugins that are left out."""
+    return _listing("detectors", _detectors)
 
 
 def _listing(what: str, make: Callable[[], Listing]) -> Listing:
@@ -86,6 +92,25 @@ def _datasets() -> Listing:
         for entry in catalogue.datasets.values()
     ]
     return {"datasets": datasets, "problems": [str(problem) for problem in catalogue.problems]}
+
+
+def _detectors() -> Listing:
+    from agfer_bench.plugin.finder import load_catalogue
+
+    catalogue = load_catalogue()
+    detectors = [
+        {
+            "name": entry.spec.name,
+            "summary": entry.spec.summary,
+            "source": entry.spec.source,
+            "needs_file": entry.spec.needs_file,
+            "distribution": entry.distribution,
+            "version": entry.version,
+            "options": {option.name: option.default for option in entry.options},
+        }
+        for entry in catalogue.detectors.values()
+    ]
+    return {"detectors": detectors, "problems": [str(problem) for problem in catalogue.problems]}
 
 
 def describe(chosen: Chosen[ModuleSpec]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ import typer
 
 from agfer_bench.cli.console import show, show_json
 from agfer_bench.cli.groups import JsonOption
+from agfer_bench.cli.paths import App
 from agfer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from agfer_bench.submissions.model import Reading
 
-app = typer.Typer(help="Check records of runs, and describe their layout.", no_args_is_help=True)
+app = App(help="Check records of runs, and describe their layout.", no_args_is_help=True)
 
 
 @app.command("validate")

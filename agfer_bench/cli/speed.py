@@ -41,6 +41,7 @@ def speed(
         check_out,
         choose_modules,
         prepare_device,
+        with_crop,
     )
 
     resolved = build_protocol(protocol, speed__repeats=measuring.repeats)
@@ -49,6 +50,7 @@ def speed(
     source = None
     if measuring.camera:
         source = build_source(catalogue, replace(data, data=data.data or FRAMES), machine.workers)
+    resolved = with_crop(resolved, source)
     check_out(out)
     where = prepare_device(machine.device, machine.threads)
     from agfer_bench.report.speed_table import to_json, to_rich

@@ -135,8 +135,9 @@ def _require_classifier(cv2: ModuleType) -> None:
     """Refuse an OpenCV without cascades."""
     if not hasattr(cv2, "CascadeClassifier"):
         raise UserError(
-            f"OpenCV {cv2.__version__} has no CascadeClassifier, which the face crops need: "
-            'install "opencv-python>=4.11,<5" (or opencv-python-headless)'
+            f"OpenCV {cv2.__version__} has no CascadeClassifier, which the paper's face crops "
+            'need: install "opencv-python>=4.11,<5" (or opencv-python-headless); or name a '
+            "--detector, see `agfer-bench data detectors`; or --set crop=none for cropped faces"
         )
 
 
@@ -145,10 +146,12 @@ def _find(cv2: ModuleType, part: Part, folder: Path | None) -> Path:
     names = ACCEPTED[part]
     if folder is None:
         data = getattr(cv2, "data", None)
-        if data is None:
+        # OpenCV 5 has the folder, and no file in it.
+        if data is None or not any(Path(data.haarcascades).glob("*.xml")):
             raise UserError(
                 f"this OpenCV ({cv2.__version__}) comes without cascade files: name a folder "
-                f"that holds {', '.join(names[1] for names in ACCEPTED.values())}"
+                f"that holds {', '.join(names[1] for names in ACCEPTED.values())} with --cascades, "
+                'or install "opencv-python>=4.11,<5", which has them'
             )
         folder, names = Path(data.haarcascades), (names[1], names[1])
     for name in names:

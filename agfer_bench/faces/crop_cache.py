@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
+from agfer_bench.protocol import CASCADES, CROPS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,15 +44,16 @@ class CropSettings:
 
     image_size: int
     """Side of the square crops in pixels."""
-    method: Literal["viola-jones", "none"] = "viola-jones"
-    """Cascade crops, or the whole image stretched (for faces that are cropped already)."""
+    method: str = CASCADES
+    """As a protocol's `crop`: cascade crops, those of a detector, or ``none``: the whole image
+    stretched (for faces that are cropped already)."""
     padding: float = 0.2
     """Border added before the search, in units of the longest side."""
     longest_side: int = 640
     """Pixels to which the longest side is shrunk for the search."""
 
     def __post_init__(self) -> None:
-        if self.method not in ("viola-jones", "none"):
+        if self.method not in CROPS and "@sha256:" not in self.method:
             raise UserError(f"crop method {self.method!r}: use viola-jones or none")
         if self.image_size < 1 or self.longest_side < 32 or not 0 <= self.padding <= 2:
             raise UserError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ from agfer_bench.faces.data import DataSource, FaceData, excluded_of, load_data
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import ALL_AGES, UNKNOWN_AGE, DataRecord
+from agfer_bench.text import some
+
+IN_TEST = "in --test"
+"""Reason of exclusion of an image that is tested on."""
 
 _AGE_GROUPS = ("young", "middle", "old")
 
@@ -47,22 +51,20 @@ class TestSet:
 
 def load_test_set(
     source: DataSource, protocol: Protocol, training: FaceData, reporter: Reporter
-) -> TestSet:
+) -> tuple[FaceData, TestSet]:
     """Read and crop the data set of the cross-database test, and map its classes.
 
-    Images of a class that training does not know are left out, and counted in the notes.
+    Images of a class that training does not know are left out, and counted in the notes. Images
+    that are tested on and also stand in the training data, byte by byte, are left out of training:
+    the test stays whole, so that its numbers stand beside others' on the same images.
+
+    Returns:
+        The training data without the images that are tested on, and the test set.
 
     Raises:
-        UserError: As `load_data`; or no class is shared, or images are in both sets.
+        UserError: As `load_data`; or no class is shared, or all training data are tested on.
     """
     data = load_data(source, protocol, reporter, to_test=True)
-    shared = set(training.crops.table["sha256"]) & set(data.crops.table["sha256"])
-    if shared:
-        raise UserError(
-            f"{len(shared)} images of --test {data.record.name} are also in --data "
-            f"{training.record.name}: a network cannot be tested on what it was trained on; "
-            "name another set"
-        )
     known = {name: number for number, name in enumerate(training.record.classes)}
     names = data.crops.table["emotion"].tolist()
     labels = np.asarray([known.get(name, -1) for name in names], dtype=np.int64)
@@ -95,7 +97,8 @@ def load_test_set(
             ),
         }
     )
-    return TestSet(
+    training = _without(training, data, indices)
+    test = TestSet(
         pixels_NHWC=data.crops.pixels,
         labels_N=labels,
         indices=indices,
@@ -103,6 +106,50 @@ def load_test_set(
         names=data.names,
         subjects=data.subjects,
         record=record,
+    )
+    return training, test
+
+
+def _without(training: FaceData, data: FaceData, tested: NDArray[np.int64]) -> FaceData:
+    """Leave out of the training data what is tested on; count and name it."""
+    hashes = data.crops.table["sha256"]
+    names = {hashes.iloc[index]: data.names[index] for index in reversed(tested)}
+    own = training.crops.table["sha256"]
+    shared = [
+        index
+        for index in np.setdiff1d(np.arange(len(own)), training.left_out)
+        if own.iloc[index] in names
+    ]
+    if not shared:
+        return training
+    record = training.record
+    if len(shared) == sum(record.images_kept.values()):
+        raise UserError(
+            f"all {len(shared)} images of --data {record.name} are also in --test "
+            f"{data.record.name}: a network cannot be tested on what it was trained on; name "
+            "another set"
+        )
+    pairs = [f"{training.names[index]} (there {names[own.iloc[index]]})" for index in shared]
+    gone = Counter(record.classes[training.labels[index]] for index in shared)
+    left_out = np.union1d(training.left_out, shared).astype(np.int64)
+    people = {name for name in np.delete(np.array(training.subjects), left_out) if name is not None}
+    return replace(
+        training,
+        left_out=left_out,
+        record=record.model_copy(
+            update={
+                "images_kept": {
+                    name: number - gone[name] for name, number in record.images_kept.items()
+                },
+                "subjects": len(people) or None,
+                "excluded": dict(sorted({**record.excluded, IN_TEST: len(shared)}.items())),
+                "notes": (
+                    *record.notes,
+                    f"{len(shared)} images are also in --test, byte by byte, and are left out of "
+                    f"--data: {some(pairs)}.",
+                ),
+            }
+        ),
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.faces.crop_cache import CropSet, CropSettings
+from agfer_bench.faces.decode import opencv
+from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.official import IN_BOTH, divide, in_both
 from agfer_bench.faces.prepare import prepare
@@ -38,6 +40,8 @@ class DataSource:
     """Where crops and drawn faces are kept between runs."""
     workers: int
     """Threads or processes for reading and cropping."""
+    detector: Detector | None = None
+    """What finds faces in place of the cascades; the protocol's `crop` names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ class FaceData:
     """What a run keeps of the data."""
     parts: tuple[str | None, ...]
     """(N,) the part of the data set that each image belongs to, where its authors divided it."""
-    left_out: NDArray[np.int64]
+    left_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Images of `crops` that are neither trained on nor judged, ascending; `record` does not count
     them as kept."""
 
@@ -84,9 +88,11 @@ def load_data(
         to_test: Whether this is a second data set, which is tested on as a whole.
 
     Raises:
-        UserError: The data cannot be read, nothing remains, or the cache cannot be written.
+        UserError: OpenCV or the data cannot be read, nothing remains, or the cache cannot be
+            written.
         PluginError: The data set's plugin is at fault.
     """
+    opencv()  # before a reader draws for minutes, or stumbles over half an OpenCV
     spec = source.chosen.entry.spec
     place = Place(
         folder=source.folder,
@@ -106,6 +112,7 @@ def load_data(
         cache=source.cache,
         workers=source.workers,
         progress=reporter.progress,
+        detector=source.detector,
     )
     part_of = {table.name(image): image.part for image in table.images}
     parts = tuple(part_of[name] for name in crops.table["name"])

@@ -97,6 +97,8 @@ def _renew(folder: Path, kept: dict[str, Any]) -> None:
 
 
 def _sha256(path: Path) -> str | None:
+    if not path.is_file():  # a pipe has no end
+        return None
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -10,6 +11,7 @@ from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, read_image
+from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.file_formats import jpeg_size
 from agfer_bench.plugin.specs import FaceImage
 
@@ -41,7 +43,7 @@ class CropResult:
 
 
 def crop_photograph(
-    image: FaceImage, settings: CropSettings, cascades: Cascades | None
+    image: FaceImage, settings: CropSettings, finder: Cascades | Detector | None
 ) -> CropResult:
     """Read and crop one photograph.
 
@@ -51,19 +53,22 @@ def crop_photograph(
     Args:
         image: The photograph.
         settings: How to crop.
-        cascades: The detectors; None takes the image as it is.
+        finder: The cascades or a detector; None takes the image as it is.
     """
     try:
+        if not stat.S_ISREG(image.path.stat().st_mode):  # a pipe has no end, nor has /dev/zero
+            detail = "no file, but a folder, pipe or device"
+            return CropResult(image=image, reason="unreadable", detail=detail)
         data = image.path.read_bytes()
     except OSError as error:
         detail = error.strerror or type(error).__name__
         return CropResult(image=image, reason="unreadable", detail=detail)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        reduce = _reduction(data, settings.longest_side if cascades else settings.image_size)
+        reduce = _reduction(data, settings.longest_side if finder else settings.image_size)
         decoded = read_image(data, reduce=reduce)
         _refuse_uniform(decoded.pixels)
-        boxes = _boxes(decoded.pixels, settings, cascades)
+        boxes = _boxes(decoded.pixels, settings, finder)
         pixels = _cut(data, decoded.pixels, boxes["crop"], reduce, settings.image_size)
         _refuse_uniform(pixels)
     except (Unreadable, NoCrop) as error:
@@ -114,11 +119,13 @@ def _scaled(box: Box, factor: int) -> Box:
     return x * factor, y * factor, width * factor, height * factor
 
 
-def _boxes(rgb: Pixels, settings: CropSettings, cascades: Cascades | None) -> dict[str, Box]:
+def _boxes(
+    rgb: Pixels, settings: CropSettings, finder: Cascades | Detector | None
+) -> dict[str, Box]:
     """The named boxes of one photograph, in pixels of what was decoded."""
-    if cascades is None:
+    if finder is None:
         return {"crop": (0, 0, rgb.shape[1], rgb.shape[0])}
     found: CropBoxes = find_crop(
-        rgb, cascades, padding=settings.padding, longest_side=settings.longest_side
+        rgb, finder, padding=settings.padding, longest_side=settings.longest_side
     )
     return {part.name: getattr(found, part.name) for part in fields(found)}

@@ -33,16 +33,23 @@ from agfer_bench.faces.crop_cache import (
 )
 from agfer_bench.faces.crops import Box
 from agfer_bench.faces.decode import opencv
+from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.file_states import Stat, are_current, keep_states, stat_of
 from agfer_bench.faces.photograph import CropResult, crop_photograph
 from agfer_bench.plugin.specs import FaceImage, FaceTable
+from agfer_bench.protocol import CASCADES, is_detector, told_crop
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Finder = Cascades | Detector | None
+"""What finds faces; None takes images whole."""
+
 _LABELS = ("emotion", "subject", "sequence", "frame", "age_group", "sex", "take")
 _COLUMNS = ("name", *_LABELS, "sha256")
 _TEXT = tuple(name for name in _COLUMNS if name != "frame")
+_NO_PICTURES = frozenset({"unreadable", "truncated", "uniform"})
+"""Reasons that no other way of cropping helps against."""
 _SIDES = ("x", "y", "width", "height")
 
 
@@ -54,6 +61,7 @@ def prepare(
     cache: Path,
     workers: int,
     progress: Callable[[str, int, int], None],
+    detector: Detector | None = None,
 ) -> CropSet:
     """Crop all photographs, or take the crops from the cache.
 
@@ -64,14 +72,16 @@ def prepare(
         cache: The folder of derived files; filled below ``crops/``.
         workers: Threads; the crops do not depend on it, memory grows with it and not with N.
         progress: Called with (what is being done, photographs done, of how many).
+        detector: The detector that the settings name, where they name one.
 
     Raises:
-        UserError: The cascades are missing, the cache cannot be written, the disk is full, or no
-            photograph remains.
+        PluginError: The detector's plugin failed.
+        UserError: The cascades are missing, the settings name another detector, the cache cannot
+            be written, the disk is full, or no photograph remains.
     """
-    cascades = Cascades.load(cascades_folder) if settings.method == "viola-jones" else None
+    finder = find_finder(settings.method, cascades_folder, detector)
     stats = [stat_of(image.path) for image in table.images]
-    folder = cache / "crops" / _key(table, stats, settings, cascades)
+    folder = cache / "crops" / _key(table, stats, settings, finder)
     ready = open_entry(folder, settings)
     try:
         if ready is not None:
@@ -79,9 +89,9 @@ def prepare(
                 return ready
             withdraw(folder)
         with draft_entry(folder) as draft:
-            outcomes = _in_order(table, settings, cascades, workers)
+            outcomes = _in_order(table, settings, finder, workers)
             with _single_threaded_opencv(), closing(outcomes):
-                _write(draft, table, stats, settings, cascades, outcomes, progress)
+                _write(draft, table, stats, settings, finder, outcomes, progress)
             publish(draft, folder, settings)
     except OSError as error:
         raise cannot_write(cache, error) from error
@@ -89,6 +99,27 @@ def prepare(
     if ready is None:
         raise UserError(f"the crop cache {folder} was changed while it was written: run again")
     return ready
+
+
+def find_finder(method: str, folder: Path | None, detector: Detector | None) -> Finder:
+    """Return what finds the faces that a protocol's `crop` asks for.
+
+    Args:
+        method: The protocol's `crop`.
+        folder: Where the user keeps other cascades; None for OpenCV's.
+        detector: The detector that the user named.
+
+    Raises:
+        UserError: The cascades are missing, or the protocol names another detector.
+    """
+    if is_detector(method):
+        if detector is None or detector.crop != method:
+            raise UserError(
+                f"the protocol's crops are those of the detector {told_crop(method)}: give it "
+                "with --detector"
+            )
+        return detector
+    return Cascades.load(folder) if method == CASCADES else None
 
 
 def counts(crops: CropSet) -> pd.DataFrame:
@@ -112,9 +143,7 @@ def counts(crops: CropSet) -> pd.DataFrame:
     return result.astype(int).rename_axis(index="emotion", columns=None)
 
 
-def _key(
-    table: FaceTable, stats: list[Stat], settings: CropSettings, cascades: Cascades | None
-) -> str:
+def _key(table: FaceTable, stats: list[Stat], settings: CropSettings, finder: Finder) -> str:
     """Name of the cache entry: changes with anything that may change the crops.
 
     But for a file that is replaced by another of its size and time, which `are_current` finds.
@@ -123,7 +152,7 @@ def _key(
         "format": FORMAT,
         "opencv": opencv().__version__,
         "settings": asdict(settings),
-        "cascades": cascades and cascades.digest,
+        **_identity(finder),
         "root": str(table.root.absolute()),
         "images": [
             [*_labels(table, image), _state(image.path, stat)]
@@ -131,6 +160,13 @@ def _key(
         ],
     }
     return _sha256(payload)[:32]
+
+
+def _identity(finder: Finder) -> dict[str, Any]:
+    """What crops depend on of that which finds faces."""
+    if isinstance(finder, Detector):
+        return {"detector": finder.key}
+    return {"cascades": finder and finder.digest}
 
 
 def _sha256(payload: object) -> str:
@@ -150,7 +186,7 @@ def _state(path: Path, stat: Stat) -> tuple[int, int, bool] | None:
 
 
 def _in_order(
-    table: FaceTable, settings: CropSettings, cascades: Cascades | None, workers: int
+    table: FaceTable, settings: CropSettings, finder: Finder, workers: int
 ) -> Generator[CropResult, None, None]:
     """Outcomes in the order of the table, a few ahead of the reader.
 
@@ -163,7 +199,7 @@ def _in_order(
         waiting: deque[Future[CropResult]] = deque()
         while True:
             for image in islice(images, 2 * workers - len(waiting)):
-                waiting.append(pool.submit(crop_photograph, image, settings, cascades))
+                waiting.append(pool.submit(crop_photograph, image, settings, finder))
             if not waiting:
                 return
             yield waiting.popleft().result()
@@ -188,7 +224,7 @@ def _write(
     table: FaceTable,
     stats: list[Stat],
     settings: CropSettings,
-    cascades: Cascades | None,
+    finder: Finder,
     outcomes: Iterator[CropResult],
     progress: Callable[[str, int, int], None],
 ) -> None:
@@ -224,8 +260,8 @@ def _write(
     used = {"method": "none", "image_size": settings.image_size}
     content = {
         "images": sorted(contents, key=lambda row: str(row[0])),
-        "settings": used if cascades is None else asdict(settings),
-        "cascades": cascades and cascades.digest,
+        "settings": used if finder is None else asdict(settings),
+        "cascades": finder.digest if isinstance(finder, Cascades) else None,
     }
     meta = {
         "format": FORMAT,
@@ -267,7 +303,9 @@ def _nothing_left(table: FaceTable, reasons: dict[Any, int]) -> UserError:
     if not table.images:
         return UserError(f"{table.root} holds no labelled photograph")
     shown = ", ".join(f"{reason} {reasons[reason]}" for reason in REASONS if reason in reasons)
+    start = f"none of the {len(table.images)} photographs in {table.root} gave a crop ({shown}): "
+    if reasons.keys() <= _NO_PICTURES:
+        return UserError(start + "look at one of them, or fetch the data set again")
     return UserError(
-        f"none of the {len(table.images)} photographs in {table.root} gave a crop ({shown}): "
-        'where the images are cropped faces already, use the crop method "none"'
+        start + 'where the images are cropped faces already, use the crop method "none"'
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.faces.decode import opencv
 from agfer_bench.plugin.catalogue import Entry
 from agfer_bench.plugin.options import options_of, parse_choice, resolve_options
 from agfer_bench.plugin.specs import DRAWN_MARKER, DatasetSpec, Place
@@ -104,10 +105,11 @@ def synthesise(
         progress: Called with (what is being done, how many are done, of how many).
 
     Raises:
-        UserError: A set's folder is not empty, nothing can be written, or an option is out of
-            range.
+        UserError: OpenCV cannot be imported, a set's folder is not empty, nothing can be written,
+            or an option is out of range.
         PluginError: A plugin raised something else or drew nothing.
     """
+    opencv()  # what is drawn would have to be read with it
     for drawing in drawings:
         _check_free(folder / drawing.name)
     done = []

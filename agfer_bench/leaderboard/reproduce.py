@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agfer_bench.leaderboard.sanitize import LABEL, clean
-from agfer_bench.protocol import PRESETS, SCRATCH, Protocol, load_preset
+from agfer_bench.protocol import PRESETS, SCRATCH, Protocol, is_detector, load_preset
 from agfer_bench.records.run import BASE, DataRecord, RunRecord
 from agfer_bench.text import typed
 
@@ -76,9 +76,12 @@ def _settings(protocol: Protocol) -> list[str]:
         words += ["--host", protocol.host]
         # Which brings others with it; whether guidance, depends on the host's layers.
         origin = origin.with_settings({"host": protocol.host, "guidance": not protocol.guidance})
+    own = set(_OWN_FLAGS)
+    if is_detector(protocol.crop):
+        own.add("crop")
+        words += ["--detector", f"{protocol.crop.partition('@')[0]}=FILE"]
     if protocol.mask != "default":
         words += ["--mask", "FILE.png"]
-    own = set(_OWN_FLAGS)
     if protocol.pretrained != SCRATCH:
         own.add("normalisation")  # comes with the weights
         words += ["--pretrained", "timm" if protocol.pretrained.startswith("timm") else "FILE"]
@@ -110,6 +113,11 @@ def _notes(record: RunRecord) -> list[str]:
     ]
     if not record.data.drawn or (record.test and not record.test.drawn):
         notes.append("FOLDER is where you keep the data set.")
+    if is_detector(record.protocol.crop):
+        notes.append(
+            f"FILE is the detector's weights with {record.protocol.crop.partition('@')[2]}; leave "
+            "=FILE out for a detector that takes no file."
+        )
     if record.protocol.mask != "default":
         notes.append(f"FILE.png is the mask with {record.protocol.mask[:80]}.")
     if record.protocol.pretrained != SCRATCH:

@@ -16,6 +16,7 @@ from torch import Tensor
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crops import NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, decode, opencv
+from agfer_bench.faces.detector import Detector
 from agfer_bench.measure.modes import PreparedMode
 
 _MEAN, _STD = 127.5, 64.0
@@ -39,13 +40,13 @@ class Frames:
 
 
 def crop_frames(
-    frames: Sequence[bytes], cascades: Cascades | None, image_size: int, threads: int
+    frames: Sequence[bytes], finder: Cascades | Detector | None, image_size: int, threads: int
 ) -> Frames:
     """Decode and crop frames, timed one by one, after the first was done once untimed.
 
     Args:
         frames: Image files.
-        cascades: The detectors; None takes frames as they are.
+        finder: The cascades or a detector; None takes frames as they are.
         image_size: Side of the crop, in pixels.
         threads: Those that OpenCV may use: as many as the network.
     """
@@ -55,21 +56,21 @@ def crop_frames(
     found = Frames()
     try:
         if frames:
-            _crop(frames[0], cascades, image_size, Frames())  # the detectors are made
+            _crop(frames[0], finder, image_size, Frames())  # the detectors are made
         for data in frames:
-            _crop(data, cascades, image_size, found)
+            _crop(data, finder, image_size, found)
     finally:
         cv2.setNumThreads(before)
     return found
 
 
-def _crop(data: bytes, cascades: Cascades | None, image_size: int, found: Frames) -> None:
+def _crop(data: bytes, finder: Cascades | Detector | None, image_size: int, found: Frames) -> None:
     started = time.perf_counter_ns()
     try:
         rgb = decode(data)
         decoded = time.perf_counter_ns()
         height, width = rgb.shape[:2]
-        box = find_crop(rgb, cascades).crop if cascades else (0, 0, width, height)
+        box = find_crop(rgb, finder).crop if finder else (0, 0, width, height)
         crop = cut(rgb, box, image_size)
     except (Unreadable, NoCrop):
         found.without_face += 1

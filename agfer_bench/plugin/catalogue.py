@@ -27,13 +27,14 @@ from agfer_bench.plugin.specs import (
     AttentionSpec,
     ClassifierSpec,
     DatasetSpec,
+    DetectorSpec,
     ModuleSpec,
     TrackerSpec,
 )
 from agfer_bench.plugin.time_limit import put_back
 from agfer_bench.text import nearest
 
-AnySpec = ModuleSpec | DatasetSpec | TrackerSpec
+AnySpec = ModuleSpec | DatasetSpec | DetectorSpec | TrackerSpec
 SpecT = TypeVar("SpecT", bound=AnySpec)
 SpecT_co = TypeVar("SpecT_co", bound=AnySpec, covariant=True)
 
@@ -89,6 +90,8 @@ class Catalogue:
     """Classifiers of their own by name, first-party ones first; no name is among `modules`."""
     datasets: dict[str, Entry[DatasetSpec]] = field(default_factory=dict)
     """Data sets by name, first-party ones first."""
+    detectors: dict[str, Entry[DetectorSpec]] = field(default_factory=dict)
+    """Face detectors by name, first-party ones first; the paper's cascades are none of them."""
     problems: list[Problem] = field(default_factory=list)
     """Plugins, or parts of them, that were left out."""
     trackers: dict[str, Entry[TrackerSpec]] = field(default_factory=dict)
@@ -139,6 +142,14 @@ class Catalogue:
             UserError: The data set or an option is unknown, or an option's value is wrong.
         """
         return _resolve(choice, self.datasets, "data set")
+
+    def choose_detector(self, choice: Choice) -> Chosen[DetectorSpec]:
+        """Resolve the name and the options in `--detector`.
+
+        Raises:
+            UserError: The detector or an option is unknown, or an option's value is wrong.
+        """
+        return _resolve(choice, self.detectors, "detector")
 
     def track(self, text: str) -> None:
         """Start a tracker, `NAME[:option=value]...[=FOLDER]`: from now on it hears of runs.

@@ -20,8 +20,15 @@ from agfer_bench.plugin.catalogue import AnySpec, Catalogue, Entry, SpecT
 from agfer_bench.plugin.hookspecs import manager_of
 from agfer_bench.plugin.listeners import Problem
 from agfer_bench.plugin.options import HARNESS_OPTIONS, Option, options_of
-from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, DatasetSpec, TrackerSpec
+from agfer_bench.plugin.specs import (
+    AttentionSpec,
+    ClassifierSpec,
+    DatasetSpec,
+    DetectorSpec,
+    TrackerSpec,
+)
 from agfer_bench.plugin.time_limit import Loaded, load_here, load_in_time, put_back, seconds_allowed
+from agfer_bench.protocol import CROPS
 
 OWN_DISTRIBUTION = "agfer-bench"
 
@@ -102,7 +109,13 @@ class _Offer:
     """What each hook that is called while loading returned."""
 
 
-_ASKED = ("attention_modules", "face_classifiers", "face_datasets", "run_trackers")
+_ASKED = (
+    "attention_modules",
+    "face_classifiers",
+    "face_datasets",
+    "face_detectors",
+    "run_trackers",
+)
 """Hooks that are called while loading."""
 
 
@@ -134,6 +147,8 @@ def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
                 problem(f"{spec.name!r}: {fault}")
             elif not _is_name(spec.name):
                 problem(f"the name {spec.name!r} is not made of lower-case letters, digits, dashes")
+            elif isinstance(spec, DetectorSpec) and spec.name in CROPS:
+                problem(f"the name {spec.name!r} stands for a way to crop of the harness's own")
             elif owner := taken.get(spec.name) or beside.get(spec.name):
                 problem(f"the name {spec.name!r} is taken by {owner.distribution}")
             else:
@@ -154,6 +169,7 @@ def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
     collect("attention_modules", AttentionSpec, blocks, lambda s: s.build, classifiers)
     collect("face_classifiers", ClassifierSpec, classifiers, lambda s: s.build, blocks)
     collect("face_datasets", DatasetSpec, catalogue.datasets, lambda s: s.read, {})
+    collect("face_detectors", DetectorSpec, catalogue.detectors, lambda s: s.load, {})
     collect("run_trackers", TrackerSpec, catalogue.trackers, lambda s: s.start, {})
     catalogue.listeners.add(distribution, offer.manager)
 

@@ -17,6 +17,7 @@ from agfer_bench.plugin.specs import (
     AttentionSpec,
     ClassifierSpec,
     DatasetSpec,
+    DetectorSpec,
     EpochEvent,
     TrackerSpec,
 )
@@ -57,6 +58,16 @@ def face_datasets() -> Sequence[DatasetSpec]:
 
     Called once, before any data is read. Return specs: `DatasetSpec.read` is called only for the
     data set that the user names.
+    """
+    raise AssertionError("a hook specification is never called")
+
+
+@hookspec
+def face_detectors() -> Sequence[DetectorSpec]:
+    """Return the face detectors this plugin offers in place of the paper's cascades.
+
+    Called when `attention_modules` is. Return specs: `DetectorSpec.load` is called only for the
+    detector that the user names in `--detector`.
     """
     raise AssertionError("a hook specification is never called")
 

@@ -65,7 +65,7 @@ class Choice:
     options: tuple[tuple[str, str], ...] = ()
     """Option names and values, as text, in the order typed."""
     folder: str | None = None
-    """What stands after the closing `=`, for data sets and trackers."""
+    """What stands after the closing `=`, for data sets, detectors and trackers."""
 
     @property
     def text(self) -> str:
@@ -116,7 +116,7 @@ def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
         raise UserError(f"cannot read the options of {function!r}: {error}") from None
     if not parameters:
         raise UserError(
-            f"{function!r} takes no argument; its first must be slot, seed, place or folder"
+            f"{function!r} takes no argument; its first must be slot, seed, place, file or folder"
         )
     hints = _type_hints(function)
     options = []

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import sys
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 
@@ -35,6 +38,24 @@ def files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+
+
+@cache
+def hash_sources(module: str) -> str:
+    """SHA-256 (hex) of the files of `sources_of`; ``unknown`` where there are none."""
+    sources = sources_of(module)
+    if not sources:
+        return "unknown"
+    return hash_files({file for path in sources for file in files(path)}, sources[0].parent)
+
+
+def hash_files(found: Iterable[Path], root: Path) -> str:
+    """SHA-256 (hex) of files: their names below a folder, and their contents."""
+    digest = hashlib.sha256()
+    for file in sorted(found):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _origin(name: str) -> Path | None:

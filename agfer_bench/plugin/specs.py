@@ -1,4 +1,4 @@
-"""What a plugin hands to the harness: attention blocks, classifiers and face data sets, described.
+"""What a plugin hands to the harness: blocks, classifiers, data sets, detectors and trackers.
 
 Nothing here imports torch, NumPy or pandas: a listing or `--help` must not pay for them.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agfer_bench.errors import UserError
 from agfer_bench.plugin.glance import Fit, Glance
@@ -244,6 +244,84 @@ class DatasetSpec:
     fits: Callable[[Glance], Fit | None] | None = None
     """``fits(glance)`` says how well a folder fits the layout that `read` expects, or None where
     nothing of it is there. It opens no file. None where the reader does not tell."""
+
+
+Point = tuple[float, float]
+"""x and y in pixels, from the upper left corner of the picture; fractions are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFace:
+    """The face that counts in a photograph, as a detector sees it, and five points in it.
+
+    All in pixels of the picture that the detector was given; what lies outside of it may be
+    given, too. Left and right are those of the picture, not of the person.
+    """
+
+    box: tuple[float, float, float, float]
+    """x and y of the upper left corner, width and height."""
+    left_eye: Point
+    """Centre of the eye at the left of the picture."""
+    right_eye: Point
+    """Centre of the other eye."""
+    nose: Point
+    """Tip of the nose."""
+    left_mouth: Point
+    """Corner of the mouth at the left of the picture."""
+    right_mouth: Point
+    """The other corner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoFace:
+    """Why a photograph gives no face: it is left out, and counted under the reason."""
+
+    reason: Literal["no face", "no eye", "no mouth"] = "no face"
+    """What was not found."""
+    detail: str = ""
+    """One line on that."""
+
+
+class FaceDetector(Protocol):
+    """A detector at work: what `DetectorSpec.load` returns. One thread alone asks it."""
+
+    @property
+    def weights(self) -> str:
+        """What names the weights in records where the user gives no file: a version, or a hash.
+
+        A detector that is loaded from a file is known by that file's hash, and need not have this.
+        """
+
+    def detect(self, pixels_HWC: NDArray[np.uint8]) -> FoundFace | NoFace:
+        """Find the largest face, and five points in it.
+
+        Args:
+            pixels_HWC: (H, W, 3) RGB of an upright photograph, shrunk to at most 640 pixels a side
+                and with a border of repeated edge pixels around it, as for the paper's cascades;
+                a copy of its own.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorSpec:
+    """A face detector on offer, in place of the paper's cascades: `--detector NAME=FILE`.
+
+    ``load(file, **options)`` returns a `FaceDetector`; it is called once for each thread that
+    crops, with the same arguments. ``file`` is the ``Path`` that the user named, or None. Keyword
+    arguments after it are the detector's options, set as ``NAME:option=value=FILE``. What the user
+    can mend (a file of another kind, a library that is missing) is raised as `UserError`.
+    """
+
+    name: str
+    """What users type: lower-case letters, digits and dashes."""
+    load: Callable[..., FaceDetector]
+    """Reads the weights and makes a detector ready."""
+    summary: str
+    """One line for listings."""
+    source: str = ""
+    """Where the detector is published: a DOI, an arXiv number or a URL."""
+    needs_file: bool = True
+    """Whether the user must name a file of weights; a detector that needs none takes none."""
 
 
 @dataclass(frozen=True, kw_only=True)

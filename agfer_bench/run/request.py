@@ -40,6 +40,8 @@ class SourceOptions:
     """What is classified; None leaves it to the data set."""
     cascades: Path | None = None
     """Folder with other cascade files."""
+    detector: str | None = None
+    """`NAME[:option=value]...[=FILE]` in place of the cascades; None for them."""
     cache: Path | None = None
     """Where crops are kept; None for the user's cache folder."""
 

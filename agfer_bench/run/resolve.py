@@ -86,9 +86,11 @@ def build_source(
         flag: The flag that named it, for messages.
 
     Raises:
-        UserError: The data set or an option of it is unknown.
+        UserError: The data set, the detector or an option of one is unknown, or the detector's
+            file is none.
     """
     from agfer_bench.faces.data import DataSource
+    from agfer_bench.faces.detector import choose_detector
     from agfer_bench.plugin.options import parse_choice
 
     data = asked.data or DEFAULT_DATA
@@ -97,6 +99,11 @@ def build_source(
     if choice.folder == "":
         raise UserError(f"{flag} {data} names no folder after the =")
     chosen = _with_labels(chosen, asked.labels)
+    detector = choose_detector(catalogue, asked.detector)
+    if detector is not None and asked.cascades is not None:
+        raise UserError(
+            "--cascades are the paper's detectors, --detector stands in their place: give one"
+        )
     return DataSource(
         chosen=chosen,
         folder=Path(choice.folder).expanduser() if choice.folder else None,
@@ -104,7 +111,34 @@ def build_source(
         cascades=asked.cascades,
         cache=cache_folder(asked.cache),
         workers=workers or cores(),
+        detector=detector,
     )
+
+
+def with_crop(protocol: Protocol, source: DataSource | None) -> Protocol:
+    """Return the protocol with the crops of the source's detector, if it has one.
+
+    Raises:
+        UserError: The protocol names another detector, or takes images whole.
+    """
+    from agfer_bench.protocol import CASCADES, WHOLE, is_detector, told_crop
+
+    detector = source.detector if source is not None else None
+    if detector is None:
+        if source is not None and is_detector(protocol.crop):
+            raise UserError(
+                f"the protocol's crops are those of the detector {told_crop(protocol.crop)}; give "
+                "it with --detector"
+            )
+        return protocol
+    if protocol.crop == WHOLE:
+        raise UserError("--detector finds faces, and crop=none takes images whole: give one")
+    if protocol.crop not in (CASCADES, detector.crop):
+        raise UserError(
+            f"--detector is {told_crop(detector.crop)}, not {told_crop(protocol.crop)}, which the "
+            "protocol names"
+        )
+    return protocol.with_settings({"crop": detector.crop})
 
 
 def _with_labels(chosen: Chosen[DatasetSpec], labels: LabelsName | None) -> Chosen[DatasetSpec]:
@@ -157,6 +191,7 @@ def build_settings(
     machine, output = machine or MachineOptions(), output or OutputOptions()
     source, second = build_sources(catalogue, data, machine.workers)
     resolved = build_protocol(protocol, settings_for(source.chosen))
+    resolved = with_crop(resolved, source)
     chosen = with_controls(catalogue, choose_rows(catalogue, modules), controls, resolved)
     check_out(output.out)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -66,7 +68,7 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
     data = load_data(settings.source, protocol, reporter)
     test = None
     if settings.test is not None:
-        test = load_test_set(settings.test, protocol, data, reporter)
+        data, test = load_test_set(settings.test, protocol, data, reporter)
     folds = folds_of(data, protocol)
     for fold in folds:
         batch_order(protocol, fold)  # an impossible batch size is known before any training
@@ -113,17 +115,25 @@ def run(settings: RunSettings, catalogue: Catalogue, reporter: Reporter) -> tupl
 
 
 def folds_of(data: FaceData, protocol: Protocol) -> list[Fold]:
-    """Divide the images into the protocol's folds; errors as `make_folds` or `official_fold`."""
+    """Divide the images that are not left out into the protocol's folds.
+
+    Raises:
+        UserError: As `make_folds` or `official_fold`.
+    """
     if protocol.split == OFFICIAL:
         return [official_fold(data.labels, data.parts, data.left_out, data.record.classes)]
-    return make_folds(
-        data.labels,
-        data.subjects,
+    used = np.setdiff1d(np.arange(len(data.labels)), data.left_out)
+    folds = make_folds(
+        data.labels[used],
+        [data.subjects[index] for index in used],
         split=protocol.split,
         folds=protocol.folds,
         seed=derive_seed(protocol.seed, "folds"),
         classes=data.record.classes,
     )
+    return [
+        replace(fold, train=used[fold.train], validation=used[fold.validation]) for fold in folds
+    ]
 
 
 def train(

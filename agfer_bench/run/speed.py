@@ -29,7 +29,7 @@ from agfer_bench.run.jobs.record_builder import RecordBuilder
 from agfer_bench.run.store.address import measure_sha256, package_sha256
 from agfer_bench.run.store.locks import Locks
 from agfer_bench.run.store.store import Store
-from agfer_bench.run.timing.messages import CameraFrames, Wanted
+from agfer_bench.run.timing.messages import CameraFrames, TimedDetector, Wanted
 
 FRAMES = 20
 """Images that stand for a camera's frames."""
@@ -163,12 +163,21 @@ def _frames(source: DataSource, reporter: Reporter) -> CameraFrames:
     )
     table: FaceTable = read_table(source.chosen, place, source.readers)
     count = len(table.images)
+    detector = source.detector
     picked = np.unique(np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int))
     return CameraFrames(
         data=spec.name,
         drawn=spec.drawn or is_drawn(table),
         paths=tuple(table.images[index].path.absolute() for index in picked),
         cascades=source.cascades,
+        detector=TimedDetector(
+            name=detector.chosen.entry.spec.name,
+            options=detector.chosen.values,
+            distribution=detector.chosen.entry.distribution,
+            file=detector.file and detector.file.absolute(),
+        )
+        if detector
+        else None,
     )
 
 

@@ -24,8 +24,8 @@ from agfer_bench_databases.fer_plus import voted
 from agfer_bench_databases.parts import Classes, classed_images, divided
 from agfer_bench_databases.tree import CROPPED_ALREADY, Notes, misfit, opened, within
 
-NAMES = ("fer2013.csv", "icml_face_data.csv")
-"""Names of the table: as first published, and as Kaggle hands it out."""
+NAMES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
+"""Names of the table: as first published, as Kaggle hands it out, and its training part alone."""
 
 EXPECTED = (
     f"{NAMES[0]} with the columns emotion,pixels,Usage, or train/angry/*.jpg and so on beside test/"
@@ -81,6 +81,8 @@ def read_fer2013(
     )
     if unpack.bad_rows:
         notes.count("rows that do not fit, left out", unpack.first_bad, unpack.bad_rows)
+    if not unpack.has_usage:
+        notes.say("the table has no column Usage: all its rows are taken as Training")
     if not images:
         raise UserError(_explain(table, usage, unpack))
     notes.say(CROPPED_ALREADY)

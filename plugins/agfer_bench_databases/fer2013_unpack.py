@@ -21,6 +21,7 @@ SIDE = 48
 """Rows and columns of an image, in pixels."""
 
 COLUMNS = ("emotion", "pixels", "Usage")
+"""In any letters; a table without `Usage`, such as Kaggle's `train.csv`, is all `Training`."""
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """In the order of the table's numbers."""
@@ -28,6 +29,8 @@ EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neu
 _USAGES = ("Training", "PublicTest", "PrivateTest")
 _INDEX = "index.json"
 _HEADER = f"P5\n{SIDE} {SIDE}\n255\n".encode()
+_RULES = b"2"
+"""Version of what is read from a table: raise it when that changes."""
 _STEP = 500
 """Rows between two reports of progress."""
 
@@ -44,6 +47,8 @@ class Unpacked:
     """Rows that hold no image."""
     first_bad: str
     """The line of the first such row, and what is wrong with it; empty where all fit."""
+    has_usage: bool
+    """Whether the table says what each row is for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +94,7 @@ def unpacked(table: Path, place: Place) -> Unpacked:
 
 def _digest(table: Path) -> tuple[str, int]:
     """Hash a table's content and count its lines."""
-    digest, lines = hashlib.sha256(), 0
+    digest, lines = hashlib.sha256(_RULES), 0
     with table.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
@@ -98,31 +103,46 @@ def _digest(table: Path) -> tuple[str, int]:
 
 
 def _load(root: Path) -> Unpacked | None:
-    """Read what was unpacked earlier; None where nothing was, or where files are gone."""
+    """Read what was unpacked earlier; None where nothing was, or a file is gone or changed."""
     try:
+        written = (root / _INDEX).stat().st_mtime_ns
         index = json.loads((root / _INDEX).read_text(encoding="utf-8"))
         images = tuple(
             Image(name=name, emotion=emotion, usage=usage)
             for name, emotion, usage in index["images"]
         )
         bad_rows, first_bad = index["bad_rows"], index["first_bad"]
+        has_usage = index["has_usage"]
+        # The index is written last: what is newer was changed by somebody.
+        stats = [(root / image.name).stat() for image in images]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not all((root / image.name).is_file() for image in images):
+    size = len(_HEADER) + SIDE * SIDE
+    if any(stat.st_size != size or stat.st_mtime_ns > written for stat in stats):
         return None
-    return Unpacked(root=root, images=images, bad_rows=bad_rows, first_bad=first_bad)
+    return Unpacked(
+        root=root, images=images, bad_rows=bad_rows, first_bad=first_bad, has_usage=has_usage
+    )
 
 
 def _columns(table: Path, header: list[str]) -> tuple[int, ...]:
-    """Return the places of the columns; one release has spaces around their names."""
-    names = [name.strip() for name in header]
-    if not set(COLUMNS) <= set(names):
-        found = ",".join(names)[:60] or "nothing"
+    """Return the places of the columns that there are; one release has spaces around their names.
+
+    `Usage` may be missing.
+    """
+    names = [name.strip().lower() for name in header]
+    found = ",".join(name.strip() for name in header)[:60] or "nothing"
+    if "pixels" in names and "emotion" not in names:
+        raise UserError(
+            f"{table} has no column emotion (found {found}): nothing tells what its images show; "
+            "name fer2013.csv, or Kaggle's train.csv"
+        )
+    if not {"emotion", "pixels"} <= set(names):
         raise UserError(
             f"{table} is no table of FER2013: expected a first line with the columns "
             f"{','.join(COLUMNS)}, found {found}; name the file fer2013.csv"
         )
-    return tuple(names.index(column) for column in COLUMNS)
+    return tuple(names.index(name) for name in map(str.lower, COLUMNS) if name in names)
 
 
 def _unpack(
@@ -173,7 +193,12 @@ def _write(
         name = f"{usage}/{line:05d}.pgm"
         (draft / name).write_bytes(_HEADER + pixels)
         images.append((name, emotion, usage))
-    index = {"images": images, "bad_rows": bad_rows, "first_bad": first_bad}
+    index = {
+        "images": images,
+        "bad_rows": bad_rows,
+        "first_bad": first_bad,
+        "has_usage": len(places) == len(COLUMNS),
+    }
     (draft / _INDEX).write_text(json.dumps(index), encoding="utf-8")
     place.progress("unpacking fer2013", max(1, lines), max(1, lines))
 
@@ -186,11 +211,12 @@ def _parse(row: list[str], places: tuple[int, ...]) -> tuple[str, bytes, str]:
     """
     if len(row) <= max(places):
         raise _BadRow("too few columns")
-    emotion, pixels, usage = (row[place].strip() for place in places)
+    emotion, pixels, *rest = (row[place].strip() for place in places)
     if emotion not in map(str, range(len(EMOTIONS))):
         raise _BadRow(f"emotion {emotion[:20]!r}")
-    if usage not in _USAGES:
-        raise _BadRow(f"Usage {usage[:20]!r}")
+    usage = next((one for one in _USAGES if not rest or one.lower() == rest[0].lower()), None)
+    if usage is None:
+        raise _BadRow(f"Usage {rest[0][:20]!r}")
     try:
         grey = bytes(map(int, pixels.split()))
     except ValueError:

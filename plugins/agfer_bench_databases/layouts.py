@@ -57,11 +57,11 @@ def of_image_folder(glance: Glance) -> Fit | None:
                 why=f"{loose} pictures lie in the folder itself, and neither a folder for each "
                 "emotion nor a metadata.csv says what they show",
             )
-        holding = {name.split("/")[0] for name in glance.files if _is_image(name)}
-        if len(holding) > 1:
+        folders = {name.split("/")[0] for name in glance.files if _is_image(name)}
+        if len(folders) > 1:
             return Fit(
                 share=0.1,
-                why=f"{some(sorted(holding))} are no emotions; image-folder:labels=any takes such "
+                why=f"{some(sorted(folders))} are no emotions; image-folder:labels=any takes such "
                 "folders as classes of any kind",
             )
         return None

@@ -253,7 +253,7 @@ def test_data_that_are_too_small(command: Command, tmp_path: Path) -> None:
     for number in range(4):
         _mask(one / "fear" / f"{number}.png", 16, (0, 255))
     assert command.run(one, "--split", "image") == 2
-    assert "only one emotion is left (fear)" in command.err
+    assert "only one class is left (fear)" in command.err
     (one / "anger").mkdir()
     _mask(one / "anger" / "0.png", 16, (0, 255))
     assert command.run(one, "--split", "image") == 2

@@ -12,8 +12,11 @@ import pytest
 
 from agfer_bench.errors import UserError
 from agfer_bench.faces.cascade import ACCEPTED, Cascades, Part
+from tests.opencv import needs_cascades
 
-BUNDLED = Cascades.load(None).paths["face"].parent
+pytestmark = needs_cascades
+
+BUNDLED = Path(cv2.data.haarcascades)  # type: ignore[attr-defined]
 PAPER = {part: names[0] for part, names in ACCEPTED.items()}
 FREE = {part: names[1] for part, names in ACCEPTED.items()}
 
@@ -74,20 +77,6 @@ def test_a_file_that_is_no_cascade_is_named(tmp_path: Path, content: bytes) -> N
     with pytest.raises(UserError, match=PAPER["eye"]) as caught:
         Cascades.load(tmp_path)
     assert "\n" not in str(caught.value)
-
-
-def test_opencv_5_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(cv2, "CascadeClassifier")
-    with pytest.raises(UserError, match=r"opencv-python>=4\.11,<5"):
-        Cascades.load(None)
-
-
-def test_an_opencv_without_cascade_files_asks_for_a_folder(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delattr(cv2, "data")
-    with pytest.raises(UserError, match="haarcascade_smile"):
-        Cascades.load(None)
 
 
 def test_threads_get_their_own_detectors_and_the_same_answers() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agfer_bench.faces.cascade import Cascades, Part
 from agfer_bench.faces.crops import CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.largest import Rect
+from tests.opencv import needs_cascades
 
 Found = dict[Part, list[tuple[int, int, int, int]]]
 
@@ -117,6 +118,7 @@ def test_a_crop_that_reaches_out_a_little_is_clipped() -> None:
     assert boxes.crop[2] == boxes.pair[2] - 20
 
 
+@needs_cascades
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3000, 2), (20, 20, 3), (400, 400, 3)])
 def test_images_without_a_face_of_any_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(NoCrop, match="no face"):

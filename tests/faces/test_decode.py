@@ -265,6 +265,14 @@ def test_floating_point_files_are_scaled_and_told(white: int, words: str) -> Non
     assert words in found.remark
 
 
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float64])
+def test_other_numbers_are_scaled_and_told(kind: type) -> None:
+    found = read_image(cv2.imencode(".tiff", 3 * PICTURE[..., ::-1].astype(kind))[1].tobytes())
+    assert np.abs(found.pixels - 3 * PICTURE.astype(float) / 1023 * 255).max() <= 0.5
+    assert found.remark is not None
+    assert found.remark.endswith("hold no more than 10, read as 10 bits")
+
+
 @pytest.mark.parametrize("value", [float("nan"), -1.0, 1e6])
 def test_floating_point_files_of_no_grey_levels_are_unreadable(value: float) -> None:
     floats = np.full((8, 8, 3), 0.5, np.float32)

@@ -76,7 +76,7 @@ def test_seed_decides() -> None:
 @pytest.mark.parametrize(
     ("labels", "subjects", "split", "folds", "message"),
     [
-        (_labels(9, 1), [None] * 9, "image", 3, "only one emotion"),
+        (_labels(9, 1), [None] * 9, "image", 3, "only one class"),
         (np.array([0] * 9 + [1] * 2), [None] * 11, "image", 3, r"class1 \(2\)"),
         (_labels(12, 2), [None] * 12, "subject", 3, "--split image"),
         (_labels(12, 2), ["a"] * 6 + ["b"] * 6, "subject", 3, "at least 3 subjects"),

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from agfer_bench.faces import largest as module
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.largest import Rect, largest_object
+from tests.opencv import needs_cascades
+
+pytestmark = needs_cascades
 
 GREY = np.zeros((300, 400), np.uint8)
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -20,6 +20,7 @@ from agfer_bench.faces.decode import decode, read_image
 from agfer_bench.faces.file_formats import jpeg_size
 from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.plugin.specs import FaceImage
+from tests.opencv import needs_cascades
 
 LARGE = (2560, 1920)
 
@@ -34,6 +35,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> FaceImage:
     return FaceImage(path=path, emotion="happiness")
 
 
+@needs_cascades
 @pytest.mark.parametrize(("size", "reductions"), [(48, [4]), (224, [4, 2]), (480, [4, 1])])
 def test_the_crop_is_that_of_the_whole_photograph(
     large: FaceImage, size: int, reductions: list[int], monkeypatch: pytest.MonkeyPatch

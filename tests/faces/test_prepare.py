@@ -28,6 +28,7 @@ from agfer_bench.faces.mask import default_mask
 from agfer_bench.faces.photograph import crop_photograph
 from agfer_bench.faces.prepare import counts, prepare
 from agfer_bench.plugin.specs import FaceImage, FaceTable
+from tests.opencv import HAS_CASCADES, WITHOUT, needs_cascades
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data"
 WHOLE = CropSettings(image_size=8, method="none")
@@ -419,11 +420,16 @@ def test_a_cache_that_cannot_be_written_is_told(table: FaceTable, tmp_path: Path
         _prepare(table, blocked)
 
 
+@needs_cascades
 def test_nothing_left_is_an_error_with_the_counts(table: FaceTable, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         _prepare(table, tmp_path / "cache", CropSettings(image_size=8))
     assert "unreadable 3, truncated 1, no face 6" in str(caught.value)
+    assert 'use the crop method "none"' in str(caught.value)
     assert _entries(tmp_path / "cache") == []
+    bad = tuple(one for one in table.images if one.path.suffix == ".jpg")
+    with pytest.raises(UserError, match=r"unreadable 3, truncated 1\): look at one of them"):
+        _prepare(FaceTable(root=table.root, images=bad), tmp_path / "cache")
     with pytest.raises(UserError, match="no labelled photograph"):
         _prepare(FaceTable(root=table.root, images=()), tmp_path / "cache")
 
@@ -537,6 +543,19 @@ def test_assumptions_are_counted_in_the_notes(tmp_path: Path) -> None:
         )
 
 
+def test_pipes_devices_and_folders_are_unreadable(table: FaceTable, tmp_path: Path) -> None:
+    os.mkfifo(table.root / "pipe.png")
+    (table.root / "zero.png").symlink_to("/dev/zero")
+    (table.root / "folder.png").mkdir()
+    names = ("0.png", "pipe.png", "zero.png", "folder.png")
+    images = tuple(FaceImage(path=table.root / name, emotion="fear") for name in names)
+    for _ in range(2):
+        crops = _prepare(FaceTable(root=table.root, images=images), tmp_path / "cache")
+        assert list(crops.table["name"]) == ["0.png"]
+        assert set(crops.excluded["reason"]) == {"unreadable"}
+        assert set(crops.excluded["detail"]) == {"no file, but a folder, pipe or device"}
+
+
 @pytest.mark.parametrize(
     "bad", [{"image_size": 0}, {"padding": -0.1}, {"longest_side": 8}, {"method": "magic"}]
 )
@@ -552,6 +571,8 @@ def _photographs(name: str, every: int = 1) -> tuple[FaceTable, pd.DataFrame]:
     root = PHOTOGRAPHS / name
     if not (root / "metadata.csv").exists():
         pytest.skip(f"no photographs in {root}")
+    if not HAS_CASCADES:
+        pytest.skip(WITHOUT)
     rows = pd.read_csv(root / "metadata.csv", dtype={"subject": str}).iloc[::every]
     images = tuple(
         FaceImage(path=root / name, emotion=emotion, subject=subject)

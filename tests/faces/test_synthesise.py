@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -184,3 +186,13 @@ def test_a_draw_that_is_none_names_its_plugin(tmp_path: Path, function: Any, mes
         run(tmp_path / "new", entry("one", function))
     assert str(caught.value).startswith("stranger: one: ")
     assert not (tmp_path / "new").exists()
+
+
+def test_half_an_opencv_is_told_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hollow = ModuleType("cv2")
+    hollow.__file__ = "/somewhere/cv2/__init__.py"
+    monkeypatch.setitem(sys.modules, "cv2", hollow)
+    with pytest.raises(UserError, match="OpenCV is there in part only"):
+        synthesise([], tmp_path, cache=tmp_path, workers=1, progress=lambda what, done, of: None)

@@ -76,6 +76,17 @@ def test_the_command_of_a_record_gives_its_protocol(plain: Path) -> None:
         assert values["--data"].endswith("=FOLDER") != record.data.drawn
 
 
+def test_the_command_of_a_detectors_record_asks_for_its_weights(plain: Path) -> None:
+    record = read_folder(plain).accepted[0].record
+    crop = f"yunet:score=0.8@sha256:{64 * 'a'}"
+    protocol = record.protocol.with_settings({"crop": crop})
+    made = recipe(record.model_copy(update={"protocol": protocol}))
+    assert made.command is not None
+    assert "--detector yunet:score=0.8=FILE" in made.command
+    assert "crop=" not in made.command
+    assert any(f"sha256:{64 * 'a'}" in note for note in made.notes)
+
+
 def _flags(words: list[str]) -> Iterator[tuple[str, str]]:
     assert len(words) % 2 == 0
     return ((one, other) for one, other in list(pairwise(words))[::2])

@@ -42,6 +42,18 @@ def test_others_say_so(name: str) -> None:
         find_gate(build_block(chosen, SLOT).eval())
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-20])
+def test_a_network_that_is_nearly_dead_has_gates(scale: float) -> None:
+    """Two gates round otherwise one after the other than together: also where one number is all."""
+    (chosen,) = CATALOGUE.choose_modules("cbam")
+    block = build_block(chosen, Slot(channels=64, height=40, width=40, classes=7, stage=3)).eval()
+    for number in range(20):
+        x = torch.zeros(8, 64, 40, 40)
+        x[0, number, number, number] = 1e6 * scale
+        with torch.no_grad():
+            find_gate(block).check(block, x)
+
+
 def test_a_way_past_a_block_adds_one() -> None:
     (chosen,) = CATALOGUE.choose_modules("se:residual=true")
     block, x = build_block(chosen, SLOT).eval(), maps()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import pandas as pd
 import pytest
 
 from agfer_bench.errors import UserError
+from agfer_bench.faces.data import load_data
+from agfer_bench.progress import Silent
 from agfer_bench.records.files import load_run
 from agfer_bench.records.run import RunRecord
 from agfer_bench.report.notes import notes
 from agfer_bench.report.rows import rows_of
 from agfer_bench.report.table import to_markdown
+from agfer_bench.run.runner import folds_of
 from tests.run.support import Runs, without_times
 
 
@@ -83,11 +87,48 @@ def test_a_set_without_age_groups_is_one_group(runs: Runs, others: Path, tmp_pat
     assert "Called sadness %" in to_markdown(record)
 
 
-def test_images_of_both_sets_are_refused(runs: Runs, others: Path, tmp_path: Path) -> None:
+def test_images_of_both_sets_are_left_out_of_training(
+    runs: Runs, others: Path, tmp_path: Path
+) -> None:
+    """Of four shared images one is of a class that is not tested: it may be trained on."""
     folder = tmp_path / "leaky"
     shutil.copytree(others, folder)
-    shutil.copy(runs.blobs / "anger" / "0_0.png", folder / "anger0.png")
-    with pytest.raises(UserError, match="1 images of --test image-folder are also in --data"):
+    rows = []
+    for number in range(4):
+        shutil.copy(runs.blobs / "anger" / f"{number}_1.png", folder / f"copy{number}.png")
+        rows.append(f"copy{number}.png,{'contempt' if number == 2 else 'anger'},u{number},old\n")
+    with (folder / "metadata.csv").open("a") as file:
+        file.writelines(rows)
+    record, out = runs("base", test=folder, epochs=1)
+    alone, _ = runs("base", epochs=1, out="alone")
+    assert record.test is not None
+    assert record.test.images_kept["anger"] == 5 + 3, "the test stays whole"
+    assert record.data.images_kept == alone.data.images_kept | {"anger": 12 - 3}
+    assert record.data.excluded == {"in --test": 3}
+    assert record.data.notes[-1] == (
+        "3 images are also in --test, byte by byte, and are left out of --data: anger/0_1.png "
+        "(there copy0.png), anger/1_1.png (there copy1.png), anger/3_1.png (there copy3.png)."
+    )
+    judged = pd.read_parquet(out / "predictions.parquet").query("set == 'validation'")
+    shared = {f"anger/{number}_1.png" for number in (0, 1, 3)}
+    assert len(judged) == 36 - 3
+    assert not shared & set(judged["image"])
+    assert "anger/2_1.png" in set(judged["image"])
+
+
+def test_images_of_both_sets_are_in_no_fold(runs: Runs, others: Path, tmp_path: Path) -> None:
+    data = load_data(runs.settings("base").source, runs.settings("base").protocol, Silent())
+    folds = folds_of(replace(data, left_out=np.array([3, 17])), runs.settings("base").protocol)
+    for fold in folds:
+        both = np.sort(np.concatenate([fold.train, fold.validation]))
+        np.testing.assert_array_equal(both, np.delete(np.arange(36), [3, 17]))
+    assert not set(folds[0].validation) & set(folds[1].validation)
+
+
+def test_training_data_that_are_all_tested_on_are_refused(runs: Runs, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(runs.blobs, folder)
+    with pytest.raises(UserError, match="all 36 images of --data image-folder are also in --test"):
         runs("base", test=folder)
 
 

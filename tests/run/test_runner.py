@@ -122,7 +122,7 @@ def test_another_version_of_a_plugin_is_another_job(
     runs("mine", catalogue=own(point))
     runs("mine", catalogue=own(point))
     assert len(count_jobs) == 2
-    monkeypatch.setattr("agfer_bench.run.store.address._hash_sources", lambda name: "other source")
+    monkeypatch.setattr("agfer_bench.run.store.address.hash_sources", lambda name: "other source")
     runs("mine", catalogue=own(point))
     assert len(count_jobs) == 4
 
@@ -190,6 +190,7 @@ def test_another_mask_is_another_job(
 
 
 def test_a_helper_beside_a_block_is_part_of_it(runs: Runs, plugin: Make) -> None:
+    from agfer_bench.plugin.sources import hash_sources
     from agfer_bench.run.store import address
 
     source = "from plugin_helper import GAIN\n" + HEAD.format(
@@ -200,7 +201,7 @@ def test_a_helper_beside_a_block_is_part_of_it(runs: Runs, plugin: Make) -> None
         plugin("helper", f"GAIN = {gain}")
         point = plugin("mine", source)
         (chosen,) = own(point).choose_modules("mine")
-        address._hash_sources.cache_clear()
+        hash_sources.cache_clear()
         hashes.add(address.package_sha256(chosen.entry))
     assert len(hashes) == 2
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,8 @@ class Runner:
     """Where compiled modules are kept, for all lines: they import much."""
     ran: list[Step] = field(default_factory=list)
     """What was run."""
+    alone: bool = False
+    """Whether lines find no commands but stubs."""
 
     def __post_init__(self) -> None:
         (self.temp / "bin").mkdir(parents=True)
@@ -92,6 +95,14 @@ class Runner:
         note = f'printf "%s\\n" "{name} $*" >> "{self.temp}/calls"'
         file.write_text(f"#!/usr/bin/env bash\nset -e\n{note}\n{script}\n")
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+    def only(self, commands: Iterable[str]) -> None:
+        """Leave lines bash and stubs of some commands, as on a machine that has no others."""
+        self.alone = True
+        (self.temp / "bin" / "sudo").unlink()
+        (self.temp / "bin" / "bash").symlink_to(shutil.which("bash") or "/bin/bash")
+        for name in commands:
+            self.stub(name, "")
 
     def calls(self) -> list[str]:
         """Return the calls of stubs since this was asked last."""
@@ -117,7 +128,9 @@ class Runner:
         script = self.temp / "line.sh"
         script.write_text(step.script)
         options = ["--noprofile", "--norc", "-eo", "pipefail"] if step.shell == "bash" else ["-e"]
-        path = [str(self.temp / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+        path = [str(self.temp / "bin")]
+        if not self.alone:
+            path += [str(Path(sys.executable).parent), os.environ["PATH"]]
         github = {
             "GITHUB_OUTPUT": self.temp / "output",
             "GITHUB_STEP_SUMMARY": self.temp / "summary",

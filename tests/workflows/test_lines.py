@@ -81,7 +81,7 @@ def test_every_line_has_a_test() -> None:
     assert len(STEPS) > 15
 
 
-@pytest.mark.parametrize("where", ["tests.yml", "leaderboard.yml", "action.yml", SCAFFOLD])
+@pytest.mark.parametrize("where", ["tests.yml", "leaderboard.yml", SCAFFOLD])
 def test_libraries_are_installed(where: str, runner: Runner) -> None:
     (step,) = (s for s in STEPS if s.where == where and s.script.startswith("sudo"))
     done = runner(step)
@@ -89,6 +89,29 @@ def test_libraries_are_installed(where: str, runner: Runner) -> None:
 
 
 TESTED |= {step for step in STEPS if step.script.startswith("sudo")}
+
+
+@pytest.mark.parametrize(
+    ("user", "commands", "calls"),
+    [
+        ("1001", ["apt-get", "sudo"], LIBRARIES),
+        ("0", ["apt-get"], [line.removeprefix("sudo ") for line in LIBRARIES]),
+        ("0", ["apt-get", "sudo"], [line.removeprefix("sudo ") for line in LIBRARIES]),
+        ("1001", ["apt-get"], []),
+        ("1001", ["sudo"], []),
+        ("0", [], []),
+    ],
+)
+@of("action.yml", "# Jobs in containers")
+def test_the_action_installs_libraries_where_it_can(
+    runner: Runner, step: Step, user: str, commands: list[str], calls: list[str]
+) -> None:
+    runner.only(commands)
+    runner.stub("id", f"echo {user}")
+    done = runner(step)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in runner.calls() if not line.startswith("id")] == calls
+    assert ("::notice::" in done.stdout) == (not calls)
 
 
 def _packages(output: str) -> set[str]:

@@ -13,6 +13,7 @@ from agfer_bench.cli.listing import CLASSES, describe, modules_listing
 from agfer_bench.cli.modules.check import check
 from agfer_bench.cli.modules.compare import compare
 from agfer_bench.cli.modules.new import new_module
+from agfer_bench.cli.paths import App
 from agfer_bench.errors import UserError
 
 
@@ -25,7 +26,7 @@ class _Group(typer.core.TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(
+app = App(
     cls=_Group,
     invoke_without_command=True,
     help="List attention blocks and classifiers, or show one: `agfer-bench modules NAME`.",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from agfer_bench.protocol import WHOLE, is_detector, told_crop
 from agfer_bench.report.paper.document import Picture, Plate, Section
 from agfer_bench.report.paper.draw_crops import draw_fusion, draw_stages
 from agfer_bench.report.paper.study import Example, Study
@@ -22,8 +23,14 @@ def crop_section(study: Study) -> Section:
 
 def _stages(study: Study) -> Plate:
     protocol = study.main.protocol
-    if protocol.crop == "none":
+    if protocol.crop == WHOLE:
         how = "The whole photograph is taken (crop=none)."
+    elif is_detector(protocol.crop):
+        how = (
+            f"A detector ({told_crop(protocol.crop)}), not the paper's cascades, finds the largest "
+            "face with both eyes, nose and mouth corners. The crop reaches from the top of the "
+            "brows to the bottom of the mouth, and as wide as the pair of eyes."
+        )
     else:
         how = (
             "The largest face is found; in it the eye at the left of the image, which is grown "

@@ -6,8 +6,7 @@ again. Speed has no address: `run` measures it anew every time.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,7 @@ from agfer_bench.faces.folds import Fold, names_sha256
 from agfer_bench.faces.mask import mask_digest
 from agfer_bench.measure.environment import device_name
 from agfer_bench.plugin.catalogue import Chosen, Entry
-from agfer_bench.plugin.sources import files, sources_of
+from agfer_bench.plugin.sources import files, hash_files, hash_sources
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records.run import DataRecord, MemoryFormat
@@ -154,22 +153,14 @@ def package_sha256(entry: Entry[ModuleSpec]) -> str:
     Packages elsewhere, and all that lies in site-packages beside it, are covered by the
     distribution's version alone.
     """
-    return _hash_sources(entry.module)
-
-
-@cache
-def _hash_sources(module: str) -> str:
-    sources = sources_of(module)
-    if not sources:
-        return "unknown"
-    return _hash_files({file for path in sources for file in files(path)}, sources[0].parent)
+    return hash_sources(entry.module)
 
 
 @cache
 def harness_sha256() -> str:
     """Hash the harness's code that moves numbers."""
     root = Path(agfer_bench.__file__).parent
-    return _hash_files([file for part in _HARNESS for file in files(root / part)], root)
+    return hash_files([file for part in _HARNESS for file in files(root / part)], root)
 
 
 @cache
@@ -177,12 +168,4 @@ def measure_sha256() -> str:
     """Hash the harness's code that measures sizes and times."""
     root = Path(agfer_bench.__file__).parent
     parts = [file for part in _MEASURE for file in files(root / part)]
-    return _hash_files(parts, root)
-
-
-def _hash_files(found: Iterable[Path], root: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(found):
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return hash_files(parts, root)

@@ -29,6 +29,19 @@ class TimedModule(Record):
     """How its maps lie in memory."""
 
 
+class TimedDetector(Record):
+    """A detector of a plugin, for another process to load."""
+
+    name: str
+    """Name of the detector."""
+    options: dict[str, bool | int | float | str | None]
+    """Every option, defaults included."""
+    distribution: str
+    """Distribution that offers it."""
+    file: Path | None
+    """The user's file of weights."""
+
+
 class CameraFrames(Record):
     """Images that stand for a camera's frames."""
 
@@ -40,6 +53,8 @@ class CameraFrames(Record):
     """Their files."""
     cascades: Path | None
     """A folder with the user's own cascades; None for OpenCV's."""
+    detector: TimedDetector | None = None
+    """What finds faces in place of the cascades."""
 
 
 class Wanted(Record):

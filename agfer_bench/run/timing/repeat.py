@@ -11,8 +11,9 @@ from typing import Literal
 
 import torch
 
-from agfer_bench.errors import PluginError, describe
-from agfer_bench.faces.cascade import Cascades
+from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.faces.detector import Detector
+from agfer_bench.faces.prepare import find_finder
 from agfer_bench.measure.camera import Frames, crop_frames, infer_frames
 from agfer_bench.measure.clock import clock_for
 from agfer_bench.measure.conditions import device_state
@@ -25,11 +26,18 @@ from agfer_bench.measure.single_stream import Contender, time_streams
 from agfer_bench.measure.tune import Tuner
 from agfer_bench.network.build import Network
 from agfer_bench.plugin.catalogue import Chosen
+from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.records.speed import CameraRecord, CameraTimes, PeakRecord
 from agfer_bench.records.timing import EAGER, ConditionsRecord, DeviceState, ModeName, StreamRepeat
 from agfer_bench.run.timing.merge import Key, speed_records
-from agfer_bench.run.timing.messages import RepeatJob, RepeatResult, TimedModule, TimingFailure
+from agfer_bench.run.timing.messages import (
+    RepeatJob,
+    RepeatResult,
+    TimedDetector,
+    TimedModule,
+    TimingFailure,
+)
 from agfer_bench.run.timing.networks import SharedHost
 
 Heard = Callable[[str, str | None, float], None]
@@ -239,10 +247,10 @@ class _Repeat:
     def _frames(self) -> Frames:
         wanted = self.job.wanted.frames
         assert wanted is not None
-        crops = self.job.protocol.crop == "viola-jones"
+        detector = _load_detector(wanted.detector) if wanted.detector else None
         return crop_frames(
             [path.read_bytes() for path in wanted.paths],
-            Cascades.load(wanted.cascades) if crops else None,
+            find_finder(self.job.protocol.crop, wanted.cascades, detector),
             self.image_size,
             self.job.threads,
         )
@@ -262,3 +270,15 @@ class _Repeat:
         return ConditionsRecord(
             process=self.process, threads=torch.get_num_threads(), before=before, after=after
         )
+
+
+def _load_detector(wanted: TimedDetector) -> Detector:
+    """Find a detector among the installed plugins, and load it.
+
+    Raises:
+        UserError: No installed plugin offers it, or it does not load its file.
+    """
+    entry = load_catalogue(only={wanted.distribution}).detectors.get(wanted.name)
+    if entry is None:
+        raise UserError(f"no installed plugin offers the detector {wanted.name!r}")
+    return Detector.load(Chosen(entry=entry, values=wanted.options), wanted.file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from agfer_bench_databases.fer2013 import read_fer2013
 
 from agfer_bench import Place, UserError
+from agfer_bench.faces.crop_cache import CropSettings
+from agfer_bench.faces.prepare import prepare
 
 PlaceOf = Callable[[Path | None], Place]
 HEADER = "emotion,pixels,Usage"
@@ -141,7 +144,8 @@ def test_the_columns_may_stand_in_any_order(table: Path, place: PlaceOf) -> None
     ("data", "message"),
     [
         (b"", "with the columns emotion,pixels,Usage, found nothing; name the file"),
-        (b"emotion,pixels\n0,1\n", "found emotion,pixels; name the file"),
+        (b"emotion,image\n0,1\n", "found emotion,image; name the file"),
+        (b"pixels\n1 2\n", "no column emotion .found pixels.: nothing tells what its images show"),
         (b"\x89PNG\r\n\xff\xfe", "not a CSV file in UTF-8"),
         (b"emotion,pixels,Usage\n", "found no row below the first; download"),
         (b"emotion,pixels,Usage\n0,1 2,Training\n", "1 rows that do not fit, line 2: 2 pixels"),
@@ -179,3 +183,58 @@ def test_a_cache_that_cannot_be_written_is_named(
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
     with pytest.raises(UserError, match=r"cannot write .*cache/fer2013: No space left"):
         read_fer2013(place(table))
+
+
+def test_a_table_without_usage_is_training(table: Path, place: PlaceOf) -> None:
+    """As Kaggle's train.csv, beside a test.csv without labels."""
+    rows = [row.rpartition(",")[0] for row in ROWS[:4]]
+    (table.parent / "train.csv").write_text("\n".join(["Emotion,Pixels", *rows, "9,1", ""]))
+    (table.parent / "test.csv").write_text("pixels\n1 2 3\n")
+    table.unlink()
+    faces = read_fer2013(place(table.parent))
+    assert [image.emotion for image in faces.images] == ["anger", "disgust", "fear", "happiness"]
+    assert faces.images[2].path.read_bytes().endswith(bytes(_pixels(2)))
+    assert faces.notes == (
+        "rows that do not fit, left out: 1, first line 6: emotion '9'",
+        "the table has no column Usage: all its rows are taken as Training",
+        CROP,
+    )
+    assert read_fer2013(place(table.parent)) == faces
+    assert len(read_fer2013(place(table.parent), usage="Training").images) == 4
+    with pytest.raises(UserError, match="no row with Usage PrivateTest: found Training"):
+        read_fer2013(place(table.parent), usage="PrivateTest")
+
+
+def test_rows_of_zeros_give_no_crop(table: Path, place: PlaceOf, tmp_path: Path) -> None:
+    """FER2013 has some; they are rows that fit, and nobody's face."""
+    black = f"4,{' '.join(['0'] * 2304)},Training"
+    table.write_text("\n".join([HEADER, ROWS[0], black, ROWS[1], black]))
+    faces = read_fer2013(place(table))
+    assert len(faces.images) == 4
+    crops = prepare(
+        faces,
+        CropSettings(image_size=48, method="none"),
+        cascades_folder=None,
+        cache=tmp_path / "cache",
+        workers=1,
+        progress=lambda what, done, total: None,
+    )
+    assert list(crops.table["name"]) == ["Training/00002.pgm", "Training/00004.pgm"]
+    assert list(crops.excluded["name"]) == ["Training/00003.pgm", "Training/00005.pgm"]
+    assert set(crops.excluded["reason"]) == {"uniform"}
+
+
+def test_usages_in_other_letters_are_known(table: Path, place: PlaceOf) -> None:
+    table.write_text("\n".join([HEADER.upper(), _row(1, "training"), _row(2, "PUBLICTEST")]))
+    assert len(read_fer2013(place(table)).images) == 2
+    assert len(read_fer2013(place(table), usage="PublicTest").images) == 1
+
+
+def test_an_image_that_was_changed_is_unpacked_again(table: Path, place: PlaceOf) -> None:
+    path = read_fer2013(place(table)).images[5].path
+    whole = path.read_bytes()
+    for damaged in (whole[:900] + bytes(400) + whole[1300:], whole[:-1]):
+        path.write_bytes(damaged)
+        later = path.stat().st_mtime_ns + 10**9  # the clock of some disks is coarse
+        os.utime(path, ns=(later, later))
+        assert read_fer2013(place(table)).images[5].path.read_bytes() == whole
