@@ -177,11 +177,12 @@ def notes_of(ablation: Ablation) -> list[str]:
     reference = ablation.axis.values[0]
     lines = [DRAWN_NOTICE] if record.drawn else []
     lines.append(ablation.axis.what)
+    official = record.protocol.split == OFFICIAL
+    over = deviation_over(record.protocol) if official else f"over {record.protocol.folds} folds"
     lines.append(
         f"Accuracy: mean per-class recall; ± is the sample standard deviation "
-        f"{deviation_over(record.protocol)}. Chance: {100 / len(record.data.classes):.1f} %."
+        f"{over}. Chance: {100 / len(record.data.classes):.1f} %."
     )
-    official = record.protocol.split == OFFICIAL
     each = "training by training" if official else "fold by fold"
     if ablation.shares_folds:
         lines.append(

@@ -51,8 +51,9 @@ def divisions(protocol: Protocol) -> str:
 def deviation_over(protocol: Protocol) -> str:
     """Say what the deviation behind a ± is over: `over 3 folds`, `over 5 trainings ...`."""
     if protocol.split == OFFICIAL:
-        many = f"{protocol.seeds} trainings" if protocol.seeds > 1 else "trainings, of which one is"
-        return f"over {many} on the one division of the official split"
+        if protocol.seeds == 1:
+            return "over trainings on the official split, of which there is one"
+        return f"over {protocol.seeds} trainings on the one division of the official split"
     averaged = f", each averaged over {protocol.seeds} seeds" if protocol.seeds > 1 else ""
     return f"over {protocol.folds} folds{averaged}"
 

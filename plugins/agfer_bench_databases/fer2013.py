@@ -43,15 +43,16 @@ def read_fer2013(
     place: Place,
     *,
     usage: Literal["all", "Training", "PublicTest", "PrivateTest"] = "all",
-    labels: Literal["fer2013", "ferplus"] = "fer2013",
+    votes: Literal["none", "majority"] = "none",
 ) -> FaceTable:
     """Unpack the table's images, or find them unpacked, and keep those of one use or of all.
 
     Args:
         place: The table, a folder that holds it, or one with `train/` and `test/`.
         usage: The part to keep. In folders, `Training` is `train/` and `PrivateTest` is `test/`.
-        labels: The table's own labels, or those of most votes in FER+'s table beside it; images
-            without a majority, unknown ones and those without a face are then left out.
+        votes: `none` takes the table's own labels, `majority` those of most votes in FER+'s table
+            beside it; images without a majority, unknown ones and those without a face are then
+            left out.
 
     Raises:
         UserError: There is no such table, no row of it fits, FER+'s table is missing or is of
@@ -61,14 +62,14 @@ def read_fer2013(
     with opened(place, "fer2013", or_file=True) as folder:
         table = _find(folder)
         if table is None:
-            return _read_folders(folder, usage, labels, notes)
+            return _read_folders(folder, usage, votes, notes)
         unpack = unpacked(table, place)
-        votes = table.parent / VOTES
+        cast = table.parent / VOTES
         found = dict.fromkeys((one.name for one in unpack.images), "")
-        if labels == "ferplus":
-            found = voted(votes, unpack, notes)
-        elif votes.is_file():
-            notes.say(f"{VOTES} lies beside the table: labels=ferplus takes its votes")
+        if votes == "majority":
+            found = voted(cast, unpack, notes)
+        elif cast.is_file():
+            notes.say(f"{VOTES} lies beside the table: votes=majority takes its votes")
     images = tuple(
         FaceImage(
             path=unpack.root / one.name,
@@ -106,11 +107,11 @@ def _find(folder: Path) -> Path | None:
     raise UserError(misfit("FER2013", folder, EXPECTED, advice))
 
 
-def _read_folders(folder: Path, usage: str, labels: str, notes: Notes) -> FaceTable:
+def _read_folders(folder: Path, usage: str, votes: str, notes: Notes) -> FaceTable:
     """Read `train/<emotion>/` and `test/<emotion>/`."""
-    if labels == "ferplus":
+    if votes == "majority":
         raise UserError(
-            f"labels=ferplus goes by the rows of {NAMES[0]}, and {folder} has folders of images; "
+            f"votes=majority goes by the rows of {NAMES[0]}, and {folder} has folders of images; "
             f"name the folder that holds {NAMES[0]} and {VOTES}"
         )
     root = divided(folder)

@@ -62,7 +62,7 @@ def voted(table: Path, unpacked: Unpacked, notes: Notes) -> dict[str, str]:
     """
     if not table.is_file():
         raise UserError(
-            f"labels=ferplus needs {table.name} beside the table: {table} is missing; it is to be "
+            f"votes=majority needs {table.name} beside the table: {table} is missing; it is to be "
             "had from https://github.com/microsoft/FERPlus"
         )
     rows = _rows(table)

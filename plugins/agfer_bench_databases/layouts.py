@@ -126,7 +126,7 @@ def of_fer2013(glance: Glance) -> Fit | None:
             share=1.0,
             why=f"{name} has its columns" + ("; FER+'s votes lie beside it" if votes else ""),
             below="" if glance.folder.is_file() or usual else name,
-            options={"labels": "ferplus"} if votes else {},
+            options={"votes": "majority"} if votes else {},
         )
     named = [name for name in fer2013.NAMES if _where(glance, name) is not None]
     if named:

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_label_is_what_more_than_half_say(folder: Path, place: PlaceOf) -> None:
-    table = read_fer2013(place(folder), labels="ferplus")
+    table = read_fer2013(place(folder), votes="majority")
     told = {table.name(image): (image.emotion, image.part) for image in table.images}
     assert told == {
         "Training/00003.pgm": ("neutral", "train"),
@@ -53,7 +53,7 @@ def test_the_label_is_what_more_than_half_say(folder: Path, place: PlaceOf) -> N
 def test_votes_beside_the_table_are_named_and_not_used(folder: Path, place: PlaceOf) -> None:
     table = read_fer2013(place(folder))
     assert {image.emotion for image in table.images} == {"happiness"}
-    assert "fer2013new.csv lies beside the table: labels=ferplus takes its votes" in table.notes
+    assert "fer2013new.csv lies beside the table: votes=majority takes its votes" in table.notes
     assert [image.part for image in table.images][2:5] == ["train", "validation", "test"]
 
 
@@ -82,4 +82,4 @@ def test_a_table_that_will_not_do_is_one_line(
     votes = folder / "fer2013new.csv"
     votes.unlink() if lines is None else votes.write_text("\n".join(lines))
     with pytest.raises(UserError, match=message):
-        read_fer2013(place(folder), labels="ferplus")
+        read_fer2013(place(folder), votes="majority")

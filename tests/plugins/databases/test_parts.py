@@ -63,8 +63,8 @@ def test_fer2013_as_kaggle_hands_it_out(grow: Grow, place: PlaceOf) -> None:
         "the images are cropped faces already: --set crop=none takes them as they are",
     )
     assert len(read_fer2013(place(folder), usage="Training").images) == 2
-    with pytest.raises(UserError, match="labels=ferplus goes by the rows of"):
-        read_fer2013(place(folder), labels="ferplus")
+    with pytest.raises(UserError, match="votes=majority goes by the rows of"):
+        read_fer2013(place(folder), votes="majority")
 
 
 def test_fer2013_by_numbers(grow: Grow, place: PlaceOf) -> None:
