@@ -70,9 +70,19 @@ def crop_photograph(
         sha256=sha256,
         pixels=pixels,
         boxes={part: _scaled(box, reduce) for part, box in boxes.items()},
-        size=(rgb.shape[1] * reduce, rgb.shape[0] * reduce),
+        size=_size(data, rgb, reduce),
         look=take_look(rgb, boxes["crop"]),
     )
+
+
+def _size(data: bytes, rgb: Pixels, reduce: Reduction) -> tuple[int, int]:
+    """Return width and height of the upright photograph; a reduced one's sides are rounded up."""
+    height, width = rgb.shape[:2]
+    stored = jpeg_size(data)
+    if reduce == 1 or stored is None:
+        return width * reduce, height * reduce
+    upright = -(-stored[0] // reduce) == width and -(-stored[1] // reduce) == height
+    return stored if upright else (stored[1], stored[0])
 
 
 def _reduction(data: bytes, least: int) -> Reduction:
