@@ -12,6 +12,9 @@ from agfer_bench.faces.crops import Box
 from agfer_bench.faces.decode import Pixels, opencv
 from agfer_bench.passport.hashes import SIDE
 
+LEAST = 2 * SIDE
+"""Pixels that the shorter side should have: a coarser image shows copies of other sizes unlike."""
+
 _WORKING_SIDE = 256
 """Longest side in pixels at which sharpness is measured: large photographs are shrunk to it."""
 

@@ -10,7 +10,7 @@ from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
 from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, decode, jpeg_size
-from agfer_bench.faces.look import Look, take_look
+from agfer_bench.faces.look import LEAST, Look, take_look
 from agfer_bench.plugin.specs import FaceImage
 
 Reduction = Literal[1, 2, 4, 8]
@@ -71,8 +71,21 @@ def crop_photograph(
         pixels=pixels,
         boxes={part: _scaled(box, reduce) for part, box in boxes.items()},
         size=_size(data, rgb, reduce),
-        look=take_look(rgb, boxes["crop"]),
+        look=_look(data, rgb, boxes["crop"], reduce),
     )
+
+
+def _look(data: bytes, rgb: Pixels, crop: Box, reduce: Reduction) -> Look:
+    """Take a look at what was decoded, or at a finer image where that has too few pixels for it."""
+    finer, least = reduce, min(rgb.shape[:2])
+    while finer > 1 and least * reduce < finer * LEAST:
+        finer = _half(finer)
+    if finer == reduce:
+        return take_look(rgb, crop)
+    fine = decode(data, reduce=finer)
+    x, y, width, height = _scaled(crop, reduce // finer)
+    # A reduced image's sides are rounded up.
+    return take_look(fine, (x, y, min(width, fine.shape[1] - x), min(height, fine.shape[0] - y)))
 
 
 def _size(data: bytes, rgb: Pixels, reduce: Reduction) -> tuple[int, int]:
