@@ -19,8 +19,7 @@ def test_the_paper_preset_is_the_papers() -> None:
         "normalisation": "zero-centre", "shuffle": "once", "drop_last": True, "alpha": 0.125,
         "dropout": 0.5, "guidance": True, "class_weights": True, "precision": "fp32",
         "guidance_share": 1.0, "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0,
-        "clip_norm": 0.0, "unit_variance": False,
-        "duplicates": "group",
+        "clip_norm": 0.0, "unit_variance": False, "duplicates": "group",
     }  # fmt: skip
     assert {name: getattr(paper, name) for name in expected} == expected
     assert paper.changes() == {}
@@ -43,7 +42,7 @@ def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
         "learning_rate": 1.0, "momentum": 0.1, "weight_decay": 0.5, "precision": "bf16", "seed": 1,
         "augmentation": "none", "host": "timm:resnet18", "slots": "2,3", "seeds": 2,
         "guidance_share": 0.25, "schedule": "constant", "warmup": 0.6, "label_smoothing": 0.3,
-        "clip_norm": 2.0, "unit_variance": False, "duplicates": "drop",
+        "clip_norm": 2.0, "unit_variance": False, "duplicates": "keep",
     }  # fmt: skip
     weights = {"pretrained": "mine@sha256:" + 64 * "0", "width": 1.0, "unit_variance": False}
     moves = set(Protocol.model_fields) - {"preset", "speed", "curve_every"}

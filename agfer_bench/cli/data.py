@@ -11,6 +11,7 @@ import typer
 from agfer_bench.cli.console import ProgressBars, catalogue_with_notes, show, show_json
 from agfer_bench.cli.groups import OPTIONS, JsonOption, grouped
 from agfer_bench.cli.listing import datasets_listing, detectors_listing
+from agfer_bench.cli.passport import passport
 from agfer_bench.cli.paths import App
 from agfer_bench.files import cache_folder
 from agfer_bench.run.request import ProtocolOptions, SourceOptions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from agfer_bench.records.run import DataRecord
 
 app = App(help="List data sets, read and crop one, or draw some.", no_args_is_help=True)
+app.command("passport")(passport)
 
 
 @app.command("list")

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from agfer_bench.faces.crop_cache import CropSet
 from agfer_bench.files import draft_of
-from agfer_bench.passport.copies import Pairs, Pictures, find_copies, find_shared, groups_of
+from agfer_bench.passport.copies import (
+    Pairs,
+    Pictures,
+    find_copies,
+    find_shared,
+    groups_of,
+    members_of,
+)
 from agfer_bench.protocol import Duplicates
 from agfer_bench.records.run import CopiesRecord
 
@@ -118,13 +125,6 @@ def describe_copies(
         two_subjects=sum(len({subjects[i] for i in one} - {None}) > 1 for one in members),
         crowded=pairs.crowded,
     )
-
-
-def members_of(groups: NDArray[np.int64]) -> list[list[int]]:
-    """Return the images of each group of two or more, in the order of their first images."""
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    return [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
 
 
 def copies_notes(found: CopiesRecord) -> list[str]:

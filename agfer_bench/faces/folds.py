@@ -94,6 +94,11 @@ def make_folds(
             "lower --folds or leave the class out"
         )
     together = copies if grouped else None
+    if together is not None and split == "image" and len(np.unique(together)) < folds:
+        raise UserError(
+            f"{len(labels)} images are copies of only {len(np.unique(together))} pictures, too few "
+            f"for {folds} folds; lower --folds, or use --set duplicates=keep"
+        )
     if split == "image" and together is None:
         splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
         pairs = splitter.split(np.zeros(len(labels)), labels)

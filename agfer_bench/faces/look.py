@@ -12,8 +12,15 @@ from agfer_bench.faces.crops import Box
 from agfer_bench.faces.decode import Pixels, opencv
 from agfer_bench.passport.hashes import SIDE
 
+LEAST = 2 * SIDE
+"""Pixels that the shorter side should have: a coarser image shows copies of other sizes unlike."""
+
 _WORKING_SIDE = 256
 """Longest side in pixels at which sharpness is measured: large photographs are shrunk to it."""
+
+_WHITE, _WHITE_SHARE = 250, 13
+"""Value from which on any channel may have been cut by a brighter copy, and how much of a look's
+pixel must be so, of 255, for it to be marked."""
 
 _COLOUR = 8
 """Least difference of two channels that is colour and no trace of JPEG's, at any of the pixels."""
@@ -24,7 +31,7 @@ class Look:
     """A small copy of a photograph, and measures of its crop."""
 
     grey: NDArray[np.uint8]
-    """(64, 64) the whole photograph, stretched."""
+    """(64, 64) the whole photograph, stretched; the lowest bit marks white (`passport.hashes`)."""
     contrast: float
     """Standard deviation of the crop's grey values, 0..127.5."""
     sharpness: float
@@ -42,6 +49,10 @@ def take_look(rgb: Pixels, crop: Box) -> Look:
     """
     cv2 = opencv()
     small = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    red, green, blue = cv2.split(rgb)
+    white = cv2.compare(cv2.max(cv2.max(red, green), blue), _WHITE, cv2.CMP_GE)
+    white = cv2.resize(white, (SIDE, SIDE), interpolation=cv2.INTER_AREA) >= _WHITE_SHARE
+    grey = (cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) & 0xFE) | white.astype(np.uint8)
     channels = small.astype(np.int16)
     x, y, width, height = crop
     part = cv2.cvtColor(
@@ -54,7 +65,7 @@ def take_look(rgb: Pixels, crop: Box) -> Look:
     spread = float(part.std())
     edges = float(cv2.Laplacian(part, cv2.CV_32F).var())
     return Look(
-        grey=cast(NDArray[np.uint8], cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)),
+        grey=cast(NDArray[np.uint8], grey),
         contrast=spread,
         sharpness=edges / spread**2 if spread >= 0.5 else 0.0,
         colour=bool((channels.max(axis=2) - channels.min(axis=2)).max() >= _COLOUR),

@@ -13,7 +13,7 @@ from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
 from agfer_bench.faces.decode import Pixels, Unreadable, read_image
 from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.file_formats import jpeg_size
-from agfer_bench.faces.look import Look, take_look
+from agfer_bench.faces.look import LEAST, Look, take_look
 from agfer_bench.plugin.specs import FaceImage
 
 Reduction = Literal[1, 2, 4, 8]
@@ -84,8 +84,8 @@ def crop_photograph(
         pixels=pixels,
         boxes={part: _scaled(box, reduce) for part, box in boxes.items()},
         remark=decoded.remark,
-        size=(decoded.pixels.shape[1] * reduce, decoded.pixels.shape[0] * reduce),
-        look=take_look(decoded.pixels, boxes["crop"]),
+        size=_size(data, decoded.pixels, reduce),
+        look=_look(data, decoded.pixels, boxes["crop"], reduce),
     )
 
 
@@ -98,6 +98,29 @@ def _refuse_uniform(rgb: Pixels) -> None:
             return
     level = ", ".join(map(str, most)) if len(set(most.tolist())) > 1 else str(most[0])
     raise NoCrop("uniform", f"all pixels are alike, near {level} of 255")
+
+
+def _look(data: bytes, rgb: Pixels, crop: Box, reduce: Reduction) -> Look:
+    """Take a look at what was decoded, or at a finer image where that has too few pixels for it."""
+    finer, least = reduce, min(rgb.shape[:2])
+    while finer > 1 and least * reduce < finer * LEAST:
+        finer = _half(finer)
+    if finer == reduce:
+        return take_look(rgb, crop)
+    fine = read_image(data, reduce=finer).pixels
+    x, y, width, height = _scaled(crop, reduce // finer)
+    # A reduced image's sides are rounded up.
+    return take_look(fine, (x, y, min(width, fine.shape[1] - x), min(height, fine.shape[0] - y)))
+
+
+def _size(data: bytes, rgb: Pixels, reduce: Reduction) -> tuple[int, int]:
+    """Return width and height of the upright photograph; a reduced one's sides are rounded up."""
+    height, width = rgb.shape[:2]
+    stored = jpeg_size(data)
+    if reduce == 1 or stored is None:
+        return width * reduce, height * reduce
+    upright = -(-stored[0] // reduce) == width and -(-stored[1] // reduce) == height
+    return stored if upright else (stored[1], stored[0])
 
 
 def _reduction(data: bytes, least: int) -> Reduction:

@@ -141,6 +141,13 @@ def groups_of(pairs: Pairs, count: int) -> NDArray[np.int64]:
     return joined(pairs.first, pairs.second, count)
 
 
+def members_of(groups: NDArray[np.int64]) -> list[list[int]]:
+    """Return the images of each group of two or more, in the order of their first images."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    return [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
+
+
 def joined(first: NDArray[np.int64], second: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Number the connected parts of a graph of `count` nodes, in the order of their first nodes."""
     edges = np.ones(len(first), dtype=np.int8)

@@ -1,10 +1,11 @@
 """Perceptual hashes: what of a picture survives recompressing, rescaling, mirroring and cropping.
 
-A picture's *look* is a grey copy of 64 x 64 pixels. Its hash is the low frequencies of the look's
-discrete cosine transform (the idea of pHash: Zauner 2010, "Implementation and benchmarking of
-perceptual image hash functions"), as numbers to be compared by their correlation, or as 64 bits of
-their signs where an equal word is wanted. Mirroring a picture turns the sign of the odd horizontal
-frequencies, so mirrored hashes cost nothing.
+A picture's *look* is a grey copy of 64 x 64 pixels. The lowest bit of each is no grey value: it
+marks where a channel of the picture is white, and may have been cut in a brighter copy. Its hash
+is the low frequencies of the look's discrete cosine transform (the idea of pHash: Zauner 2010,
+"Implementation and benchmarking of perceptual image hash functions"), as numbers to be compared by
+their correlation, or as 63 bits of their signs where an equal word is wanted. Mirroring a picture
+turns the sign of the odd horizontal frequencies, so mirrored hashes cost nothing.
 
 Own code, since the libraries for it bring Pillow and PyWavelets (imagehash) or torch (imagededup),
 and neither has cropped variants or a check of pixels.
@@ -128,7 +129,7 @@ def _frequencies(shift: float, scale: float) -> NDArray[np.float32]:
 
 def _unit(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return unit vectors of all frequencies but the mean, which brightness moves."""
-    flat = coefficients.reshape(len(coefficients), -1)[:, 1:]
+    flat = coefficients.reshape(-1, _FREQUENCIES**2)[:, 1:]
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     found: NDArray[np.float32] = (flat / np.maximum(length, 1e-6)).astype(np.float32)
     return found
@@ -146,7 +147,7 @@ def words(looks_NSS: NDArray[np.uint8]) -> list[bytes | None]:
         low = _low(part.astype(np.float32))
         mirrored = low.copy()
         mirrored[:, :, 1::2] *= -1
-        flat = part.reshape(len(part), -1).std(axis=1) < FLAT
+        flat = part.reshape(-1, SIDE * SIDE).std(axis=1) < FLAT
         both = [_bits(low), _bits(mirrored)]
         found += [
             None if nothing else min(a.tobytes(), b.tobytes())
@@ -156,5 +157,5 @@ def words(looks_NSS: NDArray[np.uint8]) -> list[bytes | None]:
 
 
 def _bits(coefficients: NDArray[np.float32]) -> NDArray[np.uint8]:
-    flat = coefficients.reshape(len(coefficients), -1)[:, 1:]
+    flat = coefficients.reshape(-1, _FREQUENCIES**2)[:, 1:]
     return np.packbits(flat > 0, axis=1)

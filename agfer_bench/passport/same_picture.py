@@ -39,9 +39,6 @@ _LEAST_CONTRAST = 0.1
 
 _BLUR = 0.7
 """Pictures are smoothed by so many pixels first, since they were sampled at different places."""
-_SATURATED = 240
-"""Grey values from here on may have been cut at white, in a brighter copy: what was brighter in the
-other picture is then as good as equal there and beside it, and no such place moves the fit."""
 _BATCH = 256
 _FAR, _LEAST, _MOST = 5.0, 0.88, 1.14
 """Farthest shift in pixels of a look, and bounds of the stretch."""
@@ -77,11 +74,12 @@ def _of_batch(
     start_B4[mirrored_B, 1] *= -1
     second_BSS = np.where(mirrored_B[:, None, None], second_BSS[:, :, ::-1], second_BSS)
     half = np.asarray([0.5, 0.5, 1, 1], dtype=np.float32)
-    coarse = _lay(_halved(first_BSS), _halved(second_BSS), start_B4 * half, steps=4)
+    first, second = _Picture.of(first_BSS), _Picture.of(second_BSS)
+    coarse = _lay(first.halved(), second.halved(), start_B4 * half, steps=4)
     result = np.ones(len(first_BSS))
     close = np.flatnonzero(coarse.whole() <= _COARSE_UNLIKE)
     if len(close):
-        first, second = (one[close].astype(np.float32) for one in (first_BSS, second_BSS))
+        first, second = first[close], second[close]
         fine = _lay(first, second, coarse.place_B4[close] / half, steps=3)
         # One way the part of a picture is enlarged to what a crop was before, and is smoother; the
         # other way the crop is made smaller, as it was when its look was taken.
@@ -161,15 +159,46 @@ def _around(values_BSS: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-def _halved(looks_BSS: NDArray[np.uint8]) -> NDArray[np.float32]:
-    looks = looks_BSS.astype(np.float32)
-    lines = looks[:, ::2] + looks[:, 1::2]
-    return ((lines[:, :, ::2] + lines[:, :, 1::2]) / 4).astype(np.float32, copy=False)
+@dataclass(frozen=True, kw_only=True)
+class _Picture:
+    """Looks, smoothed, and where they are white."""
+
+    grey_BSS: NDArray[np.float32]
+    """Grey values."""
+    white_BSS: NDArray[np.float32]
+    """1 where a brighter copy may have been cut at white, or a neighbour was; else 0. What was
+    brighter in the other picture is as good as equal there, and no such place moves the fit."""
+
+    @classmethod
+    def of(cls, looks_BSS: NDArray[np.uint8]) -> _Picture:
+        return cls(
+            grey_BSS=(looks_BSS & 0xFE).astype(np.float32),
+            white_BSS=(looks_BSS & 1).astype(np.float32),
+        )
+
+    def __getitem__(self, places: NDArray[np.int64]) -> _Picture:
+        return _Picture(grey_BSS=self.grey_BSS[places], white_BSS=self.white_BSS[places])
+
+    def halved(self) -> _Picture:
+        """Return both at half the size."""
+        lines = self.grey_BSS[:, ::2] + self.grey_BSS[:, 1::2]
+        white = np.maximum(self.white_BSS[:, ::2], self.white_BSS[:, 1::2])
+        return _Picture(
+            grey_BSS=((lines[:, :, ::2] + lines[:, :, 1::2]) / 4).astype(np.float32, copy=False),
+            white_BSS=np.maximum(white[:, :, ::2], white[:, :, 1::2]),
+        )
+
+    def smoothed(self) -> _Picture:
+        """Return it as pictures are compared."""
+        return _Picture(
+            grey_BSS=gaussian_filter(self.grey_BSS, (0, _BLUR, _BLUR)),
+            white_BSS=maximum_filter(self.white_BSS, size=(1, 3, 3)),
+        )
 
 
 def _lay(
-    first_BSS: NDArray[np.float32],
-    second_BSS: NDArray[np.float32],
+    first: _Picture,
+    second: _Picture,
     place_B4: NDArray[np.float32],
     *,
     steps: int,
@@ -177,25 +206,25 @@ def _lay(
     """Lay pictures on each other.
 
     Args:
-        first_BSS: (B, S, S) pictures.
-        second_BSS: (B, S, S) pictures to be laid on them.
+        first: Pictures.
+        second: Pictures to be laid on them.
         place_B4: (B, 4) shift down and right in pixels, stretch down and right: where to begin.
         steps: Steps of the search.
     """
+    first, second = first.smoothed(), second.smoothed()
+    first_BSS, second_BSS = first.grey_BSS, second.grey_BSS
     side = first_BSS.shape[1]
     far = _FAR * side / SIDE
     from_centre = (np.arange(side) - (side - 1) / 2).astype(np.float32)
-    cut_BSS = _cut(first_BSS) > 0, _cut(second_BSS)
-    first_BSS = gaussian_filter(first_BSS, (0, _BLUR, _BLUR))
-    second_BSS = gaussian_filter(second_BSS, (0, _BLUR, _BLUR))
+    white = first.white_BSS > 0
     for step in range(steps + 1):
         rows, inside_rows = sampling(place_B4[:, 0], place_B4[:, 2], side)
         columns, inside_columns = sampling(place_B4[:, 1], place_B4[:, 3], side)
         columns = columns.transpose(0, 2, 1)
         laid = rows @ second_BSS @ columns
         inside = inside_rows[:, :, None] & inside_columns[:, None, :]
-        cut_laid = rows @ cut_BSS[1] @ columns >= 0.5
-        counted = inside & ~cut_BSS[0] & ~cut_laid
+        white_laid = rows @ second.white_BSS @ columns >= 0.5
+        counted = inside & ~white & ~white_laid
         parts = [laid, np.ones_like(laid)]
         if step < steps:
             down, right = np.gradient(laid, axis=1), np.gradient(laid, axis=2)
@@ -210,8 +239,8 @@ def _lay(
         place_B4 = place_B4 + np.concatenate(moves, axis=1).astype(np.float32)
         place_B4[:, :2] = place_B4[:, :2].clip(-far, far)
         place_B4[:, 2:] = place_B4[:, 2:].clip(_LEAST, _MOST)
-    left = np.where(cut_BSS[0], np.maximum(left, 0), left)
-    left = np.where(cut_laid, np.minimum(left, 0), left)
+    left = np.where(white, np.maximum(left, 0), left)
+    left = np.where(white_laid, np.minimum(left, 0), left)
     return _Laid(
         place_B4=place_B4,
         target_BSS=first_BSS,
@@ -220,13 +249,6 @@ def _lay(
         inside_BSS=inside,
         gain_B=found[:, 0],
     )
-
-
-def _cut(values_BSS: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return 1 where values may have been cut at white, or a neighbour's were."""
-    white = (values_BSS >= _SATURATED).astype(np.float32)
-    found: NDArray[np.float32] = maximum_filter(white, size=(1, 5, 5))
-    return found
 
 
 def _fit(

@@ -89,3 +89,92 @@ def test_what_cannot_be_divided_is_refused(
     with pytest.raises(UserError, match=message) as caught:
         _folds(labels, subjects, split, folds)
     assert "\n" not in str(caught.value)
+
+
+def test_without_copies_folds_are_what_they_were() -> None:
+    labels = _labels(60, 3)
+    owners = [f"s{index // 6}" for index in range(60)]
+    for split in ("image", "subject"):
+        plain = _folds(labels, owners, split, 3)  # type: ignore[arg-type]
+        for duplicates in ("group", "keep", "drop"):
+            again = make_folds(
+                labels,
+                owners,
+                split=split,  # type: ignore[arg-type]
+                folds=3,
+                seed=0,
+                classes=["class0", "class1", "class2"],
+                copies=np.arange(60),
+                duplicates=duplicates,  # type: ignore[arg-type]
+            )
+            for one, other in zip(plain, again, strict=True):
+                assert one.validation.tolist() == other.validation.tolist()
+                assert one.train.tolist() == other.train.tolist()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), split=st.sampled_from(["image", "subject"]))
+def test_copies_stand_on_one_side(seed: int, split: str) -> None:
+    labels = _labels(90, 3)
+    owners = [f"s{index // 6}" for index in range(90)]
+    copies = np.arange(90)
+    copies[[7, 40, 80]] = 7  # of three subjects, who then belong together
+    copies[45] = 44
+    result = make_folds(
+        labels,
+        owners,
+        split=split,  # type: ignore[arg-type]
+        folds=3,
+        seed=seed,
+        classes=["a", "b", "c"],
+        copies=copies,
+    )
+    assert sorted(np.concatenate([fold.validation for fold in result])) == list(range(90))
+    for fold in result:
+        assert not set(copies[fold.train]) & set(copies[fold.validation])
+        if split == "subject":
+            people = [{owners[i] for i in part} for part in (fold.train, fold.validation)]
+            assert not people[0] & people[1]
+
+
+def test_dropped_copies_stand_on_no_side_and_in_no_inner_fold() -> None:
+    labels = _labels(60, 3)
+    copies = np.arange(60) // 2 * 2
+    labels = labels[copies]
+    result = make_folds(
+        labels,
+        [None] * 60,
+        split="image",
+        folds=2,
+        seed=0,
+        classes=["a", "b", "c"],
+        copies=copies,
+        duplicates="drop",
+    )
+    assert sorted(np.concatenate([fold.validation for fold in result])) == list(range(0, 60, 2))
+    for fold in result:
+        assert sorted([*fold.train, *fold.validation]) == list(range(0, 60, 2))
+
+
+def test_subjects_that_all_share_pictures_are_refused() -> None:
+    labels, copies = _labels(12, 2), np.zeros(12, dtype=np.int64)
+    with pytest.raises(UserError, match=r"only 1 groups are left.*duplicates=keep"):
+        make_folds(
+            labels,
+            [*"abcdef"] * 2,
+            split="subject",
+            folds=2,
+            seed=0,
+            classes=["x", "y"],
+            copies=copies,
+        )
+    with pytest.raises(UserError, match="copies of only 1 pictures"):
+        make_folds(
+            labels, [None] * 12, split="image", folds=2, seed=0, classes=["x", "y"], copies=copies
+        )
+    copies[6:] = np.arange(6, 12)
+    copies[1::2] = 1  # all of one class
+    with pytest.raises(UserError, match="copies of its validation images"):
+        make_folds(
+            labels, [None] * 12, split="image", folds=2, seed=0, classes=["x", "y"], copies=copies
+        )
