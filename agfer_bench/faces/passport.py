@@ -13,7 +13,7 @@ from agfer_bench.passport.manifest import Manifest, Meeting, make_manifest, meet
 from agfer_bench.passport.quality import Measures, faults
 from agfer_bench.plugin.specs import EMOTIONS
 from agfer_bench.progress import Reporter
-from agfer_bench.protocol import Protocol
+from agfer_bench.protocol import OFFICIAL, Protocol
 from agfer_bench.seeds import derive_seed
 
 
@@ -73,6 +73,8 @@ def make_passport(
 def _across_folds(data: FaceData, protocol: Protocol) -> int | None:
     """Count validation images with a copy among the training images, were copies not grouped."""
     copies = data.copies
+    if protocol.split == OFFICIAL:  # its parts are the authors': `in_both` counts these copies
+        return None
     try:
         folds = make_folds(
             data.labels,

@@ -100,12 +100,12 @@ def test_without_copies_folds_are_what_they_were() -> None:
             again = make_folds(
                 labels,
                 owners,
-                split=split,  # type: ignore[arg-type]
+                split=split,
                 folds=3,
                 seed=0,
                 classes=["class0", "class1", "class2"],
                 copies=np.arange(60),
-                duplicates=duplicates,  # type: ignore[arg-type]
+                duplicates=duplicates,
             )
             for one, other in zip(plain, again, strict=True):
                 assert one.validation.tolist() == other.validation.tolist()

@@ -12,7 +12,7 @@ from tests.passport.pictures import face
 
 def test_faults() -> None:
     sharp = [face(number)[:, :, ::-1] for number in range(8)]
-    blurred = cv2.GaussianBlur(sharp[0], (0, 0), 6)
+    blurred = np.asarray(cv2.GaussianBlur(sharp[0], (0, 0), 6), dtype=np.uint8)
     uniform = np.full_like(sharp[0], 80)
     images = [*sharp, blurred, uniform]
     looks = [take_look(one, (20, 20, 150, 180)) for one in images]
@@ -35,4 +35,4 @@ def test_colour() -> None:
     image = face(0)
     assert take_look(image, (0, 0, 200, 240)).colour
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2RGB)
-    assert not take_look(grey, (0, 0, 200, 240)).colour
+    assert not take_look(np.asarray(grey, dtype=np.uint8), (0, 0, 200, 240)).colour
