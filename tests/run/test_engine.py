@@ -54,7 +54,7 @@ def test_parts_that_are_asked_for_are_another_job_with_the_same_losses(
     runs: Runs, count_jobs: list[str]
 ) -> None:
     catalogue = own()
-    settings = runs.settings("base", catalogue=catalogue, dropout=0.0)
+    settings = runs.settings("base", catalogue=catalogue, dropout=0.0, learning_rate=3e-4)
     whole, _ = run(settings, catalogue, Silent())
     parts, _ = run(replace(settings, micro_batch=3), catalogue, Silent())
     assert len(count_jobs) == 4, "kept jobs with whole batches are not those"
