@@ -41,7 +41,7 @@ def copy_of(image: NDArray[np.uint8], kind: str, random: np.random.Generator) ->
     if kind == "recompressed":
         quality = int(random.integers(40, 80))
         data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8)
+        return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
     if kind == "rescaled":
         factor = 2.0 ** random.uniform(-1, 1)
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -49,7 +49,7 @@ def copy_of(image: NDArray[np.uint8], kind: str, random: np.random.Generator) ->
     if kind == "mirrored":
         return np.ascontiguousarray(image[:, ::-1])
     if kind == "brightness":
-        return np.clip(image * random.choice([0.8, 1.2]), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(image * random.choice([0.8, 1.2]), 0, 255), dtype=np.uint8)
     y, x = (int(random.integers(0, round(0.05 * side) + 1)) for side in (height, width))
     return image[y : y + round(0.95 * height), x : x + round(0.95 * width)].copy()
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from agfer_bench.cli.app import app
 from agfer_bench.errors import UserError
-from tests.passport.pictures import face, mirrored, recompressed
+from tests.passport.pictures import face, mirrored, recompressed, rescaled
 
 PLAIN = ("--set", "crop=none", "--image-size", "64")
 
@@ -46,7 +46,7 @@ def data(tmp_path: Path) -> str:
     pictures["fear/t-copy"] = mirrored(face(0))
     pictures["fear/t-same"] = face(1)
     pictures["anger/t-grey"] = np.full((50, 60, 3), 90, dtype=np.uint8)
-    pictures["anger/t-tiny"] = face(77)[:20, :24]
+    pictures["anger/t-tiny"] = rescaled(face(77), 0.1)
     return _set(tmp_path / "set", pictures)
 
 
@@ -57,7 +57,7 @@ def test_a_set(data: str, tmp_path: Path) -> None:
     found = json.loads(_run(data, *PLAIN, "--json", "--out", tmp_path / "set.md"))
     assert found["classes"] == {"anger": 6, "fear": 6, "sadness": 4}
     assert found["classes_of_subjects"] == {"anger": 5, "fear": 5, "sadness": 4}
-    assert found["sizes"] == {"200x240": 14, "24x20": 1, "60x50": 1}
+    assert found["sizes"] == {"200x240": 14, "20x24": 1, "60x50": 1}
     assert found["colour"] == 15
     groups = {tuple(one["names"]): one for one in found["groups"]}
     assert set(groups) == {

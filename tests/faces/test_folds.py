@@ -95,17 +95,17 @@ def test_without_copies_folds_are_what_they_were() -> None:
     labels = _labels(60, 3)
     owners = [f"s{index // 6}" for index in range(60)]
     for split in ("image", "subject"):
-        plain = _folds(labels, owners, split, 3)  # type: ignore[arg-type]
+        plain = _folds(labels, [*owners], split, 3)
         for duplicates in ("group", "keep", "drop"):
             again = make_folds(
                 labels,
                 owners,
-                split=split,  # type: ignore[arg-type]
+                split=split,
                 folds=3,
                 seed=0,
                 classes=["class0", "class1", "class2"],
                 copies=np.arange(60),
-                duplicates=duplicates,  # type: ignore[arg-type]
+                duplicates=duplicates,
             )
             for one, other in zip(plain, again, strict=True):
                 assert one.validation.tolist() == other.validation.tolist()

@@ -24,13 +24,13 @@ def face(number: int, mouth: float = 0.0) -> Image:
     height = 2 + round(16 * mouth)
     cv2.ellipse(image, (x, y + 40), (24, height), 0, 0, 360, (60, 40, 150), -1, cv2.LINE_AA)
     noise = random.normal(0, 3, image.shape)
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + noise, 0, 255), dtype=np.uint8)
 
 
 def recompressed(image: Image, quality: int = 60) -> Image:
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
-    return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
 def rescaled(image: Image, factor: float) -> Image:
@@ -43,7 +43,7 @@ def mirrored(image: Image) -> Image:
 
 
 def brighter(image: Image, factor: float) -> Image:
-    return np.clip(image * factor, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * factor, 0, 255), dtype=np.uint8)
 
 
 def cropped(image: Image, down: float, right: float) -> Image:

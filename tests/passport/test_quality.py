@@ -12,7 +12,7 @@ from tests.passport.pictures import face
 
 def test_faults() -> None:
     sharp = [face(number)[:, :, ::-1] for number in range(8)]
-    blurred = cv2.GaussianBlur(sharp[0], (0, 0), 6)
+    blurred = np.asarray(cv2.GaussianBlur(sharp[0], (0, 0), 6), dtype=np.uint8)
     uniform = np.full_like(sharp[0], 80)
     images = [*sharp, blurred, uniform]
     looks = [take_look(one, (20, 20, 150, 180)) for one in images]
@@ -34,5 +34,6 @@ def test_faults() -> None:
 def test_colour() -> None:
     image = face(0)
     assert take_look(image, (0, 0, 200, 240)).colour
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2RGB)
+    one = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.cvtColor(one, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
     assert not take_look(grey, (0, 0, 200, 240)).colour

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -71,7 +72,7 @@ def people(tmp_path: Path) -> Path:
     return folder
 
 
-def _load(runs: Runs, folder: Path, **changes: str) -> FaceData:
+def _load(runs: Runs, folder: Path, **changes: Any) -> FaceData:
     runs.blobs = folder
     settings = runs.settings(**changes)
     return load_data(settings.source, settings.protocol, Silent())
