@@ -1,6 +1,6 @@
 """Folds: which images a network is trained on and which it is judged by.
 
-A pure function of labels, subjects and protocol, so that every module sees the same folds.
+A pure function of labels, subjects, copies and protocol, so that every module sees the same folds.
 """
 
 from __future__ import annotations

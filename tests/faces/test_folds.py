@@ -95,7 +95,7 @@ def test_without_copies_folds_are_what_they_were() -> None:
     labels = _labels(60, 3)
     owners = [f"s{index // 6}" for index in range(60)]
     for split in ("image", "subject"):
-        plain = _folds(labels, owners, split, 3)  # type: ignore[arg-type]
+        plain = _folds(labels, [*owners], split, 3)
         for duplicates in ("group", "keep", "drop"):
             again = make_folds(
                 labels,

@@ -34,5 +34,6 @@ def test_faults() -> None:
 def test_colour() -> None:
     image = face(0)
     assert take_look(image, (0, 0, 200, 240)).colour
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2RGB)
-    assert not take_look(np.asarray(grey, dtype=np.uint8), (0, 0, 200, 240)).colour
+    one = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.cvtColor(one, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+    assert not take_look(grey, (0, 0, 200, 240)).colour
