@@ -5,7 +5,8 @@ Draw the faces first (about seven minutes on two cores), then:
     agfer-bench data synthesise drawn oulu-casia:subjects=834:frames=2:neutral_frames=1
     python bench/passport_bench.py drawn/oulu-casia work
 
-One in ten pictures gets one copy (`--share`), of five kinds in turn; copies lie under names that tell nothing.
+One in ten pictures gets one copy (`--share`), of five kinds in turn; copies lie under names that
+tell nothing.
 Each drawn recording has two frames, at rest and at the apex: they are declared as one sequence, as
 the reader of OULU-CASIA does, the copies are not. A pair of pictures of two recordings is a false
 alarm; a copy of one frame that is paired with the other frame of its recording is counted apart.
