@@ -35,7 +35,7 @@ def migrate_run(content: Any) -> Any:
     if content.get("schema_version") == 6:
         content = _with_settings(content) | {"schema_version": 7}
     if content.get("schema_version") == 7:
-        content = _with_settings(content) | {"schema_version": 8}
+        content = _with_copies(_with_settings(content)) | {"schema_version": 8}
     return content
 
 
@@ -49,6 +49,18 @@ def _with_settings(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(protocol, dict) and told == settings_fingerprint(protocol):
         return {name: value for name, value in content.items() if name != "protocol_fingerprint"}
     return content
+
+
+def _with_copies(content: dict[str, Any]) -> dict[str, Any]:
+    """Before version 8 nobody looked for copies: photographs were divided as they came.
+
+    There are none among drawn faces, whose folds are those of today.
+    """
+    protocol, data = content.get("protocol"), content.get("data")
+    if not isinstance(protocol, dict) or not isinstance(data, dict) or "duplicates" in protocol:
+        return content
+    duplicates = "group" if data.get("drawn") is True else "keep"
+    return content | {"protocol": protocol | {"duplicates": duplicates}}
 
 
 def _to_version_2(content: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,15 @@ def test_version_4_had_fewer_settings_and_a_fingerprint_over_those() -> None:
     assert "protocol_fingerprint is not that of the settings" in contradictions(changed)
 
 
+@pytest.mark.parametrize(("drawn", "duplicates"), [(True, "group"), (False, "keep")])
+def test_before_version_8_nobody_looked_for_copies(drawn: bool, duplicates: str) -> None:
+    before = json.loads((PUBLISHED / "quick-synthetic-cpu" / "record.json").read_text())
+    data = before["data"] | {"drawn": drawn}
+    record = RunRecord.model_validate(before | {"data": data})
+    assert record.protocol.duplicates == duplicates
+    assert record.data.copies is None
+
+
 @pytest.mark.parametrize(
     "junk",
     [
