@@ -93,8 +93,6 @@ class Keeper:
         self._found: dict[str, Any] | None = None
         self._split = BatchParts(micro_batch=None, reason=None)
         self._last = time.monotonic()
-        self.resumed = False
-        """Whether the training goes on from what an earlier process left."""
 
     def find(self) -> BatchParts | None:
         """Read what an earlier process left; None where there is nothing that can be used."""
@@ -141,7 +139,6 @@ class Keeper:
             _set_generators(found["generators"], self._device)
         except Exception as error:
             raise Unusable(describe(error)) from error
-        self.resumed = True
         return resumed
 
     def offer(

@@ -108,18 +108,19 @@ def run_job(
     """
     keeper = Keeper(job.checkpoint, job.key, job.device, on_note)
     asked = BatchParts(micro_batch=job.micro_batch, reason=None)
-    split = keeper.find() or asked
+    found = keeper.find()
+    split = found or asked
     while True:
         try:
             keeper.begin(split)
             return _attempt(job, on_epoch, on_note, split, keeper)
         except Unusable as error:
             keeper.refuse(error)
-            split = asked
+            found, split = None, asked
         except Exception as error:
             if is_lost(job.device):
                 raise DeviceLost(f"the GPU was lost: {describe(error)}") from error
-            if keeper.resumed and is_out_of_memory(error):
+            if found is not None and is_out_of_memory(error):
                 # It was enough before: what is done must not be lost to whoever fills the GPU now.
                 raise UserError(
                     "out of memory where it was enough before the training was broken off: free "

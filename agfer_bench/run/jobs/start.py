@@ -6,6 +6,7 @@ is made of blocks is settled on them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -60,7 +61,7 @@ def start(
         arithmetic(job.protocol.precision, images.device),
         seeded(images.device, derive_seed(job.protocol.seed, "gates", job.fold.number)),
     ):
-        _rescale(job, network, images, order, twins=False)
+        _rescale(job, network, images, order, part, twins=False)
         if not settles and not has_gates(job):
             return ()
         try:
@@ -75,23 +76,27 @@ def start(
                 ) from error
             return ()
         if settles:
-            _rescale(job, network, images, order, twins=True)
+            _rescale(job, network, images, order, part, twins=True)
     return means
 
 
 def _rescale(
-    job: FoldJob, network: Network, images: Images, order: NDArray[np.int64], *, twins: bool
+    job: FoldJob,
+    network: Network,
+    images: Images,
+    order: NDArray[np.int64],
+    part: int | None,
+    *,
+    twins: bool,
 ) -> None:
     """Rescale the host's layers on the first batch of the first epoch, if the protocol says so.
-
-    The batch passes as a whole even where it is trained on in parts: without gradients it takes
-    little memory, and the numbers do not depend on how much there is.
 
     Args:
         job: The training that is about to begin.
         network: In training mode.
         images: Crops.
         order: The training fold's images, in the order of the first epoch.
+        part: Most images of one pass; None for the whole batch.
         twins: Whether twins stand in their places already, or the blocks that they are made of.
     """
     if not job.protocol.unit_variance:
@@ -101,14 +106,16 @@ def _rescale(
         return block if twins else without_twin(block).to(images.device).train()
 
     first = order[: job.protocol.batch_size]
+    parts = np.array_split(first, math.ceil(len(first) / (part or len(first))))
 
     def forward() -> None:
-        for x_BCHW, _ in images.batches(first, len(first)):
-            with autocast(job.protocol.precision, images.device):
-                network(x_BCHW)
+        for some in parts:
+            for x_BCHW, _ in images.batches(some, len(some)):
+                with autocast(job.protocol.precision, images.device):
+                    network(x_BCHW)
 
     with _buffers_kept(network), blocks_replaced(network.host, stand_in):
-        rescale_layers(network.host, forward)
+        rescale_layers(network.host, forward, in_parts=len(parts) > 1)
 
 
 def _gates(
@@ -141,7 +148,7 @@ def _gates(
                 if stage in settled:
                     _settle(settled[stage], mean, one.mean_map.float())
         if in_turn:
-            _rescale(job, network, images, order, twins=False)
+            _rescale(job, network, images, order, part, twins=False)
     return tuple(means[stage] for stage in host.blocks)
 
 
