@@ -63,7 +63,7 @@ def face_datasets() -> Sequence[DatasetSpec]:
             pictures_may_be_published=True,
             needs_folder=False,
             faces=False,
-            settings={"split": "image", "image_size": 32, "epochs": 6},
+            settings={"split": "image", "image_size": 32, "epochs": 3},
         ),
         DatasetSpec(
             name="npz",

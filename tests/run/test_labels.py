@@ -34,11 +34,11 @@ def test_settings_suit_the_data_unless_they_are_named(catalogue: Catalogue, tmp_
     suited = settings_for(digits)
     protocol = build_protocol(asked(), suited)
     assert (protocol.crop, protocol.guidance, protocol.augmentation) == ("none", False, "none")
-    assert (protocol.split, protocol.image_size, protocol.epochs) == ("image", 32, 6)
-    named = asked(epochs=3, guidance=True, settings=["augmentation=flip"])
+    assert (protocol.split, protocol.image_size, protocol.epochs) == ("image", 32, 3)
+    named = asked(epochs=5, guidance=True, settings=["augmentation=flip"])
     protocol = build_protocol(named, suited)
     assert (protocol.crop, protocol.guidance, protocol.augmentation) == ("none", True, "flip")
-    assert protocol.epochs == 3
+    assert protocol.epochs == 5
     own = tmp_path / "own.toml"
     own.write_text('preset = "quick"\nepochs = 4\nimage_size = 48\n')
     protocol = build_protocol(asked(protocol_file=own), suited)
