@@ -46,6 +46,7 @@ def data(tmp_path: Path) -> str:
     pictures["fear/t-copy"] = mirrored(face(0))
     pictures["fear/t-same"] = face(1)
     pictures["anger/t-grey"] = np.full((50, 60, 3), 90, dtype=np.uint8)
+    pictures["anger/t-grey"][20:25, 20:25] = 100  # of one level alone it would give no crop
     pictures["anger/t-tiny"] = rescaled(face(77), 0.1)
     return _set(tmp_path / "set", pictures)
 
