@@ -6,7 +6,8 @@ otherwise. What a block cannot do is found out on one batch before training, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,6 +58,18 @@ def choose(wanted: ExecutionName, device: torch.device, macs: int, batch_size: i
     return "graph" if device.type == "cuda" and small else "eager"
 
 
+@contextmanager
+def buffers_kept(network: nn.Module) -> Iterator[None]:
+    """Put a network's buffers, say running means, back at the end as they were."""
+    buffers = [buffer.clone() for buffer in network.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in zip(network.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+
+
 def prepare(
     network: nn.Module, sample_BCHW: Tensor, execution: Execution, precision: Precision
 ) -> Prepared:
@@ -72,25 +85,22 @@ def prepare(
         return Prepared(forward=network, execution="eager")
     device = sample_BCHW.device
     random = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    buffers = [buffer.clone() for buffer in network.buffers()]
     fallback = None
     forward: Callable[[Tensor], Tensor] = network
-    try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            forward = _MAKE[execution](network, sample_BCHW, precision)
-            with autocast(precision, device):
-                logits_BM = forward(sample_BCHW)
-            logits_BM.float().sum().backward()
-    except (Exception, SystemExit) as error:
-        fallback = f"{execution} failed: {describe(error)[:_LINE]}"
-        forward, execution = network, "eager"
-        if random is not None:
-            _renew_generator(device, random)
-    finally:
-        network.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for buffer, before in zip(network.buffers(), buffers, strict=True):
-                buffer.copy_(before)
+    with buffers_kept(network):
+        try:
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                forward = _MAKE[execution](network, sample_BCHW, precision)
+                with autocast(precision, device):
+                    logits_BM = forward(sample_BCHW)
+                logits_BM.float().sum().backward()
+        except (Exception, SystemExit) as error:
+            fallback = f"{execution} failed: {describe(error)[:_LINE]}"
+            forward, execution = network, "eager"
+            if random is not None:
+                _renew_generator(device, random)
+        finally:
+            network.zero_grad(set_to_none=True)
     if fallback is not None:
         release_memory()  # of what was captured; eager training may need it
     return Prepared(forward=forward, execution=execution, fallback=fallback)

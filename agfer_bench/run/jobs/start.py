@@ -7,11 +7,8 @@ is made of blocks is settled on them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -26,6 +23,7 @@ from agfer_bench.run.jobs.base import FoldJob
 from agfer_bench.run.jobs.placebos import describe_gate, has_gates, watch, without_twin
 from agfer_bench.seeds import derive_seed, seeded
 from agfer_bench.training.arithmetic import arithmetic, autocast
+from agfer_bench.training.execution import buffers_kept
 from agfer_bench.training.images import Images
 
 _AT_START = 512
@@ -114,7 +112,7 @@ def _rescale(
                 with autocast(job.protocol.precision, images.device):
                     network(x_BCHW)
 
-    with _buffers_kept(network), blocks_replaced(network.host, stand_in):
+    with buffers_kept(network), blocks_replaced(network.host, stand_in):
         rescale_layers(network.host, forward, in_parts=len(parts) > 1)
 
 
@@ -140,7 +138,7 @@ def _gates(
             watched = {stage: host.blocks[stage] for stage in stages} | {
                 stage: one.source for stage, one in settled.items()
             }
-            with _buffers_kept(network):
+            with buffers_kept(network):
                 found = watch(job, network, images, some, watched, part)
             for stage, one in found.items():
                 mean = float(one.mean_gate.mean())
@@ -150,17 +148,6 @@ def _gates(
         if in_turn:
             _rescale(job, network, images, order, part, twins=False)
     return tuple(means[stage] for stage in host.blocks)
-
-
-@contextmanager
-def _buffers_kept(network: nn.Module) -> Iterator[None]:
-    buffers = [buffer.clone() for buffer in network.buffers()]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for buffer, before in zip(network.buffers(), buffers, strict=True):
-                buffer.copy_(before)
 
 
 def _layers(block: nn.Module) -> list[Settled]:
