@@ -49,7 +49,7 @@ def face_datasets() -> Sequence[DatasetSpec]:
         DatasetSpec(
             name="faces",
             read=read_faces,
-            licence=_AGREEMENT,
+            licence=_AGREEMENT + " for each study; images are processed only by consent",
             fits=layouts.of_faces,
             summary="FACES, six emotions, three age groups: 004_o_m_a_a.jpg",
             source="https://doi.org/10.3758/BRM.42.1.351",
@@ -65,7 +65,7 @@ def face_datasets() -> Sequence[DatasetSpec]:
         DatasetSpec(
             name="jaffe",
             read=read_jaffe,
-            licence=_RESEARCH,
+            licence=_RESEARCH + ", on request",
             fits=layouts.of_jaffe,
             summary="JAFFE, seven emotions: KA.AN1.39.tiff",
             source="https://doi.org/10.5281/zenodo.3451524",
@@ -81,7 +81,7 @@ def face_datasets() -> Sequence[DatasetSpec]:
         DatasetSpec(
             name="fer2013",
             read=read_fer2013,
-            licence=_OF_THE_WEB,
+            licence=_OF_THE_WEB + "; votes of FER+: MIT License",
             fits=layouts.of_fer2013,
             summary="FER2013 and FER+, no subjects: fer2013.csv, or train/angry",
             source="https://arxiv.org/abs/1307.0414",
@@ -97,7 +97,7 @@ def face_datasets() -> Sequence[DatasetSpec]:
         DatasetSpec(
             name="raf-db",
             read=read_raf_db,
-            licence=_AGREEMENT,
+            licence=f"{_RESEARCH}, on request; {_OF_THE_WEB}",
             fits=layouts.of_raf_db,
             summary="RAF-DB, seven emotions, no subjects: EmoLabel beside Image, or train/1",
             source="https://doi.org/10.1109/CVPR.2017.277",
@@ -105,7 +105,7 @@ def face_datasets() -> Sequence[DatasetSpec]:
         DatasetSpec(
             name="affectnet",
             read=read_affectnet,
-            licence=_AGREEMENT,
+            licence=f"{_AGREEMENT}; {_OF_THE_WEB}",
             fits=layouts.of_affectnet,
             summary="AffectNet, eight emotions, no subjects: training.csv, train_set or train/0",
             source="https://doi.org/10.1109/TAFFC.2017.2740923",

@@ -70,7 +70,7 @@ def face_datasets() -> Sequence[DatasetSpec]:
             read=read_npz,
             summary="One file as MedMNIST has it: train_images, train_labels, val_..., test_...",
             source="https://medmnist.com",
-            licence="as the file's own",
+            licence="as the file's own; MedMNIST: CC BY 4.0, its DermaMNIST: CC BY-NC 4.0",
             fits=fits_npz,
             faces=False,
             settings={"split": "image"},
