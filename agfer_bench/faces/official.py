@@ -116,7 +116,7 @@ def official_fold(
     train = np.flatnonzero(training)
     if len(classes) < 2:
         raise UserError(
-            f"only one emotion is left ({', '.join(classes) or 'none'}); a comparison needs two"
+            f"only one class is left ({', '.join(classes) or 'none'}); a comparison needs two"
         )
     if not len(train) or not len(validation):
         what = "train" if not len(train) else "test or validation"
