@@ -136,7 +136,7 @@ def prepare_dataset(
         return
     from agfer_bench.faces.prepare import counts
 
-    _show(loaded.record, counts(loaded.crops))
+    _show(loaded.record, counts(loaded.crops, loaded.left_out))
     if is_detector(resolved.crop):
         show(f"Faces were found by {told_crop(resolved.crop)}, not by the paper's cascades.")
     show(f"Crops and excluded.csv: {loaded.crops.folder}")

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -122,23 +122,32 @@ def find_finder(method: str, folder: Path | None, detector: Detector | None) -> 
     return Cascades.load(folder) if method == CASCADES else None
 
 
-def counts(crops: CropSet) -> pd.DataFrame:
+def counts(crops: CropSet, copies: Iterable[int] = ()) -> pd.DataFrame:
     """Count photographs per emotion: before, after, and left out for each reason.
 
+    Args:
+        crops: The crops, and what gave none.
+        copies: Indices of crops that are left out as copies of others; none where only cropping
+            counts.
+
     Returns:
-        Indexed by emotion, with a last row ``all``; columns photographs, kept, and one for each
-        reason that occurs.
+        Indexed by emotion, with a last row ``all``; columns photographs, kept, one for each
+        reason that occurs, and copies where there are any.
     """
     import pandas as pd
 
-    kept = crops.table["emotion"].astype(str).value_counts()
+    shown = crops.table["emotion"].astype(str)
+    cropped = shown.value_counts()
     left_out = pd.crosstab(crops.excluded["emotion"], crops.excluded["reason"])
-    emotions = sorted({*kept.index, *left_out.index})
+    emotions = sorted({*cropped.index, *left_out.index})
     reasons = [reason for reason in REASONS if reason in left_out.columns]
     left_out = left_out.reindex(index=emotions, columns=reasons, fill_value=0)
-    found = kept.reindex(emotions, fill_value=0)
-    result = pd.DataFrame({"photographs": found + left_out.sum(axis=1), "kept": found})
+    found = cropped.reindex(emotions, fill_value=0)
+    dropped = shown.iloc[list(copies)].value_counts().reindex(emotions, fill_value=0)
+    result = pd.DataFrame({"photographs": found + left_out.sum(axis=1), "kept": found - dropped})
     result = result.join(left_out)
+    if dropped.any():
+        result["copies"] = dropped
     result.loc["all"] = result.sum()
     return result.astype(int).rename_axis(index="emotion", columns=None)
 

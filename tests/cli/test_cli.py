@@ -139,6 +139,31 @@ def test_data_list_and_prepare(command: Command, blobs: Path) -> None:
     assert "0 of 36 left out" in command.out
 
 
+def test_data_prepare_counts_what_an_official_split_keeps(command: Command, blobs: Path) -> None:
+    """A training image that is also judged is not trained on: the table does not keep it."""
+    folder = command.folder / "parted"
+    shutil.copytree(blobs, folder / "train")
+    for emotion in ("anger", "happiness", "sadness"):
+        (folder / "test" / emotion).mkdir(parents=True)
+        for path in sorted((folder / "train" / emotion).iterdir())[-4:]:
+            path.rename(folder / "test" / emotion / path.name)
+    judged = sorted((folder / "test" / "sadness").iterdir())[0]
+    shutil.copy(judged, folder / "train" / "sadness" / "copy.png")
+    common = ("--data", f"image-folder={folder}", "--cache", command.folder / "cache")
+    settings = ("--set", "crop=none", "--set", "split=official")
+    assert command("data", "prepare", *common, *settings) == 0
+    rows = {
+        row[0]: row[1:]
+        for line in command.out.splitlines()
+        if (row := line.replace("│", " ").replace("┃", " ").split())
+    }
+    assert rows["class"] == ["photographs", "kept", "copies"]
+    assert rows["anger"] == ["12", "12", "0"]
+    assert rows["sadness"] == ["13", "12", "1"]
+    assert rows["all"] == ["37", "36", "1"]
+    assert "1 of 37 left out" in command.out
+
+
 def test_data_synthesise(command: Command) -> None:
     folder = command.folder / "my drawn"
     sets = (

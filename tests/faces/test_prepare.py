@@ -144,6 +144,16 @@ def test_counts_without_exclusions(table: FaceTable, tmp_path: Path) -> None:
     assert list(found.loc["all"]) == [2, 2]
 
 
+def test_copies_are_not_counted_as_kept(table: FaceTable, tmp_path: Path) -> None:
+    crops = _prepare(table, tmp_path / "cache")
+    of_fear = crops.table["emotion"].tolist().index("fear")
+    found = counts(crops, [of_fear])
+    assert list(found.columns) == ["photographs", "kept", "unreadable", "truncated", "copies"]
+    assert list(found.loc["fear"]) == [5, 1, 3, 0, 1]
+    assert list(found.loc["anger"]) == [5, 4, 0, 1, 0]
+    assert list(found.loc["all"]) == [10, 5, 3, 1, 1]
+
+
 def test_workers_do_not_change_the_result(table: FaceTable, tmp_path: Path) -> None:
     one = _prepare(table, tmp_path / "one", workers=1)
     many = _prepare(table, tmp_path / "many", workers=7)
