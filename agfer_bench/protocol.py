@@ -32,6 +32,15 @@ PRESETS = ("quick", "paper")
 VGG16: Final = "vgg16"
 """The paper's host."""
 
+STAGE: Final = "stage"
+"""The place of a block that closes a stage."""
+
+PLACES_OF_VGG16: Final = (STAGE, "conv", "relu")
+"""Where blocks can go in VGG16."""
+
+PLACES_OF_RESIDUAL: Final = (STAGE, "branch", "pre", "post", "identity")
+"""Where blocks can go in a residual network."""
+
 SCRATCH: Final = "none"
 """Stands for no pretrained weights."""
 
@@ -95,6 +104,21 @@ class SpeedProtocol(BaseModel):
 _MOVES_NOTHING = {"preset", "speed", "curve_every"}
 """Settings that move no accuracy of a trained network."""
 
+_AS_BEFORE = {"place": STAGE}
+"""Settings that came later, each with the value that says what was done before. With it they are
+left out of fingerprints, so that a protocol keeps the one it had."""
+
+
+def _counted(settings: Mapping[str, Any], without: Container[str] = ()) -> dict[str, Any]:
+    """Return the settings that a fingerprint is made of, as JSON."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in _MOVES_NOTHING
+        and name not in without
+        and not (name in _AS_BEFORE and value == _AS_BEFORE[name])
+    }
+
 
 def _whole(value: Any) -> Any:
     """Read digits as a number: pydantic's literals do not, and `--set stride=32` is text."""
@@ -102,8 +126,10 @@ def _whole(value: Any) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """Read `2,3,4` as numbers: `--set slots=2,3` is text."""
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    """Read `2,3,4` as numbers, and `all` as none: `--set slots=2,3` is text."""
+    if not isinstance(value, str):
+        return value
+    return [] if value.strip() == "all" else [part.strip() for part in value.split(",")]
 
 
 def _crop(value: str) -> str:
@@ -133,7 +159,9 @@ def told_crop(crop: str) -> str:
 
 def _typed(value: Any) -> str:
     """Write a setting's value as users type it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else told_crop(str(value))
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "all"
+    return told_crop(str(value))
 
 
 class Protocol(BaseModel):
@@ -166,7 +194,14 @@ class Protocol(BaseModel):
     """The network that blocks are put into: `vgg16` (the paper's), or `timm:NAME`, any backbone of
     timm whose stages give maps."""
     slots: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers)] = (2, 3, 4)
-    """Stages of the host, counted from 1, that a block closes."""
+    """Stages of the host, counted from 1, that have slots for blocks; none (`all`) stands for every
+    stage that can have one."""
+    place: Literal["stage", "branch", "pre", "post", "identity", "conv", "relu"] = STAGE
+    """Where blocks go in these stages: one closes each stage (the paper's). In residual hosts one
+    stands at each residual branch: at its end, before the addition (`branch`, as published for
+    SE); at its beginning (`pre`); behind the addition and its activation (`post`); or on the way
+    past the branch (`identity`). In VGG16 one stands after each convolution, before its ReLU
+    (`conv`) or behind it (`relu`)."""
     stride: Annotated[Literal[16, 32], BeforeValidator(_whole)] = 16
     """Overall stride of VGG16: 16 without the last pool (the paper's), 32 with it. Other hosts have
     their own, and 16 here."""
@@ -249,8 +284,14 @@ class Protocol(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if list(self.slots) != sorted(set(self.slots)) or not self.slots:
-            raise ValueError("slots are one stage or more, in rising order")
+        if list(self.slots) != sorted(set(self.slots)):
+            raise ValueError("slots are stages in rising order, or all")
+        places = PLACES_OF_VGG16 if self.host == VGG16 else PLACES_OF_RESIDUAL
+        if self.place not in places:
+            other = "residual hosts, such as timm:resnet18" if self.host == VGG16 else "vgg16"
+            raise ValueError(
+                f"place={self.place} is for {other}; {self.host} has {', '.join(places)}"
+            )
         if (self.split == OFFICIAL) != (self.folds == 1):
             raise ValueError(ONE_DIVISION)
         if self.host == VGG16:
@@ -280,7 +321,7 @@ class Protocol(BaseModel):
     @property
     def ground(self) -> str:
         """SHA-256 (hex) of the same but for the number of trainings: accuracies compare on it."""
-        return fingerprint(self.model_dump(mode="json", exclude={*_MOVES_NOTHING, "seeds"}))
+        return fingerprint(_counted(self.model_dump(mode="json"), without={"seeds"}))
 
     def of_seed(self, number: int) -> Protocol:
         """Return the settings of one training of a fold, the `number`-th from 0."""
@@ -314,8 +355,10 @@ class Protocol(BaseModel):
 
 
 def implied(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a change of split, host or weights brings with it, beside a preset's settings."""
+    """Return what a change of split, place, host or weights brings with it."""
     found: dict[str, Any] = {"folds": 1} if settings.get("split") == OFFICIAL else {}
+    if settings.get("place", STAGE) != STAGE:
+        found["slots"] = ()
     as_drawn = {"unit_variance": False}
     if settings.get("host", VGG16) != VGG16:
         return found | {"width": 1.0, "stride": 16, "initialisation": "own"} | as_drawn
@@ -334,9 +377,7 @@ def settings_fingerprint(settings: Mapping[str, Any]) -> str:
     Args:
         settings: A protocol as JSON, of this version or an earlier one with fewer settings.
     """
-    return fingerprint(
-        {name: value for name, value in settings.items() if name not in _MOVES_NOTHING}
-    )
+    return fingerprint(_counted(settings))
 
 
 def load_preset(name: str) -> Protocol:

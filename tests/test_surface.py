@@ -21,6 +21,14 @@ _FACE_IMAGE = (
 _PART = "keyword_only part="
 _TABLE = "keyword_only root, keyword_only images, keyword_only notes="
 _CLASSES = "keyword_only classes="
+_SLOT = (
+    "keyword_only channels, keyword_only height, keyword_only width, keyword_only classes, "
+    "keyword_only stage"
+)
+_PLACE = (
+    "keyword_only position=, keyword_only place=, keyword_only slots=, keyword_only host=, "
+    "keyword_only image_size="
+)
 _DATASET = (
     "keyword_only name, keyword_only read, keyword_only summary, keyword_only source=, "
     "keyword_only needs_folder=, keyword_only drawn=, keyword_only layout=, keyword_only draw="
@@ -64,6 +72,8 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
     # them take nothing away.
     ("exports", "agfer_bench", "FaceImage", "signature"): (_FACE_IMAGE, f"{_FACE_IMAGE}, {_PART}"),
     ("exports", "agfer_bench", "DatasetSpec", "signature"): (_DATASET, f"{_DATASET}, {_TERMS}"),
+    # A block may stand elsewhere than at the end of a stage.
+    ("exports", "agfer_bench", "Slot", "signature"): (_SLOT, f"{_SLOT}, {_PLACE}"),
     # A detector of a plugin may crop as well, and is named with the hash of its weights.
     **{
         ("records", kind, "$defs", "Protocol", "properties", "crop"): (
@@ -80,9 +90,9 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         for kind in ("run", "speed")
     },
     ("exports", "agfer_bench", "FaceTable", "signature"): (_TABLE, f"{_TABLE}, {_CLASSES}"),
-    # Records are of version 8; earlier ones are still read.
+    # Records are of version 9; earlier ones are still read.
     **{
-        ("records", "run", "properties", "schema_version", key): (4, 8)
+        ("records", "run", "properties", "schema_version", key): (4, 9)
         for key in ("const", "default")
     },
 }

@@ -143,7 +143,15 @@ OPTIONS: dict[str, Any] = {
     ),
     "slots": typer.Option(
         metavar="N,N,...",
-        help="Stages of the host, counted from 1, that a block closes. Default: 2,3,4.",
+        help="Stages of the host, counted from 1, that have blocks, or `all`. Default: 2,3,4; with "
+        "--place all.",
+        rich_help_panel=PROTOCOL,
+        show_default=False,
+    ),
+    "place": typer.Option(
+        help="Where blocks go: at the end of each stage; at the end of each residual `branch` (as "
+        "published for SE), before (`pre`) or behind it (`post`), or on the way past it "
+        "(`identity`); in VGG16 after each convolution (`conv`) or its ReLU (`relu`).",
         rich_help_panel=PROTOCOL,
         show_default=False,
     ),

@@ -23,6 +23,26 @@ _NOTES = 6
 """Notes of a data set that are told."""
 
 
+def told_places(protocol: Protocol) -> str:
+    """Say where in the host blocks stand."""
+    where = _PLACES[protocol.place]
+    if not protocol.slots:
+        return f"{where} every stage"
+    stages = ", ".join(map(str, protocol.slots))
+    return f"{where} stage{'s' if len(protocol.slots) > 1 else ''} {stages}"
+
+
+_PLACES = {
+    "stage": "blocks after",
+    "branch": "a block at the end of each residual branch of",
+    "pre": "a block before each residual branch of",
+    "post": "a block behind each residual addition of",
+    "identity": "a block on the way past each residual branch of",
+    "conv": "a block after each convolution, before its ReLU, of",
+    "relu": "a block after each ReLU of",
+}
+
+
 def title_of(record: RunRecord) -> str:
     """Name a page: preset, folds, data."""
     protocol = record.protocol
@@ -59,7 +79,7 @@ def facts_of(record: RunRecord) -> tuple[tuple[str, str], ...]:
     changes = changes_of(protocol)
     facts = [
         ("Preset", preset_of(protocol) + (f": {changes}" if changes else "")),
-        ("Host", f"{protocol.host}, blocks after stages {', '.join(map(str, protocol.slots))}"),
+        ("Host", f"{protocol.host}, {told_places(protocol)}"),
         ("Training", _training(record)),
         ("Data", _data(record.data)),
         ("Classes", ", ".join(clean(name, 40) for name in record.data.classes)),

@@ -1,12 +1,11 @@
 """From a protocol and a chosen block to a network: guidance, host, blocks.
 
-A block is a stranger's code. It is tried once in each slot before it is trusted, and whatever it
-does wrong is raised as an error that names its distribution.
+A block is a stranger's code: whatever it does wrong when it is built is raised as an error that
+names its distribution. `trial` tries it before it is trusted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.network.gates import NoGate
 from agfer_bench.network.guidance import Guidance
-from agfer_bench.network.host import Host
+from agfer_bench.network.host import Host, slot_key
 from agfer_bench.network.initialise import initialise
 from agfer_bench.network.pretrained import Pretrained, keep_weights, settle
 from agfer_bench.network.residual import Residual
@@ -30,7 +29,7 @@ from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.containment import contained, told
 from agfer_bench.plugin.options import CONTROL, NEUTRAL, RESIDUAL
 from agfer_bench.plugin.specs import AttentionSpec, Slot
-from agfer_bench.protocol import SCRATCH, VGG16, Protocol
+from agfer_bench.protocol import SCRATCH, STAGE, VGG16, Protocol
 from agfer_bench.records.run import MemoryFormat
 from agfer_bench.seeds import derive_seed, generator, seeded
 
@@ -39,7 +38,7 @@ CPU = torch.device("cpu")
 LEAVE = "a module must leave alone what other modules run under"
 """Ends an error about code that changed what it must not."""
 
-_FORMATS: dict[MemoryFormat, torch.memory_format] = {
+FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "channels_last": torch.channels_last,
     "contiguous": torch.contiguous_format,
 }
@@ -59,7 +58,7 @@ class Network(nn.Module):
         self.guidance = guidance
         self.host = host
         self.memory_format = memory_format
-        self._format = _FORMATS[memory_format]
+        self._format = FORMATS[memory_format]
         host.lay_out(self._format)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -81,7 +80,11 @@ def slots_of(protocol: Protocol, classes: int) -> list[Slot]:
     if name is None:
         return vgg16_shape(protocol, classes).slots()
     slots = trace_slots(
-        name, image_size=protocol.image_size, classes=classes, block_stages=protocol.slots
+        name,
+        image_size=protocol.image_size,
+        classes=classes,
+        block_stages=protocol.slots,
+        place=protocol.place,
     )
     return list(slots)
 
@@ -100,6 +103,7 @@ def vgg16_shape(protocol: Protocol, classes: int) -> Vgg16Shape:
         classes=classes,
         dropout=protocol.dropout,
         block_stages=protocol.slots,
+        place=protocol.place,
     )
 
 
@@ -174,7 +178,13 @@ def _bare_host(protocol: Protocol, classes: int) -> Host:
     name = timm_name(protocol)
     if name is None:
         return Vgg16(vgg16_shape(protocol, classes), {})
-    return TimmHost(name, classes=classes, dropout=protocol.dropout, block_stages=protocol.slots)
+    return TimmHost(
+        name,
+        classes=classes,
+        dropout=protocol.dropout,
+        block_stages=protocol.slots,
+        place=protocol.place,
+    )
 
 
 def sketch_host(protocol: Protocol) -> Host:
@@ -257,74 +267,14 @@ def build_network(
 def add_blocks(
     host: Host, chosen: Chosen[AttentionSpec], protocol: Protocol, *, classes: int, fold: int
 ) -> None:
-    """Put a fresh block into every slot; its weights depend on seed, fold and stage.
+    """Put a fresh block into every slot; its weights depend on seed, fold and slot.
 
     Raises:
         UserError: The plugin says that an option's value is wrong.
         PluginError: The block cannot be built.
     """
     for slot in slots_of(protocol, classes):
-        with seeded(CPU, derive_seed(protocol.seed, "block", fold, slot.stage)):
-            host.blocks[str(slot.stage)] = build_block(chosen, slot)
-
-
-def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> MemoryFormat:
-    """Build a block for every slot and pass one random map through each.
-
-    Returns:
-        How maps may lie in memory: contiguous for a block that fails on channels last, say since
-        it calls `view`.
-
-    Raises:
-        UserError: The plugin says that an option's value is wrong.
-        PluginError: The block cannot be built or is not a new one each time, raises, changes the
-            shape or the type, changes its input, changes what other modules run under, or returns
-            numbers that are not finite.
-    """
-    fault = None
-    for memory_format in _FORMATS:
-        fault = _first_fault(chosen, slots, _FORMATS[memory_format])
-        if fault is None:
-            return memory_format
-    raise PluginError(chosen.entry.distribution, f"{chosen.label}: {fault}")
-
-
-def _first_fault(
-    chosen: Chosen[AttentionSpec], slots: Sequence[Slot], memory_format: torch.memory_format
-) -> str | None:
-    seen: dict[int, Tensor] = {}
-    with seeded(CPU, derive_seed(0, "trial")):  # no seed that a block sets by chance
-        # Twice: weights that come back would be trained on one fold and judged on another.
-        for slot in (*slots, *slots):
-            block = build_block(chosen, slot).eval()
-            own = {id(tensor): tensor for tensor in (*block.parameters(), *block.buffers())}
-            if own.keys() & seen.keys():
-                return "build returned weights that it had returned before; it must make new ones"
-            seen |= own
-            x_BCHW = torch.randn(2, slot.channels, slot.height, slot.width)
-            fault = _fault(block, x_BCHW.contiguous(memory_format=memory_format))
-            if fault:
-                return f"at stage {slot.stage} {fault}"
-    return None
-
-
-def _fault(block: nn.Module, x_BCHW: Tensor) -> str | None:
-    before = x_BCHW.clone()
-    try:
-        with contained(draws=True) as changes, torch.no_grad():
-            y: Any = block(x_BCHW)
-    except (Exception, SystemExit) as error:
-        return f"forward failed: {describe(error)}"
-    if changes:
-        return f"forward {told(changes)}; {LEAVE}"
-    if not isinstance(y, Tensor):
-        return f"forward returned {type(y).__name__}, not a tensor"
-    if y.shape != x_BCHW.shape:
-        return f"forward changed the shape from {tuple(x_BCHW.shape)} to {tuple(y.shape)}"
-    if y.dtype != x_BCHW.dtype:
-        return f"forward changed the type from {x_BCHW.dtype} to {y.dtype}"
-    if not torch.isfinite(y).all():
-        return "forward returned numbers that are not finite"
-    if not torch.equal(before, x_BCHW):
-        return "forward changed its input"
-    return None
+        number = (slot.stage,) if slot.place == STAGE else (slot.stage, slot.position)
+        with seeded(CPU, derive_seed(protocol.seed, "block", fold, *number)):
+            key = slot_key(slot.stage, slot.position, slot.place)
+            host.blocks[key] = build_block(chosen, slot)

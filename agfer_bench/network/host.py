@@ -1,4 +1,4 @@
-"""What all hosts have in common: their own layers, and a block after each of some stages.
+"""What all hosts have in common: their own layers, and slots for blocks.
 
 Shapes in names: B batch, C channels, H height, W width, M classes.
 """
@@ -11,6 +11,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from agfer_bench.protocol import STAGE
+
+
+def slot_key(stage: int, position: int, place: str) -> str:
+    """Return what a host calls a slot: the stage that a block closes, or a place in a stage."""
+    return str(stage) if place == STAGE else f"{stage}_{position}"
+
 
 class Host(nn.Module, ABC):
     """A classifier of images with slots for blocks, without guidance.
@@ -18,19 +25,18 @@ class Host(nn.Module, ABC):
     Input (B, 3, H, W) float, output (B, M) logits.
 
     Args:
-        blocks: Blocks by the number of the stage that they close, counted from 1.
+        blocks: Blocks by the key of their slot.
     """
 
-    def __init__(self, blocks: Mapping[int, nn.Module]) -> None:
+    def __init__(self, blocks: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        self.blocks = nn.ModuleDict({str(stage): block for stage, block in blocks.items()})
+        self.blocks = nn.ModuleDict(dict(blocks))
 
-    def close_stage(self, stage: int, x_BCHW: Tensor) -> Tensor:
-        """Pass a stage's map through its block, if it has one."""
-        block = str(stage)
-        if block not in self.blocks:
+    def close(self, key: str, x_BCHW: Tensor) -> Tensor:
+        """Pass a map through the block of a slot, if it has one."""
+        if key not in self.blocks:
             return x_BCHW
-        y_BCHW: Tensor = self.blocks[block](x_BCHW)
+        y_BCHW: Tensor = self.blocks[key](x_BCHW)
         return y_BCHW
 
     @abstractmethod

@@ -1,16 +1,17 @@
-"""Any of timm's backbones as host: blocks after the stages that timm itself lists.
+"""Any of timm's backbones as host: blocks after the stages that timm itself lists, or in them.
 
 Wightman, PyTorch Image Models, doi:10.5281/zenodo.4414861. The stages are those of a model's
 `feature_info`, counted from 1: of a ResNet the stem and layers 1 to 4, of a ConvNeXt its four
-stages. A block stands behind the last layer of a stage, before whatever follows. The network's own
-head pools and classifies.
+stages. A block stands behind the last layer of a stage, before whatever follows; or, in a residual
+network, at each residual branch (`residual_places`). The network's own head pools and classifies.
 
 Shapes in names: B batch, C channels, H height, W width, M classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -19,8 +20,17 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench.errors import UserError, describe
-from agfer_bench.network.host import Host
+from agfer_bench.network.host import Host, slot_key
+from agfer_bench.network.residual_places import (
+    Close,
+    PlacedBlock,
+    branches_of,
+    put,
+    stages_of,
+    trace,
+)
 from agfer_bench.plugin.specs import Slot
+from agfer_bench.protocol import STAGE
 from agfer_bench.seeds import seeded
 from agfer_bench.text import nearest
 
@@ -35,16 +45,14 @@ class _Closed(nn.Module):
     same names whatever the blocks are.
     """
 
-    def __init__(
-        self, stage: nn.Module, number: int, close: Callable[[int, Tensor], Tensor]
-    ) -> None:
+    def __init__(self, stage: nn.Module, key: str, close: Close) -> None:
         super().__init__()
         self.stage = stage
-        self._number = number
-        self._close = close
+        self.key = key
+        self.close = close
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        return self._close(self._number, self.stage(x_BCHW))
+        return self.close(self.key, self.stage(x_BCHW))
 
 
 class TimmHost(Host):
@@ -56,26 +64,77 @@ class TimmHost(Host):
         name: Name of the architecture, without `timm:`.
         classes: Classes M.
         dropout: Dropout before the classifier, 0..1.
-        block_stages: Stages, counted from 1, that are closed by a block.
+        block_stages: Stages, counted from 1, that have blocks; none for all that can have some.
+        place: Whether a block closes each of these stages (`stage`), or where one stands at each of
+            their residual branches, as `Protocol.place` has it.
+
+    Raises:
+        UserError: timm has no such architecture, or it has no such stage or place.
     """
 
     def __init__(
-        self, name: str, *, classes: int, dropout: float, block_stages: Sequence[int]
+        self,
+        name: str,
+        *,
+        classes: int,
+        dropout: float,
+        block_stages: Sequence[int],
+        place: str = STAGE,
     ) -> None:
         super().__init__({})
         check_name(name)
-        self.body = _create(name, num_classes=classes, drop_rate=dropout)
-        places = stage_names(name, self.body)
+        self.body: nn.Module = _create(name, num_classes=classes, drop_rate=dropout)
+        heads = self.body.pretrained_cfg.get("classifier") or ()  # type: ignore[union-attr, operator]
+        self.classifiers = (heads,) if isinstance(heads, str) else tuple(heads)
+        self.channels_last = getattr(self.body, "output_fmt", None) == "NHWC"
+        names = stage_names(name, self.body)
         for stage in block_stages:
-            if stage > len(places):
-                known = ", ".join(f"{n} {place}" for n, place in enumerate(places, start=1))
+            if stage > len(names):
+                known = ", ".join(f"{n} {one}" for n, one in enumerate(names, start=1))
                 raise UserError(
                     f"timm:{name} has no stage {stage} to put a block after; its stages: {known}; "
                     "change --slots"
                 )
-            place = places[stage - 1]
-            inner = self.body.get_submodule(place)
-            self.body.set_submodule(place, _Closed(inner, stage, self.close_stage))
+        self.places: tuple[tuple[int, int], ...]
+        """Stage and position of each slot, both counted from 1."""
+        if place == STAGE:
+            self.places = tuple((n, 1) for n in block_stages or range(1, len(names) + 1))
+            self._close_stages(names)
+        else:
+            self.places = self._place_at_branches(f"timm:{name}", names, block_stages, place)
+
+    def _close_stages(self, names: Sequence[str]) -> None:
+        for stage, position in self.places:
+            inner = self.body.get_submodule(names[stage - 1])
+            key = slot_key(stage, position, STAGE)
+            self.body.set_submodule(names[stage - 1], _Closed(inner, key, self.close))
+
+    def _place_at_branches(
+        self, name: str, names: Sequence[str], block_stages: Sequence[int], place: str
+    ) -> tuple[tuple[int, int], ...]:
+        traced = trace(self.body, name)
+        branches = branches_of(traced)
+        stages = stages_of(traced, branches, names)
+        missing = set(block_stages) - set(stages)
+        if missing or not branches:
+            known = ", ".join(map(str, sorted(set(stages)))) or "none"
+            where = f"stage {min(missing)}" if missing else "any stage"
+            raise UserError(
+                f"{name} has no residual branch in {where}, which place={place} needs; stages "
+                f"with branches: {known}"
+            )
+        seen: Counter[int] = Counter()
+        places = []
+        for stage, branch in zip(stages, branches, strict=True):
+            if block_stages and stage not in block_stages:
+                continue
+            seen[stage] += 1
+            key = slot_key(stage, seen[stage], place)
+            put(traced, place, branch, PlacedBlock(key, self.close))
+            places.append((stage, seen[stage]))
+        traced.recompile()
+        self.body = traced
+        return tuple(places)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return logits of shape (B, M)."""
@@ -92,14 +151,12 @@ class TimmHost(Host):
 
     def weights(self) -> dict[str, Tensor]:
         """Return weights and buffers of all but the classifier, under timm's own names."""
-        heads = self.body.pretrained_cfg.get("classifier") or ()  # type: ignore[union-attr, operator]
-        classifiers = (heads,) if isinstance(heads, str) else tuple(heads)
         places = [name for name, part in self.body.named_modules() if isinstance(part, _Closed)]
         found: dict[str, Tensor] = {}
         for name, tensor in self.body.state_dict(keep_vars=True).items():
             for place in places:
                 name = name.replace(f"{place}.stage.", f"{place}.", 1)
-            if not name.startswith(tuple(f"{one}." for one in classifiers)):
+            if not name.startswith(tuple(f"{one}." for one in self.classifiers)):
                 found[name] = tensor
         return found
 
@@ -132,45 +189,55 @@ def stage_names(name: str, body: nn.Module) -> list[str]:
 
 @cache
 def trace_slots(
-    name: str, *, image_size: int, classes: int, block_stages: tuple[int, ...]
+    name: str, *, image_size: int, classes: int, block_stages: tuple[int, ...], place: str = STAGE
 ) -> tuple[Slot, ...]:
-    """Find the shapes of the maps behind the chosen stages by passing an image through.
+    """Find the shapes of the maps in the slots by passing an image through.
 
     Raises:
-        UserError: The backbone cannot take an image of that size, or a stage gives no (B, C, H, W).
+        UserError: The backbone cannot take an image of that size, or a slot's map is no
+            (B, C, H, W).
     """
-    shapes: dict[int, tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     with seeded(torch.device("cpu"), 0), torch.no_grad():
-        host = TimmHost(name, classes=classes, dropout=0.0, block_stages=block_stages)
+        host = TimmHost(name, classes=classes, dropout=0.0, block_stages=block_stages, place=place)
 
-        def note(number: int, x_BCHW: Tensor) -> Tensor:
-            shapes[number] = tuple(x_BCHW.shape)
+        def note(key: str, x_BCHW: Tensor) -> Tensor:
+            shapes[key] = tuple(x_BCHW.shape)
             return x_BCHW
 
         for part in host.body.modules():
-            if isinstance(part, _Closed):
-                part._close = note
+            if isinstance(part, _Closed | PlacedBlock):
+                part.close = note
         try:
             host.eval()(torch.zeros(1, 3, image_size, image_size))
         except Exception as error:
             raise UserError(
                 f"timm:{name} does not take images of {image_size} px: {describe(error)}"
             ) from None
-    return tuple(_slot(name, host, stage, shapes.get(stage), classes) for stage in block_stages)
-
-
-def _slot(
-    name: str, host: TimmHost, stage: int, shape: tuple[int, ...] | None, classes: int
-) -> Slot:
-    channels_last = getattr(host.body, "output_fmt", None) == "NHWC"
-    if shape is None or len(shape) != 4 or channels_last:
-        got = "nothing" if shape is None else str(shape)
-        raise UserError(
-            f"timm:{name}: stage {stage} gives {got} and not a map (B, C, H, W), which blocks "
-            "take; choose a convolutional backbone"
+    slots = []
+    for stage, position in host.places:
+        shape = shapes.get(slot_key(stage, position, place))
+        if shape is None or len(shape) != 4 or host.channels_last:
+            got = "nothing" if shape is None else str(shape)
+            raise UserError(
+                f"timm:{name}: stage {stage} gives {got} and not a map (B, C, H, W), which blocks "
+                "take; choose a convolutional backbone"
+            )
+        _, channels, height, width = shape
+        slot = Slot(
+            channels=channels,
+            height=height,
+            width=width,
+            classes=classes,
+            stage=stage,
+            position=position,
+            place=place,
+            slots=len(host.places),
+            host=f"{PREFIX}{name}",
+            image_size=image_size,
         )
-    _, channels, height, width = shape
-    return Slot(channels=channels, height=height, width=width, classes=classes, stage=stage)
+        slots.append(slot)
+    return tuple(slots)
 
 
 def _create(name: str, **options: Any) -> nn.Module:

@@ -15,15 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import torch
 from timm.models.vgg import VGG, cfgs
 from torch import Tensor, nn
 
 from agfer_bench.errors import UserError
-from agfer_bench.network.host import Host
+from agfer_bench.network.host import Host, slot_key
 from agfer_bench.plugin.specs import Slot
+from agfer_bench.protocol import STAGE, VGG16
 
 _FC_UNITS = 4096
 
@@ -43,7 +44,10 @@ class Vgg16Shape:
     dropout: float
     """Share of units dropped after each of the first two fully connected layers, 0..1."""
     block_stages: tuple[int, ...] = (2, 3, 4)
-    """Stages, counted from 1, that are closed by a block (Arabian et al. 2023, figure 1)."""
+    """Stages, counted from 1, that have blocks (Arabian et al. 2023, figure 1); none for all."""
+    place: str = STAGE
+    """Whether a block closes each of these stages (`stage`), or stands after each of their
+    convolutions, before its ReLU (`conv`) or behind it (`relu`)."""
 
     def channels(self) -> list[int]:
         """Channels of the five stages."""
@@ -61,15 +65,21 @@ class Vgg16Shape:
             UserError: There is no such stage.
         """
         channels = self.channels()
-        for stage in self.block_stages:
+        stages = self.block_stages or tuple(range(1, len(channels) + 1))
+        for stage in stages:
             if stage > len(channels):
                 raise UserError(
                     f"VGG16 has no stage {stage} to put a block after; stages are 1 to "
                     f"{len(channels)}: change --slots"
                 )
-        return [self._slot(stage, channels) for stage in self.block_stages]
+        each = {stage: 1 if self.place == STAGE else _CONVOLUTIONS[stage - 1] for stage in stages}
+        return [
+            self._slot(stage, position, channels, sum(each.values()))
+            for stage, number in each.items()
+            for position in range(1, number + 1)
+        ]
 
-    def _slot(self, stage: int, channels: Sequence[int]) -> Slot:
+    def _slot(self, stage: int, position: int, channels: Sequence[int], slots: int) -> Slot:
         side = self.image_size // 2 ** (stage - 1)
         return Slot(
             channels=channels[stage - 1],
@@ -77,10 +87,19 @@ class Vgg16Shape:
             width=side,
             classes=self.classes,
             stage=stage,
+            position=position,
+            place=self.place,
+            slots=slots,
+            host=VGG16,
+            image_size=self.image_size,
         )
 
 
 _PLAN: list[int | str] = list(cfgs["vgg16"])
+_CONVOLUTIONS = tuple(
+    len(list(stage)) for pool, stage in groupby(_PLAN, lambda layer: layer == "M") if not pool
+)
+"""Convolutions of each stage."""
 
 
 class Vgg16(Host):
@@ -89,8 +108,9 @@ class Vgg16(Host):
     Input (B, 3, H, W) float with H = W = `shape.image_size`; output (B, M) logits.
     """
 
-    def __init__(self, shape: Vgg16Shape, blocks: Mapping[int, nn.Module]) -> None:
+    def __init__(self, shape: Vgg16Shape, blocks: Mapping[str, nn.Module]) -> None:
         super().__init__(blocks)
+        self.place = shape.place
         pools = 5 if shape.stride == 32 else 4
         # Made without memory first: torch's own initial weights would cost time and random numbers.
         with torch.device("meta"):
@@ -103,11 +123,25 @@ class Vgg16(Host):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return logits of shape (B, M)."""
         for index, stage in enumerate(self.stages):
-            x_BCHW = self.close_stage(index + 1, stage(x_BCHW))
+            x_BCHW = self._pass(index + 1, stage, x_BCHW)
             if index < len(self.pools):
                 x_BCHW = self.pools[index](x_BCHW)
         logits_BM: Tensor = self.head(x_BCHW)
         return logits_BM
+
+    def _pass(self, number: int, stage: nn.Module, x_BCHW: Tensor) -> Tensor:
+        """Pass a map through a stage and the blocks in it."""
+        if self.place == STAGE:
+            return self.close(slot_key(number, 1, STAGE), stage(x_BCHW))
+        assert isinstance(stage, nn.Sequential)
+        before = nn.Conv2d if self.place == "conv" else nn.ReLU
+        position = 0
+        for layer in stage:
+            x_BCHW = layer(x_BCHW)
+            if isinstance(layer, before):
+                position += 1
+                x_BCHW = self.close(slot_key(number, position, self.place), x_BCHW)
+        return x_BCHW
 
     def own_layers(self) -> tuple[nn.Module, ...]:
         """Return the convolutions, and the fully connected layers."""
@@ -140,8 +174,11 @@ def _stages(shape: Vgg16Shape) -> nn.ModuleList:
         if isinstance(layer, nn.MaxPool2d):
             stages.append(nn.Sequential(*layers))
             layers = []
-        else:
-            layers.append(layer)
+            continue
+        if isinstance(layer, nn.ReLU) and shape.place == "conv":
+            # A block may need its output for the gradient, and must not find it rectified.
+            layer.inplace = False
+        layers.append(layer)
     return nn.ModuleList(stages)
 
 

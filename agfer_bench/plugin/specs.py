@@ -53,7 +53,17 @@ class Slot:
     classes: int
     """Classes m that the network tells apart."""
     stage: int
-    """The convolution stage that the block closes, counted from 1 (VGG16: 2, 3 and 4)."""
+    """The stage of the host that the block closes or stands in, counted from 1 (VGG16: 2, 3, 4)."""
+    position: int = 1
+    """Which of the stage's slots it is, counted from 1; 1 where the block closes the stage."""
+    place: str = "stage"
+    """The protocol's `place`: at the end of the stage, or where in it."""
+    slots: int = 1
+    """Number of slots of the host: so many blocks the network gets."""
+    host: str = ""
+    """The host, as `--host` names it; empty where nobody tells."""
+    image_size: int = 0
+    """Side of the square image that the host is given, in pixels; 0 where nobody tells."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,15 @@ from agfer_bench.protocol import settings_fingerprint
 
 
 def migrate_run(content: Any) -> Any:
-    """Return a run record's content in the layout of version 8.
+    """Return a run record's content in the layout of version 9.
 
     Version 2 knew networks alone; version 3 also has classifiers of their own, which lack what
     only a network has. Version 4 adds several seeds and what comparisons over subjects rest on.
     Version 5 adds settings to the protocol, whose defaults are what was done before, and with them
     a new fingerprint. Version 6 tells what gates are worth, which older records do not. Versions
     7 and 8 add settings, as version 5 did; version 8 also what was classified, the terms of the
-    data set, and the copies in it.
+    data set, and the copies in it. Version 9 adds the place of the blocks, which leaves the
+    fingerprint as it was where it is the former one.
 
     Args:
         content: Parsed JSON, or anything else, which is left to the validation.
@@ -36,6 +37,8 @@ def migrate_run(content: Any) -> Any:
         content = _with_settings(content) | {"schema_version": 7}
     if content.get("schema_version") == 7:
         content = _with_copies(_with_settings(content)) | {"schema_version": 8}
+    if content.get("schema_version") == 8:
+        content = content | {"schema_version": 9}
     return content
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 SplitName = Literal["image", "subject", "official"]
+PlaceName = Literal["stage", "branch", "pre", "post", "identity", "conv", "relu"]
 LabelsName = Literal["emotions", "any"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]
@@ -93,6 +94,7 @@ class HostOptions(ProtocolOptions):
     image_size: int | None = None
     host: str | None = None
     slots: str | None = None
+    place: PlaceName | None = None
     stride: int | None = None
     width: float | None = None
 

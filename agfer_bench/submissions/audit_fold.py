@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from agfer_bench.protocol import STAGE
 from agfer_bench.records.run import BASE, Confusion, FoldRecord, ModuleRecord, RunRecord
 
 _SLACK = 0.02
@@ -81,8 +82,10 @@ def _gate(fold: FoldRecord, module: ModuleRecord, record: RunRecord) -> Iterator
         return
     if module.kind == "classifier" or module.label == BASE or module.control is not None:
         yield "gates, and it has none that are asked about"
-    if fold.gate.start and len(fold.gate.start) != len(record.protocol.slots):
-        yield f"gate.start tells {len(fold.gate.start)} slots, not {len(record.protocol.slots)}"
+    # How many slots another place has, or all stages, the host alone can tell.
+    stages = record.protocol.slots if record.protocol.place == STAGE else ()
+    if fold.gate.start and stages and len(fold.gate.start) != len(stages):
+        yield f"gate.start tells {len(fold.gate.start)} slots, not {len(stages)}"
     for name in ("frozen", "shuffled"):
         placebo = getattr(fold.gate, name)
         if placebo is None:

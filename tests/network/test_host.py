@@ -65,7 +65,7 @@ def test_a_block_stands_after_the_last_relu_and_before_the_pool() -> None:
             return torch.full_like(x, 2.0)
 
     shape = _shape(width=0.125, image_size=32)
-    blocks = {slot.stage: Recorder() for slot in shape.slots()}
+    blocks = {str(slot.stage): Recorder() for slot in shape.slots()}
     host = Vgg16(shape, blocks)
     initialise(host, "he", torch.Generator().manual_seed(0))
     pooled: dict[int, torch.Tensor] = {}
@@ -73,7 +73,7 @@ def test_a_block_stands_after_the_last_relu_and_before_the_pool() -> None:
         pool.register_forward_hook(lambda _m, x, _y, index=index: pooled.update({index: x[0]}))
     host(torch.randn(2, 3, 32, 32))
     for slot in shape.slots():
-        seen = blocks[slot.stage].seen
+        seen = blocks[str(slot.stage)].seen
         assert seen.shape[1:] == (slot.channels, slot.height, slot.width)
         assert (seen >= 0).all(), "not after a ReLU"
         assert (pooled[slot.stage - 1] == 2.0).all(), "the pool must read the block's output"

@@ -42,7 +42,16 @@ def test_slots_are_the_shapes_behind_the_stages() -> None:
     shapes = [(slot.stage, slot.channels, slot.height) for slot in slots_of(protocol, 7)]
     assert shapes == [(2, 64, 56), (3, 128, 28), (4, 256, 14)]
     (only,) = slots_of(_protocol("timm:resnet18", slots="5"), 7)
-    assert only == Slot(channels=512, height=2, width=2, classes=7, stage=5)
+    assert only == Slot(
+        channels=512,
+        height=2,
+        width=2,
+        classes=7,
+        stage=5,
+        slots=1,
+        host="timm:resnet18",
+        image_size=SIDE,
+    )
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_100", "densenet121"])

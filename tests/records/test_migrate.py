@@ -28,7 +28,7 @@ OLD = [
 def test_published_records_load(path: Path) -> None:
     before = json.loads(path.read_text())
     record = load_run(path)
-    assert record.schema_version == 8
+    assert record.schema_version == 9
     for module, old in zip(record.modules, before["modules"], strict=True):
         assert len(module.folds) == len(old["folds"])
         if old["speed"] is None:
@@ -52,8 +52,8 @@ def test_some_published_record_is_of_version_1() -> None:
     assert OLD
 
 
-def test_a_record_of_version_8_is_left_alone() -> None:
-    content = {"schema_version": 8, "modules": [{"speed": {"rounds_ms": []}}]}
+def test_a_record_of_version_9_is_left_alone() -> None:
+    content = {"schema_version": 9, "modules": [{"speed": {"rounds_ms": []}}]}
     assert migrate_run(content) is content
 
 
@@ -62,7 +62,7 @@ def test_version_2_knew_networks_alone() -> None:
     before = json.loads(path.read_text())
     assert before["schema_version"] == 2
     record = load_run(path)
-    assert record.schema_version == 8
+    assert record.schema_version == 9
     assert {module.kind for module in record.modules} == {"attention"}
     after = json.loads(dump(record))
     for module, old in zip(after["modules"], before["modules"], strict=True):

@@ -54,6 +54,16 @@ def test_the_values_are_read_as_the_protocol_reads_them(runs: Runs) -> None:
         ablate(choose_axis("stride", "16,17"), runs.settings("base"), own(), Silent())
 
 
+def test_places_are_those_of_the_host(runs: Runs) -> None:
+    ablation = ablate(choose_axis("place", None), runs.settings("base,se"), own(), Silent())
+    assert ablation.axis.values == ("stage", "conv", "relu")
+    assert [record.protocol.slots for record, _ in ablation.runs] == [(2, 3, 4), (), ()]
+    blocks = [cell.module.size.block_parameters for cell in ablation.cells if cell.module.size]
+    assert blocks[3] < blocks[4] == blocks[5], "three stages, and thirteen convolutions"
+    with pytest.raises(UserError, match="place=pre is for residual hosts"):
+        ablate(choose_axis("place", "stage,pre"), runs.settings("se"), own(), Silent())
+
+
 def test_splits_share_no_folds_and_are_compared_over_people_and_trainings(runs: Runs) -> None:
     once = _ablate(runs, "split", "base")
     assert not once.shares_folds

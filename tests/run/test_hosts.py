@@ -13,6 +13,7 @@ from agfer_bench.network.build import find_pretrained
 from agfer_bench.progress import Silent
 from agfer_bench.report.notes import title
 from agfer_bench.run.runner import run
+from agfer_bench.submissions.audit import contradictions
 from tests.run.support import Runs, own, without_times
 
 pytestmark = pytest.mark.slow
@@ -55,3 +56,19 @@ def test_pretrained_weights_reach_every_fold_and_process(runs: Runs, tmp_path: P
     elsewhere = dataclasses.replace(settings, jobs=2, out=tmp_path / "elsewhere")
     side_by_side, _ = run(elsewhere, catalogue, Silent())
     assert without_times(side_by_side) == without_times(record)
+
+
+def test_blocks_stand_at_every_residual_branch(runs: Runs) -> None:
+    record, _ = runs("base,se,cbam", host="timm:resnet18", place="branch", epochs=1)
+    assert [module.error for module in record.modules] == [None, None, None]
+    assert "place=branch" in title(record)
+    base, se, cbam = (module.size for module in record.modules)
+    assert base is not None
+    assert se is not None
+    assert cbam is not None
+    channels = [64, 64, 128, 128, 256, 256, 512, 512]
+    assert se.block_parameters == sum(2 * C * (C // 16) + C // 16 + C for C in channels)
+    assert cbam.parameters - base.parameters == cbam.block_parameters > se.block_parameters
+    (alone,) = {fold.host_weights_sha256 for fold in record.modules[0].folds[:1]}
+    assert alone == record.modules[1].folds[0].host_weights_sha256
+    assert contradictions(record) == []

@@ -111,7 +111,7 @@ def test_bad_records_are_rejected_by_name_and_the_others_read(root: Path) -> Non
         tracemalloc.stop()
     assert _reasons(reading) == expected
     assert _accepted(reading) == [*GOOD, "version-1/record.json"]
-    assert reading.accepted[-1].record.schema_version == 8
+    assert reading.accepted[-1].record.schema_version == 9
     assert peak < 64 * 2**20
 
 

@@ -16,7 +16,13 @@ from agfer_bench.files import write_text
 from agfer_bench.plugin.catalogue import Catalogue, Chosen, is_classifier
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.progress import Reporter, Under
-from agfer_bench.protocol import OFFICIAL, fingerprint
+from agfer_bench.protocol import (
+    OFFICIAL,
+    PLACES_OF_RESIDUAL,
+    PLACES_OF_VGG16,
+    VGG16,
+    fingerprint,
+)
 from agfer_bench.records.run import BASE
 from agfer_bench.report.ablation_table import (
     Ablation,
@@ -69,6 +75,13 @@ AXES = {
             "makes up for gates that damp the signal.",
         ),
         Axis(
+            name="place",
+            setting="place",
+            values=(),
+            what="Where in the host the blocks stand.",
+            moves_cost=True,
+        ),
+        Axis(
             name="reduction",
             setting="reduction",
             values=("16", "2", "4", "8", "32"),
@@ -115,6 +128,9 @@ def ablate(axis: Axis, settings: RunSettings, catalogue: Catalogue, reporter: Re
     if axis.of_block:
         return _over_options(axis, settings, catalogue, reporter)
     settings, notes = _without_classifiers(axis, settings)
+    if axis.setting == "place" and not axis.values:
+        own = PLACES_OF_VGG16 if settings.protocol.host == VGG16 else PLACES_OF_RESIDUAL
+        axis = replace(axis, values=own)
     if axis.setting == "split" and settings.protocol.split == OFFICIAL:
         raise UserError("ablate split compares folds: give --split image or --split subject")
     protocols = [settings.protocol.with_settings({axis.setting: value}) for value in axis.values]
