@@ -21,7 +21,8 @@ import pytest
 import torch
 
 from agfer_bench.faces.detector import choose_detector
-from agfer_bench.network.build import build_block, try_block
+from agfer_bench.network.build import build_block
+from agfer_bench.network.trial import try_block
 from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.plugin.options import parse_choice
@@ -430,7 +431,7 @@ def test_the_documents_block_works(plugin: Make) -> None:
     slot = Slot(channels=8, height=6, width=5, classes=7, stage=2)
     for text, count in (("channel-mix", 4), ("channel-mix:reach=2:residual=true", 6)):
         (chosen,) = catalogue.choose_modules(text)
-        assert try_block(chosen, [slot])
+        assert try_block(chosen, [slot]).marks == ()
         block = build_block(chosen, slot)
         assert sum(one.numel() for one in block.parameters()) == count
     x = torch.ones(1, 8, 6, 5)

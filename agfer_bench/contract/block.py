@@ -19,8 +19,10 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from agfer_bench.contract.limits import OutOfTime
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import UserError, describe
+from agfer_bench.measure.device_memory import is_out_of_memory
 from agfer_bench.network.build import CPU, build_uncontained, slots_of
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec, Slot
@@ -35,13 +37,26 @@ class Broken(Exception):
     """The block does not keep what a check looks at; the text says what, in one sentence."""
 
 
+class Raised(Broken):
+    """The block's own code raised."""
+
+
 class Skipped(unittest.SkipTest):
     """A check cannot be made here; the text says why. Pytest takes it for a skip."""
+
+
+class TooLarge(Skipped):
+    """It cannot be made in one slot: memory ran out, or time."""
 
 
 def paper_slots() -> tuple[Slot, ...]:
     """Return the three slots of the paper's host."""
     return tuple(slots_of(load_preset("paper"), CLASSES))
+
+
+def usual_slots() -> tuple[Slot, ...]:
+    """Return the slots of the preset that is the default, and those of the paper's."""
+    return (*slots_of(load_preset("quick"), CLASSES), *paper_slots())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +65,7 @@ class Block:
 
     chosen: Chosen[AttentionSpec]
     """What is built."""
-    slots: tuple[Slot, ...] = field(default_factory=paper_slots)
+    slots: tuple[Slot, ...] = field(default_factory=usual_slots)
     """Where it is built for."""
 
     @property
@@ -64,7 +79,8 @@ class Block:
         Raises:
             Broken: The plugin raised, or returned no module.
         """
-        with seeded(CPU, derive_seed(seed, "contract", slot.stage), strict=False), settings_kept():
+        number = derive_seed(seed, "contract", slot.stage, slot.position)
+        with seeded(CPU, number, strict=False), settings_kept():
             return build_unguarded(self.chosen, slot)
 
 
@@ -104,12 +120,17 @@ def guarded(doing: str) -> Iterator[None]:
     """Run a stranger's code.
 
     Raises:
-        Broken: It raised, whatever it was.
+        TooLarge: Memory ran out, or time.
+        Raised: It raised, whatever else it was.
     """
     try:
         yield
+    except OutOfTime as error:
+        raise TooLarge(str(error)) from error
     except (Exception, SystemExit) as error:
-        raise Broken(f"{doing} failed: {describe(error)}") from error
+        if is_out_of_memory(error):
+            raise TooLarge(f"{doing} needs more memory than there is") from error
+        raise Raised(f"{doing} failed: {describe(error)}") from error
 
 
 def run(module: nn.Module, x_BCHW: Tensor) -> Tensor:

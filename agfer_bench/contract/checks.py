@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from agfer_bench.contract import abilities, compilers, learning, shapes, state
-from agfer_bench.contract.block import Block, Broken, Skipped
+from agfer_bench.contract.block import Block, Broken, Raised, Skipped, TooLarge
+from agfer_bench.contract.limits import OutOfTime, time_limited
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import describe
+from agfer_bench.measure.device_memory import is_out_of_memory
 from agfer_bench.network.build import CPU
 from agfer_bench.plugin.specs import Slot
+from agfer_bench.protocol import STAGE
 from agfer_bench.seeds import seeded
 
-Verdict = Literal["passed", "failed", "skipped"]
+Verdict = Literal["passed", "failed", "skipped", "measured"]
+Needs = Literal["nothing", "build", "forward", "training"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,10 @@ class Check:
     """Whether a block that fails is unsound; else it is told and decides nothing."""
     everywhere: bool = True
     """Whether every slot is looked at, or the last alone."""
+    needs: Needs = "forward"
+    """What must work before it can be looked at: a pass in evaluation, a step of training."""
+    measures: bool = False
+    """Whether it tells a number, and no verdict."""
 
     @property
     def name(self) -> str:
@@ -52,18 +60,35 @@ class Check:
     def outcome(self, block: Block) -> CheckResult:
         """Look at a block in its slots, up to the first where it fails."""
         details: list[str] = []
-        for slot in block.slots if self.everywhere else block.slots[-1:]:
+        skipped: list[str] = []
+        slots = block.slots if self.everywhere else block.slots[-1:]
+        for slot in slots:
             try:
-                with seeded(CPU, 0, strict=False), settings_kept():
+                with time_limited(), seeded(CPU, 0, strict=False), settings_kept():
                     details.append(self.look(block, slot))
+            except TooLarge as reason:
+                skipped.append(f"{_where(slot)}: {reason}")
             except Skipped as reason:
                 return CheckResult(check=self, verdict="skipped", detail=str(reason))
             # What a check does not guard itself is a stranger's fault too: a tensor of another
             # kind, a weight that cannot be compared.
             except (Exception, SystemExit) as error:
+                if isinstance(error, OutOfTime) or is_out_of_memory(error):
+                    what = str(error) if isinstance(error, OutOfTime) else NO_MEMORY
+                    skipped.append(f"{_where(slot)}: {what}")
+                    continue
                 text = str(error) if isinstance(error, Broken) else describe(error)
-                return CheckResult(check=self, verdict="failed", detail=f"{_where(slot)}: {text}")
-        return CheckResult(check=self, verdict="passed", detail=_joined(details))
+                return CheckResult(
+                    check=self,
+                    verdict="failed",
+                    detail=f"{_where(slot)}: {text}",
+                    raised=isinstance(error, Raised),
+                )
+        if not details or len(skipped) > len(details):
+            return CheckResult(check=self, verdict="skipped", detail=_joined(skipped))
+        verdict: Verdict = "measured" if self.measures else "passed"
+        left_out = [f"skipped at {one}" for one in skipped]
+        return CheckResult(check=self, verdict=verdict, detail=_joined([*details, *left_out]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,32 +101,38 @@ class CheckResult:
     """Whether it passed; `skipped` where it could not be made."""
     detail: str
     """What was found, or why it failed or was skipped, in one line; may be empty."""
+    raised: bool = False
+    """Whether it failed since the block's own code raised."""
 
 
 def _where(slot: Slot) -> str:
-    return f"stage {slot.stage} ({slot.channels} × {slot.height} × {slot.width})"
+    where = "" if slot.place == STAGE else f", {slot.place} {slot.position}"
+    return f"stage {slot.stage}{where} ({slot.channels} × {slot.height} × {slot.width})"
 
 
 def _joined(details: list[str]) -> str:
     return " · ".join(dict.fromkeys(detail for detail in details if detail))
 
 
-BUILDS = Check(look=state.builds, says="is built")
+NO_MEMORY = "it needs more memory than there is"
+
+BUILDS = Check(look=state.builds, says="is built", needs="nothing")
+FORWARD = Check(look=shapes.keeps_shape, says="keeps shape and type", needs="build")
+TRAINING = Check(look=learning.finite_gradients, says="gives finite gradients")
 
 REQUIRED = (
     BUILDS,
-    Check(look=shapes.keeps_shape, says="keeps shape and type"),
+    FORWARD,
     Check(look=shapes.leaves_its_input, says="leaves its input alone"),
-    Check(look=learning.finite_gradients, says="gives finite gradients"),
-    Check(look=learning.every_parameter_learns, says="every parameter learns"),
-    Check(look=shapes.ignores_batch_mates, says="judges each image by itself"),
-    Check(look=state.state_dict_round_trip, says="is all in its state dict"),
-    Check(look=shapes.keeps_dtypes, says="runs in fp32, bf16 and fp64"),
-    Check(look=learning.deterministic, says="is deterministic"),
-    Check(look=state.same_seed_same_weights, says="same seed, same weights"),
+    TRAINING,
+    Check(look=learning.every_parameter_learns, says="every parameter learns", needs="training"),
+    Check(look=shapes.ignores_batch_mates, says="judges each image by itself", needs="training"),
+    Check(look=state.state_dict_round_trip, says="is all in its state dict", needs="training"),
+    Check(look=shapes.autocasts, says="runs in fp32 and in bf16 (autocast)"),
+    Check(look=learning.deterministic, says="is deterministic", needs="training"),
+    Check(look=state.same_seed_same_weights, says="same seed, same weights", needs="build"),
     Check(look=state.no_side_effects, says="touches nothing global"),
-    Check(look=state.pickles, says="can be pickled and copied"),
-    Check(look=state.formula, says="has the parameters declared"),
+    Check(look=state.formula, says="has the parameters declared", needs="build"),
 )
 """What a block must keep at every slot of the host."""
 
@@ -110,7 +141,9 @@ INFORMATIONAL = (
     Check(look=abilities.non_square_maps, says="takes maps that are no squares", required=False),
     Check(look=abilities.one_by_one_maps, says="takes 1 × 1 maps", required=False),
     Check(look=abilities.other_sizes, says="takes other sizes than its own", required=False),
-    Check(look=abilities.batch_of_one, says="trains at batch 1", required=False),
+    Check(look=abilities.batch_of_one, says="trains at batch 1", required=False, needs="training"),
+    Check(look=shapes.keeps_dtypes, says="runs cast to bf16 and to fp64", required=False),
+    Check(look=state.pickles, says="can be pickled and copied", required=False),
     Check(look=abilities.channels_last, says="gives the same channels last", required=False),
     Check(
         look=compilers.export, says="goes through torch.export", required=False, everywhere=False
@@ -119,7 +152,7 @@ INFORMATIONAL = (
         look=compilers.compiles, says="goes through torch.compile", required=False, everywhere=False
     ),
     Check(look=compilers.onnx, says="goes into ONNX", required=False, everywhere=False),
-    Check(look=abilities.gates, says="damps by (gates 1–99 %)", required=False),
+    Check(look=abilities.gates, says="damps by (gates 1–99 %)", required=False, measures=True),
     Check(look=abilities.gate, says="its gate can be told", required=False),
 )
 """What else a block can do: shown, and deciding nothing."""
@@ -129,12 +162,36 @@ COMPILE = next(check for check in INFORMATIONAL if check.look is compilers.compi
 
 
 def outcomes(block: Block, checks: tuple[Check, ...]) -> Iterator[CheckResult]:
-    """Make checks one by one; what cannot be built is looked at no further."""
-    built = BUILDS.outcome(block)
+    """Make checks one by one; a fault is shown once, and what needs more than works is skipped."""
+    found: dict[str, CheckResult] = {}
     for check in checks:
-        if check is BUILDS:
-            yield built
-        elif built.verdict == "failed":
-            yield CheckResult(check=check, verdict="skipped", detail="it cannot be built")
+        missing = _missing(found, check.needs)
+        if missing is not None:
+            outcome = CheckResult(check=check, verdict="skipped", detail=missing)
         else:
-            yield check.outcome(block)
+            outcome = check.outcome(block)
+        found[check.name] = outcome
+        yield outcome
+
+
+def _missing(found: Mapping[str, CheckResult], needs: Needs) -> str | None:
+    """Say which step did not work that a check needs; None where all did."""
+    steps = (
+        ("build", BUILDS, "build failed"),
+        ("forward", FORWARD, "forward failed"),
+        ("training", TRAINING, "training failed"),
+    )
+    for step, check, said in steps:
+        if _ORDER.index(needs) < _ORDER.index(step):
+            return None
+        outcome = found.get(check.name)
+        if outcome is None:
+            continue
+        if outcome.raised or (check is BUILDS and outcome.verdict == "failed"):
+            return said
+        if outcome.verdict == "skipped":
+            return outcome.detail
+    return None
+
+
+_ORDER: tuple[Needs, ...] = ("nothing", "build", "forward", "training")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agfer_bench.contract.block import Block, Broken, look, normal_map, step
+from agfer_bench.contract.block import Block, Broken, guarded, look, normal_map, step
 from agfer_bench.network.build import CPU
 from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import generator, seeded
@@ -78,12 +78,15 @@ def _learns(parameter: nn.Parameter) -> bool:
 def deterministic(block: Block, slot: Slot) -> str:
     """The same input gives the same output and the same gradients, bit by bit.
 
-    In training under one seed, since dropout may draw; in evaluation under any.
+    In training under one seed, since dropout may draw, and by two fresh copies, since a pass may
+    move running statistics; in evaluation under any.
     """
-    module, x_BCHW = block.build(slot), normal_map(slot)
-    first, second = _seeded_step(module, x_BCHW), _seeded_step(module, x_BCHW)
+    module, copy, x_BCHW = block.build(slot), block.build(slot), normal_map(slot)
+    with guarded("load_state_dict"):
+        copy.load_state_dict(module.state_dict())
+    first, second = _seeded_step(module, x_BCHW), _seeded_step(copy, x_BCHW)
     for name, tensor in first.items():
-        if not torch.equal(tensor, second[name]):
+        if name not in second or not torch.equal(tensor, second[name]):
             raise Broken(f"two passes in training under one seed differ in {name}")
     if not torch.equal(_seeded_look(module, x_BCHW, 1), _seeded_look(module, x_BCHW, 2)):
         raise Broken("two passes in evaluation differ")

@@ -30,10 +30,26 @@ def keeps_shape(block: Block, slot: Slot) -> str:
     return ""
 
 
+def autocasts(block: Block, slot: Slot) -> str:
+    """It runs under autocast, as `--precision bf16` runs it: fp32 weights, a map in bf16."""
+    x_BCHW = normal_map(slot, batch=1)
+    for dtype in (torch.float32, torch.bfloat16):
+        try:
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+                y_BCHW = look(block.build(slot), x_BCHW.to(dtype))
+        except Broken as fault:
+            raise type(fault)(f"in {_name(dtype)} {fault}") from None
+        if not y_BCHW.is_floating_point():
+            raise Broken(f"in {_name(dtype)} it returns {_name(y_BCHW.dtype)}")
+        if not torch.isfinite(y_BCHW).all():
+            raise Broken(f"in {_name(dtype)} it returns numbers that are not finite")
+    return ""
+
+
 def keeps_dtypes(block: Block, slot: Slot) -> str:
     """A block cast to a type gives that type."""
     x_BCHW = normal_map(slot, batch=1)
-    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+    for dtype in (torch.bfloat16, torch.float64):
         try:
             y_BCHW = look(block.build(slot).to(dtype), x_BCHW.to(dtype))
         except Broken as fault:

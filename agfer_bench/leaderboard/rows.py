@@ -20,6 +20,9 @@ from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.report.summary import mean_and_sd, over_folds
 
+_MARKS = 5
+"""Marks of a block that a row tells."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Devices:
@@ -83,6 +86,7 @@ def row_of(
         date=day(entry.submission.record),
         record=files[entry.submission.path],
         others=tuple(files[one.path] for one in entry.again),
+        marks=tuple(clean(f"{newest.label} {mark}") for mark in newest.marks[:_MARKS]),
         error=clean(newest.error) if newest.error else None,
     )
 

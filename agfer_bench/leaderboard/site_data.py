@@ -121,6 +121,8 @@ class SiteRow:
     """The newest record's file, below the site."""
     others: tuple[str, ...]
     """Files of its other records."""
+    marks: tuple[str, ...]
+    """What its newest record tells beside the numbers."""
     error: str | None
     """Why the newest record is incomplete."""
 

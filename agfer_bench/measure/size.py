@@ -44,6 +44,7 @@ def measure_size(network: Network, protocol: Protocol) -> SizeRecord:
     return SizeRecord(
         parameters=parameters(network),
         block_parameters=sum(parameters(block) for block in blocks),
+        frozen_parameters=sum(map(_frozen, blocks)),
         macs=multiply_accumulates(network, protocol.image_size),
         layers=layers(network),
     )
@@ -52,6 +53,11 @@ def measure_size(network: Network, protocol: Protocol) -> SizeRecord:
 def parameters(module: nn.Module) -> int:
     """Count learnable parameters."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def _frozen(module: nn.Module) -> int:
+    """Count parameters that are not learnable."""
+    return sum(p.numel() for p in module.parameters() if not p.requires_grad)
 
 
 def multiply_accumulates(network: nn.Module, image_size: int) -> int:

@@ -23,7 +23,7 @@ from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.timing import ConditionsRecord, Execution, SpeedRecord
 
 SCHEMA_VERSION: Final = 1
-RUN_SCHEMA_VERSION: Final = 8
+RUN_SCHEMA_VERSION: Final = 9
 
 BASE: Final = "base"
 """Label of the row that the others are compared with: the host without a block."""
@@ -215,6 +215,8 @@ class SizeRecord(Record):
     """Learnable parameters of the whole network."""
     block_parameters: int
     """Learnable parameters of its attention blocks."""
+    frozen_parameters: int = 0
+    """Further parameters of the blocks that are not trained, and not counted above."""
     macs: int
     """Multiply-accumulates of convolutions and matrix products for one image."""
     layers: int | None
@@ -237,7 +239,8 @@ class ModuleRecord(Record):
     version: str
     """Version of that distribution."""
     package_sha256: str
-    """Hash of the source files of the module's package."""
+    """Hash of the code that the module consists of: its own source files and those that they
+    import, and the versions of the libraries below. Before version 9, of its package's files."""
     memory_format: MemoryFormat | None
     """How its maps lie in memory; None where the block failed before, and for a classifier."""
     source: str
@@ -250,6 +253,9 @@ class ModuleRecord(Record):
     """Inference times; None where the block failed before, and for a classifier."""
     repeats: tuple[tuple[FoldRecord, ...], ...] = ()
     """The same folds trained with further seeds, a tuple for each (protocol's `seeds`)."""
+    marks: tuple[str, ...] = ()
+    """What a reader should know of the block beside its numbers, each in words that follow its
+    name. Not known before version 9."""
     error: str | None = None
     """Why the row is incomplete, in one line."""
 
@@ -419,7 +425,7 @@ class EnvironmentRecord(Record):
 class RunRecord(Record):
     """A comparison: modules side by side, on one protocol and one data set."""
 
-    schema_version: Literal[8] = RUN_SCHEMA_VERSION
+    schema_version: Literal[9] = RUN_SCHEMA_VERSION
     """Version of this layout; records of versions 1 to 5 are read as well."""
     protocol: Protocol
     """Every setting."""

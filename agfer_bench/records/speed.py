@@ -102,7 +102,7 @@ class SpeedRow(Record):
     version: str
     """Version of that distribution."""
     package_sha256: str
-    """Hash of the source files of the block's package."""
+    """Hash of the code that the block consists of, as `ModuleRecord.package_sha256`."""
     source: str
     """Where the block is published."""
     size: SizeRecord | None = None

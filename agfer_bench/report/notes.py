@@ -168,6 +168,12 @@ def remarks(record: RunRecord) -> list[str]:
                 f"{module.label} runs on contiguous maps, slower than channels last, "
                 "with which it fails."
             )
+        lines += [f"{module.label} {mark}." for mark in module.marks]
+        if module.size and module.size.frozen_parameters:
+            lines.append(
+                f"{module.label}: {module.size.frozen_parameters:,} further parameters are "
+                "frozen, that is not trained; they are not in the counts."
+            )
         if module.error:
             lines.append(f"{module.label} failed: {module.error}")
     return lines + list(record.problems)

@@ -17,7 +17,8 @@ from agfer_bench.faces.folds import Fold, make_folds
 from agfer_bench.faces.official import official_fold
 from agfer_bench.files import replacing_all, sweep
 from agfer_bench.measure.environment import describe_environment
-from agfer_bench.network.build import slots_of, try_block
+from agfer_bench.network.build import slots_of
+from agfer_bench.network.trial import try_block
 from agfer_bench.plugin.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import OFFICIAL, Protocol
@@ -27,6 +28,7 @@ from agfer_bench.records.timing import ConditionsRecord
 from agfer_bench.report.rows import comparison
 from agfer_bench.report.table import to_markdown
 from agfer_bench.run.costs import keep_costs, measure_costs, same_run
+from agfer_bench.run.identity import identity_of, identity_of_classifier
 from agfer_bench.run.jobs.classifier import try_classifier
 from agfer_bench.run.jobs.network import batch_order
 from agfer_bench.run.jobs.record_builder import RecordBuilder
@@ -201,9 +203,12 @@ def try_modules(rows: list[RecordBuilder], protocol: Protocol) -> None:
         chosen = row.chosen
         try:
             if is_block(chosen):
-                row.memory_format = try_block(chosen, slots)
+                trial = try_block(chosen, slots)
+                row.memory_format, row.marks = trial.memory_format, trial.marks
+                row.identity = identity_of(chosen, slots)
             elif is_classifier(chosen):
                 try_classifier(chosen)
+                row.identity = identity_of_classifier(chosen)
         except PluginError as error:
             row.fail("", error)
 

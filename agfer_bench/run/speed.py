@@ -15,7 +15,8 @@ from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.table import read_table
 from agfer_bench.files import replacing_all
 from agfer_bench.measure.environment import describe_environment
-from agfer_bench.network.build import slots_of, try_block
+from agfer_bench.network.build import slots_of
+from agfer_bench.network.trial import try_block
 from agfer_bench.plugin.catalogue import Catalogue, Chosen
 from agfer_bench.plugin.specs import AttentionSpec, FaceTable, Place
 from agfer_bench.progress import Reporter
@@ -25,8 +26,9 @@ from agfer_bench.records.speed import SpeedRow, SpeedRun
 from agfer_bench.records.timing import EAGER, TUNED
 from agfer_bench.report.speed_table import frame_of, to_markdown
 from agfer_bench.run.costs import measure_costs
+from agfer_bench.run.identity import identity_of
 from agfer_bench.run.jobs.record_builder import RecordBuilder
-from agfer_bench.run.store.address import measure_sha256, package_sha256
+from agfer_bench.run.store.address import measure_sha256
 from agfer_bench.run.store.locks import Locks
 from agfer_bench.run.store.store import Store
 from agfer_bench.run.timing.messages import CameraFrames, TimedDetector, Wanted
@@ -131,7 +133,8 @@ def _measure(
 def _try_block(row: RecordBuilder, block: Chosen[AttentionSpec], settings: SpeedSettings) -> None:
     slots = slots_of(settings.protocol, settings.classes)
     try:
-        row.memory_format = try_block(block, slots)
+        row.memory_format = try_block(block, slots).memory_format
+        row.identity = identity_of(block, slots)
     except PluginError as error:
         row.fail("", error)
 
@@ -144,7 +147,7 @@ def _row(row: RecordBuilder) -> SpeedRow:
         options=row.chosen.values,
         distribution=entry.distribution,
         version=entry.version,
-        package_sha256=package_sha256(entry),
+        package_sha256=row.identity.code_sha256,
         source=entry.spec.source,
         size=row.size,
         speed=row.speed,

@@ -37,7 +37,7 @@ def make_tasks(
                     job, address = _network_job(chosen, row, fold, data, test, one)
                     yield Task(row=row, job=job, address=address, seed=seed)
                 elif is_classifier(chosen):
-                    other, address = _classifier_job(chosen, fold, data, test, one)
+                    other, address = _classifier_job(chosen, row, fold, data, test, one)
                     yield Task(row=row, job=other, address=address, seed=seed)
 
 
@@ -57,6 +57,7 @@ def _network_job(
         fold=fold,
         test=test.record if test else None,
         memory_format=row.memory_format,
+        identity=row.identity,
     )
     key, store = job_key(address), Store(settings.out)
     place = None
@@ -87,6 +88,7 @@ def _network_job(
 
 def _classifier_job(
     chosen: Chosen[ClassifierSpec],
+    row: RecordBuilder,
     fold: Fold,
     data: FaceData,
     test: TestSet | None,
@@ -99,6 +101,7 @@ def _classifier_job(
         names=data.names,
         fold=fold,
         test=test.record if test else None,
+        identity=row.identity,
     )
     job = ClassifierJob(
         chosen=chosen,

@@ -74,6 +74,13 @@ class AlwaysFp32(Good):
         return super().forward(x).float()
 
 
+class OnlyFp32(Good):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.bfloat16:
+            raise TypeError("no bf16")
+        return super().forward(x)
+
+
 class Noisy(Good):
     """In training adds what no seed decides."""
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agfer_bench.cli.console import catalogue_with_notes, errors, show, show_json
-from agfer_bench.cli.groups import JsonOption
+from agfer_bench.cli.groups import JsonOption, grouped
+from agfer_bench.run.request import HostOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
     from agfer_bench.contract.block import Block
     from agfer_bench.contract.checks import Check, CheckResult
 
-_SIGNS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "skipped": ("–", "yellow")}
+_SIGNS = {
+    "passed": ("✓", "green"),
+    "failed": ("✗", "bold red"),
+    "skipped": ("–", "yellow"),
+    "measured": (" ", "dim"),
+}
 
 
+@grouped
 def check(
+    protocol: HostOptions,
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Names, with options if you like.")
     ],
@@ -31,18 +39,29 @@ def check(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that blocks keep the contract; exit code 1 if a required check fails."""
-    from agfer_bench.contract.block import Block
-    from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED
+    """Check that blocks keep the contract; exit code 1 if a required check fails.
 
+    They are looked at in the slots of a protocol: of `--preset`, `--host` and the like, or, where
+    none is named, of both presets.
+    """
+    from agfer_bench.contract.block import CLASSES, Block, usual_slots
+    from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED
+    from agfer_bench.contract.limits import memory_limited
+    from agfer_bench.network.build import slots_of
+    from agfer_bench.run.resolve import build_protocol
+
+    slots = usual_slots()
+    if protocol != HostOptions():
+        slots = tuple(slots_of(build_protocol(protocol), CLASSES))
     chosen = catalogue_with_notes().choose_modules(",".join(names))
     checks: tuple[Check, ...] = REQUIRED
     if not quick:
         checks += tuple(c for c in INFORMATIONAL if not (no_compile and c is COMPILE))
     found = []
     for one in chosen:
-        block = Block(chosen=one)
-        outcomes = list(_checked(block, checks, as_json))
+        block = Block(chosen=one, slots=slots)
+        with memory_limited():
+            outcomes = list(_checked(block, checks, as_json))
         if not as_json:
             show(_summary(outcomes))
         found.append((block, outcomes))
@@ -88,7 +107,7 @@ def _line(outcome: CheckResult, width: int) -> Table:
     from rich.text import Text
 
     sign, style = _SIGNS[outcome.verdict]
-    passed = outcome.verdict == "passed"
+    passed = outcome.verdict in ("passed", "measured")
     if outcome.verdict == "failed" and not outcome.check.required:
         style = "yellow"
     detail = Text(outcome.detail, "dim" if passed else "")

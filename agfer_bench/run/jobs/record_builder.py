@@ -10,8 +10,8 @@ from agfer_bench.plugin.catalogue import Chosen, is_classifier
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.records.run import FoldRecord, MemoryFormat, ModuleRecord, SizeRecord
 from agfer_bench.records.timing import SpeedRecord
+from agfer_bench.run.identity import UNKNOWN, Identity
 from agfer_bench.run.jobs.guarded import JobFailure
-from agfer_bench.run.store.address import package_sha256
 
 
 @dataclass(kw_only=True)
@@ -28,6 +28,10 @@ class RecordBuilder:
     """Their predictions, a frame a fold."""
     memory_format: MemoryFormat = "channels_last"
     """How its maps lie in memory."""
+    identity: Identity = UNKNOWN
+    """What the block or classifier is, once it has been tried."""
+    marks: tuple[str, ...] = ()
+    """What its trial found that a reader should know."""
     size: SizeRecord | None = None
     """Parameters, operations, layers, once measured."""
     speed: SpeedRecord | None = None
@@ -66,12 +70,13 @@ class RecordBuilder:
             options=self.chosen.values,
             distribution=entry.distribution,
             version=entry.version,
-            package_sha256=package_sha256(entry),
+            package_sha256=self.identity.code_sha256,
             memory_format=self.memory_format if network and (self.size or self.folds) else None,
             source=entry.spec.source,
             folds=tuple(self.folds),
             repeats=tuple(map(tuple, self.repeats)),
             size=self.size,
             speed=self.speed,
+            marks=self.marks,
             error=self.error,
         )

@@ -24,6 +24,7 @@ from agfer_bench.plugin.sources import files, hash_files, hash_sources
 from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
 from agfer_bench.protocol import fingerprint
 from agfer_bench.records.run import DataRecord, MemoryFormat
+from agfer_bench.run.identity import Identity
 from agfer_bench.run.settings import RunSettings
 
 _HARNESS = (
@@ -67,11 +68,12 @@ def job_address(
     fold: Fold,
     test: DataRecord | None,
     memory_format: MemoryFormat,
+    identity: Identity,
 ) -> Address:
     """Return the address of one network trained on one fold."""
     protocol, device = settings.protocol, settings.device
     return {
-        **_shared(chosen, data=data, names=names, fold=fold, test=test),
+        **_shared(chosen, identity, data=data, names=names, fold=fold, test=test),
         "protocol": protocol.fingerprint,
         "curve": protocol.curve_every,
         "mask": mask_digest(settings.mask) if protocol.guidance else None,
@@ -93,6 +95,7 @@ def classifier_address(
     names: Sequence[str],
     fold: Fold,
     test: DataRecord | None,
+    identity: Identity,
 ) -> Address:
     """Return the address of one classifier trained on one fold.
 
@@ -104,9 +107,10 @@ def classifier_address(
         names: Names of its images.
         fold: Training and validation images.
         test: The second data set.
+        identity: What the classifier is.
     """
     return {
-        **_shared(chosen, data=data, names=names, fold=fold, test=test),
+        **_shared(chosen, identity, data=data, names=names, fold=fold, test=test),
         "kind": "classifier",
         "settings": settings,
         "device": device_name(torch.device("cpu")),
@@ -116,6 +120,7 @@ def classifier_address(
 
 def _shared(
     chosen: Chosen[ModuleSpec],
+    identity: Identity,
     *,
     data: DataRecord,
     names: Sequence[str],
@@ -133,7 +138,8 @@ def _shared(
         "options": dict(chosen.values),
         "distribution": entry.distribution,
         "version": entry.version,
-        "package": package_sha256(entry),
+        "code": identity.code_sha256,
+        "weights": identity.weights_sha256,
         "harness": harness_sha256(),
         "fold": fold.number,
         # The division itself, since scikit-learn's way of drawing it may change.
@@ -150,8 +156,7 @@ def job_key(address: Address) -> str:
 def package_sha256(entry: Entry[ModuleSpec]) -> str:
     """Hash the files of the package that an entry point names, and those it imports beside it.
 
-    Packages elsewhere, and all that lies in site-packages beside it, are covered by the
-    distribution's version alone.
+    Tells quickly whether two processes load the same; `run.identity` looks further.
     """
     return hash_sources(entry.module)
 

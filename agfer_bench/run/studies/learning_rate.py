@@ -134,7 +134,10 @@ def _trials(
         copies=data.copies,
         duplicates=protocol.duplicates,
     )
-    trials = [RecordBuilder(chosen=r.chosen, memory_format=r.memory_format) for r in rows]
+    trials = [
+        RecordBuilder(chosen=row.chosen, memory_format=row.memory_format, identity=row.identity)
+        for row in rows
+    ]
     own = _with_rate(settings, rate, seeds=1)
     return trials, list(make_tasks(trials, inner, data, None, own))
 
