@@ -7,6 +7,8 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import pytest
+
 from agfer_bench.network.trial import try_block
 from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.plugin.specs import Slot
@@ -17,24 +19,33 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_table_is_the_published_records() -> None:
-    match = re.search(r"<!-- table: (\S+) -->\n(.*?)\n<!-- /table -->", README, re.DOTALL)
-    assert match is not None
-    record = load_run(ROOT / match[1])
+REGIONS = re.findall(
+    r"<!-- table: (\S+?)(, first table)? -->\n(.*?)\n<!-- /table -->", README, re.DOTALL
+)
+
+
+@pytest.mark.parametrize(("folder", "first", "found"), REGIONS)
+def test_a_table_is_the_published_records(folder: str, first: str, found: str) -> None:
+    record = load_run(ROOT / folder)
     heading, body = to_markdown(record).split("\n", 1)
-    assert match[2] == f"**{heading.removeprefix('# ')}**\n{body.rstrip()}"
+    body = body.strip("\n")
+    expected = body.split("\n\n")[0] if first else body
+    assert found == f"**{heading.removeprefix('# ')}**\n\n{expected}"
     assert record.environment.device_name in heading
 
 
+def test_photographs_come_first_and_drawn_faces_second() -> None:
+    assert [load_run(ROOT / folder).drawn for folder, _, _ in REGIONS] == [False, True]
+
+
 def test_the_picture_is_the_published_records() -> None:
-    match = re.search(r"<!-- table: (\S+) -->", README)
-    assert match is not None
+    folder = REGIONS[0][0]
     picture = (ROOT / "docs" / "images" / "quick.svg").read_text(encoding="utf-8")
 
     def shown(svg: str) -> str:
         return " ".join(re.findall(r">([^<>\n]+)</text>", svg))
 
-    assert shown(picture) == shown(to_svg(load_run(ROOT / match[1])))
+    assert shown(picture) == shown(to_svg(load_run(ROOT / folder)))
     assert "http" not in picture.replace("http://www.w3.org/2000/svg", "").replace(
         "https://www.textualize.io", ""
     )

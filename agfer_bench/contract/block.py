@@ -24,6 +24,7 @@ from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import UserError, describe
 from agfer_bench.measure.device_memory import is_out_of_memory
 from agfer_bench.network.build import CPU, build_uncontained, slots_of
+from agfer_bench.network.own_loss import own_losses, total_of
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec, Slot
 from agfer_bench.protocol import load_preset
@@ -169,10 +170,13 @@ def step(module: nn.Module, x_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
     module.train().zero_grad(set_to_none=True)
     # A block in a network gets what a layer computed, which it may write to, and no leaf.
     y = run(module, leaf_BCHW.clone())
+    with guarded("aux_loss"), settings_kept():
+        own = total_of(own_losses([module]), torch.zeros(len(y), dtype=torch.long))
     if y.requires_grad:
         weights = _noise(y.shape, 100).to(y)
+        losses = [y] if own is None else [y, own]
         with guarded("backward"), settings_kept():
-            y.backward(weights)
+            torch.autograd.backward(losses, [weights, None][: len(losses)])
     return y.detach(), leaf_BCHW.grad
 
 

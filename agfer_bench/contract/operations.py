@@ -20,7 +20,7 @@ def operations(block: nn.Module) -> list[str]:
 
     >>> layer = nn.Conv2d(8, 8, 1)
     >>> operations(nn.Sequential(layer, nn.Sigmoid(), layer))[1:]
-    ['Sigmoid()', 'Conv2d(8, 8, kernel_size=(1, 1), stride=(1, 1)), same weights again']
+    ['sigmoid()', 'Conv2d(8, 8, kernel_size=(1, 1), stride=(1, 1)), same weights again']
     """
     if isinstance(block, nn.Identity):
         return []
@@ -41,15 +41,44 @@ def _line(block: nn.Module, node: Node) -> str | None:
     if node.op == "call_module":
         return _layer(block, node)
     if node.op == "call_method":
-        return _call(str(node.target), block, node)
+        return None if node.target in _OF_SHAPES else _call(str(node.target), block, node)
     if node.op == "call_function":
         target: Any = node.target
-        return _call(getattr(target, "__name__", str(target)), block, node)
+        name = getattr(target, "__name__", str(target))
+        if name in _OF_SHAPES or (name == "getitem" and _is_shape(node.args[0])):
+            return None
+        return _call(name, block, node)
     return None
+
+
+_OF_SHAPES = {"dim", "getattr", "size"}
+"""What asks for a shape: how an author gets at it is no part of what a block computes."""
+
+_SPELT: dict[type[nn.Module], str] = {
+    nn.GELU: "gelu",
+    nn.ReLU: "relu",
+    nn.SiLU: "silu",
+    nn.Sigmoid: "sigmoid",
+    nn.Tanh: "tanh",
+}
+"""Layers that are functions as well, by the function's name."""
+
+_FUNCTIONS = {"relu_": "relu", "sigmoid_": "sigmoid", "mul_": "mul", "imul": "mul", "add_": "add"}
+_FUNCTIONS |= {"iadd": "add", "multiply": "mul", "truediv": "div", "reshape": "view"}
+"""Other spellings of an operation."""
+
+
+def _is_shape(value: Any) -> bool:
+    """Tell whether what is indexed is a shape."""
+    return isinstance(value, Node) and (
+        value.target == "size" or getattr(value.target, "__name__", "") == "getattr"
+    )
 
 
 def _layer(block: nn.Module, node: Node) -> str:
     layer = block.get_submodule(str(node.target))
+    if type(layer) in _SPELT:
+        return f"{_SPELT[type(layer)]}()"
     line = " ".join(repr(layer).split())
     nodes = node.graph.nodes
     first = next(other for other in nodes if (other.op, other.target) == (node.op, node.target))
@@ -59,6 +88,7 @@ def _layer(block: nn.Module, node: Node) -> str:
 
 def _call(name: str, block: nn.Module, node: Node) -> str:
     """Write a call; what flows is left out, since its name in the graph says nothing."""
+    name = _FUNCTIONS.get(name, name)
     parts = [_text(block, arg) for arg in node.args if not _flows(arg)]
     named = [(key, value) for key, value in node.kwargs.items() if not _flows(value)]
     return f"{name}({', '.join([*parts, *(f'{key}={_text(block, v)}' for key, v in named)])})"

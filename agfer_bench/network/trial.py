@@ -20,6 +20,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from agfer_bench.errors import PluginError, describe
 from agfer_bench.network.build import CPU, FORMATS, LEAVE, build_block
+from agfer_bench.network.own_loss import LossError, try_loss
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.containment import contained, told
 from agfer_bench.plugin.specs import AttentionSpec, Slot
@@ -40,6 +41,12 @@ class Trial:
     """How maps may lie in memory: contiguous for a block that fails on channels last."""
     marks: tuple[str, ...]
     """What a reader should know, each in a few words that follow the block's name."""
+    own_loss: bool = False
+    """Whether it is trained with a loss of its own beside the network's."""
+
+
+OWN_LOSS = "is trained with a loss of its own beside the network's"
+"""The mark of a block that has one."""
 
 
 class _Fault(Exception):
@@ -63,7 +70,8 @@ def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Trial:
         except _Fault as found:
             fault = fault or found
             continue
-        return Trial(memory_format=memory_format, marks=marks)
+        own_loss = OWN_LOSS in marks
+        return Trial(memory_format=memory_format, marks=marks, own_loss=own_loss)
     raise PluginError(chosen.entry.distribution, f"{chosen.label}: {fault}")
 
 
@@ -168,6 +176,21 @@ def _probe(block: nn.Module, x_BCHW: Tensor, hidden: Mapping[str, Tensor]) -> It
         if not _alike(first[:1], _looked(block, image, seed=1)[:1]):
             raise _Fault(f"in evaluation its answer for an image changes {where}")
     yield from _strays(block, x_BCHW, first, hidden)
+    if _has_loss(block, x_BCHW):
+        yield OWN_LOSS
+
+
+def _has_loss(block: nn.Module, x_BCHW: Tensor) -> bool:
+    try:
+        with contained(draws=True) as changes:
+            found = try_loss(block, x_BCHW)
+    except LossError as error:
+        raise _Fault(str(error)) from None
+    except (Exception, SystemExit) as error:
+        raise _Fault(f"its loss failed: {describe(error)}") from None
+    if changes:
+        raise _Fault(f"its loss {told(changes)}; {LEAVE}")
+    return found
 
 
 def _looked(block: nn.Module, x_BCHW: Tensor, seed: int) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from agfer_bench.errors import PluginError
+from agfer_bench.errors import PluginError, UserError
 from agfer_bench.faces.cross_database import TestSet, load_test_set
 from agfer_bench.faces.data import FaceData, load_data
 from agfer_bench.faces.folds import Fold, make_folds
@@ -18,7 +18,7 @@ from agfer_bench.faces.official import official_fold
 from agfer_bench.files import replacing_all, sweep
 from agfer_bench.measure.environment import describe_environment
 from agfer_bench.network.build import slots_of
-from agfer_bench.network.trial import try_block
+from agfer_bench.network.trial import OWN_LOSS, try_block
 from agfer_bench.plugin.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import OFFICIAL, Protocol
@@ -204,6 +204,11 @@ def try_modules(rows: list[RecordBuilder], protocol: Protocol) -> None:
         try:
             if is_block(chosen):
                 trial = try_block(chosen, slots)
+                if trial.own_loss and protocol.preset == "paper":
+                    raise UserError(
+                        f"{chosen.label} {OWN_LOSS}, which the paper's networks are not: leave "
+                        "the option out, or use another preset"
+                    )
                 row.memory_format, row.marks = trial.memory_format, trial.marks
                 row.identity = identity_of(chosen, slots)
             elif is_classifier(chosen):

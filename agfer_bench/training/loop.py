@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from agfer_bench.network.own_loss import LossError, OwnLoss, total_of
 from agfer_bench.protocol import Protocol
 from agfer_bench.records.run import EpochRecord
 from agfer_bench.records.timing import Execution
@@ -62,6 +63,7 @@ def fit(
     micro_batch: int | None = None,
     keeper: Keeper | None = None,
     fusion_HW: Tensor | None = None,
+    losses: Sequence[OwnLoss] = (),
 ) -> Fit:
     """Train a network for all epochs of the protocol; the last one counts.
 
@@ -81,15 +83,20 @@ def fit(
         keeper: Reads and writes checkpoints; None for none.
         fusion_HW: What images that `order.guided` names are multiplied by, on the images' device;
             None where the network lays the mask over all of them, or there is none.
+        losses: Losses of the network's blocks, asked after each pass and added to its own.
 
     Raises:
-        TrainingError: The loss of an epoch is not finite.
+        TrainingError: The loss of an epoch is not finite, or a block's own loss is none.
         Unusable: The checkpoint does not fit.
     """
     optimiser = make_optimiser(network, protocol)
     memory = MemoryMeter(network, images.device)
     started = time.perf_counter()
-    prepared, size = _prepare(network, images, order, protocol, execution, micro_batch)
+    if losses and execution != "eager":
+        fallback = "a loss of a block's own is read off an eager pass"
+        prepared, size = Prepared(forward=network, execution="eager", fallback=fallback), 0
+    else:
+        prepared, size = _prepare(network, images, order, protocol, execution, micro_batch)
     preparation = 0.0 if execution == "eager" else time.perf_counter() - started
     history: list[EpochRecord] = []
     if keeper is not None and (resumed := keeper.resume(network, optimiser)) is not None:
@@ -110,6 +117,7 @@ def fit(
                     loss = weighted_cross_entropy(
                         logits_BM, y, weights_M, len(y_B), protocol.label_smoothing
                     )
+                    loss = _with_own(loss, losses, y, len(y_B))
                     loss.backward()
                     total += loss.detach() * len(y_B)
                 if protocol.clip_norm:
@@ -154,6 +162,19 @@ def _prepare(
         fallback = "a CUDA graph cannot add up the gradients of parts"
         return Prepared(forward=network, execution="eager", fallback=fallback), len(y)
     return prepare(network, x, execution, protocol.precision), len(y)
+
+
+def _with_own(loss: Tensor, losses: Sequence[OwnLoss], y_B: Tensor, images: int) -> Tensor:
+    """Add the blocks' own losses, means over a part of a batch of so many images.
+
+    Raises:
+        TrainingError: One is no loss.
+    """
+    try:
+        own = total_of(losses, y_B)
+    except LossError as error:
+        raise TrainingError(str(error)) from error
+    return loss if own is None else loss + own * (len(y_B) / images)
 
 
 def _parts(x_BCHW: Tensor, y_B: Tensor, micro_batch: int | None) -> Iterator[Batch]:

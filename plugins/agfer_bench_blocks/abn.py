@@ -2,9 +2,10 @@
 
 Fukui, Hirakawa, Yamashita & Fujiyoshi (2019), arXiv:1812.10025, section 3, equation 2.
 
-What a slot cannot give: the branch classifies by itself and has a loss of its own (section 3.4),
-which is what teaches its map where to look. A block returns no loss, so here the map is taught by
-the network's loss alone. The branch's classifier, which only that loss reaches, is left out.
+The branch classifies by itself and has a loss of its own (section 3.4), which is what teaches its
+map where to look: `loss=1` adds it to the network's with the weight 1, as published. By default it
+is off, so that the block is trained like all others, and the branch's classifier, which only that
+loss reaches, is left out.
 
 The branch begins with a copy of the network's last residual stage; here `depth` residual units of
 two 3x3 convolutions, one by default. The map is made of as many channels as there are classes, by
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from agfer_bench import AttentionSpec, Slot
 from agfer_bench_blocks.layers import BatchNorm, at_least, odd
@@ -56,15 +58,23 @@ class ABN(nn.Module):
         classes: Classes m: channels that the map is made of.
         depth: Residual units at the branch's beginning.
         kernel: Side of the kernel that makes the map, odd.
+        loss: Weight of the branch's own loss; 0 for none.
     """
 
-    def __init__(self, channels: int, classes: int, depth: int = 1, kernel: int = 1) -> None:
+    def __init__(
+        self, channels: int, classes: int, depth: int = 1, kernel: int = 1, loss: float = 0.0
+    ) -> None:
         super().__init__()
-        self.where = nn.Sequential(
+        self.loss = loss
+        self._scores_BM: Tensor | None = None
+        self.classes = nn.Sequential(
             *(Unit(channels) for _ in range(depth)),
             nn.Conv2d(channels, classes, 1, bias=False),
             BatchNorm(classes),
             nn.ReLU(),
+        )
+        self.score = nn.Conv2d(classes, classes, 1, bias=False) if loss else None
+        self.where = nn.Sequential(
             nn.Conv2d(classes, 1, kernel, padding=kernel // 2, bias=False),
             BatchNorm(1),
             nn.Sigmoid(),
@@ -75,27 +85,43 @@ class ABN(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the input, each position scaled by a number in (1, 2)."""
-        map_B1HW: Tensor = self.where(x_BCHW)
+        classes_BMHW = self.classes(x_BCHW)
+        if self.score is not None and self.training:
+            self._scores_BM = self.score(classes_BMHW).mean(dim=(2, 3))
+        map_B1HW: Tensor = self.where(classes_BMHW)
         return x_BCHW * (1 + map_B1HW)
 
+    def aux_loss(self, labels_B: Tensor) -> Tensor | None:
+        """Return the cross-entropy of the branch's own classification in the last pass.
 
-def build(slot: Slot, *, depth: int = 1, kernel: int = 1) -> nn.Module:
+        Source: section 3.4: the losses of both branches are added.
+        """
+        scores_BM, self._scores_BM = self._scores_BM, None
+        if scores_BM is None:
+            return None
+        return self.loss * functional.cross_entropy(scores_BM.float(), labels_B)
+
+
+def build(slot: Slot, *, depth: int = 1, kernel: int = 1, loss: float = 0.0) -> nn.Module:
     """Build an attention branch for one slot.
 
     Args:
         slot: Where the block goes.
         depth: Residual units at the branch's beginning, at least 0.
         kernel: Side of the kernel that makes the map, odd.
+        loss: Weight of the branch's own loss, 0 for none; 1 as published.
     """
     at_least(0, "abn:depth", depth)
+    at_least(0, "abn:loss", loss)
     odd("abn:kernel", kernel)
-    return ABN(slot.channels, slot.classes, depth, kernel)
+    return ABN(slot.channels, slot.classes, depth, kernel, loss)
 
 
 SPEC = AttentionSpec(
     name="abn",
     build=build,
     source="arXiv:1812.10025",
-    summary="Attention branch (Fukui et al. 2019), without the branch's own loss",
-    formula="depth * (18 * C * C + 4 * C) + C * M + 2 * M + kernel * kernel * M + 2",
+    summary="Attention branch (Fukui et al. 2019); with loss=1 also the branch's own loss",
+    formula="depth * (18 * C * C + 4 * C) + C * M + 2 * M + kernel * kernel * M + 2 "
+    "+ (loss > 0) * M * M",
 )

@@ -59,14 +59,14 @@ def glorot(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def at_least(minimum: int, option: str, value: int) -> None:
+def at_least(minimum: float, option: str, value: float) -> None:
     """Check an option's value.
 
     Raises:
         UserError: It is below the minimum.
     """
     if value < minimum:
-        raise UserError(f"{option} must be at least {minimum}, not {value}")
+        raise UserError(f"{option} must be at least {minimum:g}, not {value:g}")
 
 
 def odd(option: str, value: int) -> None:

@@ -192,11 +192,11 @@ def self_residual_spatial(x: Array, w: Weights, pool: int) -> Array:
 
 def abn(x: Array, w: Weights) -> Array:
     """Fukui et al. 2019, equation 2, behind one residual unit."""
-    y = relu(normalise(convolve(x, w["where.0.branch.0.weight"]), w, "where.0.branch.1"))
-    y = normalise(convolve(y, w["where.0.branch.3.weight"]), w, "where.0.branch.4")
+    y = relu(normalise(convolve(x, w["classes.0.branch.0.weight"]), w, "classes.0.branch.1"))
+    y = normalise(convolve(y, w["classes.0.branch.3.weight"]), w, "classes.0.branch.4")
     y = relu(x + y)
-    y = relu(normalise(convolve(y, w["where.1.weight"]), w, "where.2"))
-    map_1HW: Array = expit(normalise(convolve(y, w["where.4.weight"]), w, "where.5"))
+    y = relu(normalise(convolve(y, w["classes.1.weight"]), w, "classes.2"))
+    map_1HW: Array = expit(normalise(convolve(y, w["where.0.weight"]), w, "where.1"))
     return (1 + map_1HW) * x
 
 

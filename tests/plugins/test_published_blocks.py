@@ -168,7 +168,7 @@ def _count(name: str, slot: Slot, options: dict[str, Any]) -> object:
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "abn": {"depth": 1, "kernel": 1},
+    "abn": {"depth": 1, "kernel": 1, "loss": 0.0},
     "bam": {"reduction": 16, "dilation": 4},
     "cbam-original": {"reduction": 16, "kernel": 7},
     "ema": {"groups": 32},
@@ -181,7 +181,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "triplet": {"kernel": 7},
 }
 OTHERS: dict[str, dict[str, Any]] = {
-    "abn": {"depth": 2, "kernel": 3},
+    "abn": {"depth": 2, "kernel": 3, "loss": 0.5},
     "bam": {"reduction": 7, "dilation": 2},
     "cbam-original": {"reduction": 100, "kernel": 3},
     "ema": {"groups": 8},
@@ -271,6 +271,7 @@ def test_batch_norm_is_torchs_but_for_a_single_value() -> None:
     ("name", "options", "message"),
     [
         ("abn", {"depth": -1}, "abn:depth must be at least 0, not -1"),
+        ("abn", {"loss": -0.5}, "abn:loss must be at least 0, not -0.5"),
         ("abn", {"kernel": 2}, "abn:kernel must be an odd number"),
         ("bam", {"reduction": 0}, "bam:reduction must be at least 1"),
         ("bam", {"dilation": 0}, "bam:dilation must be at least 1"),

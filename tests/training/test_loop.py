@@ -21,7 +21,15 @@ from agfer_bench.training.arithmetic import arithmetic, check_precision
 from agfer_bench.training.batches import BatchOrder, Normaliser
 from agfer_bench.training.execution import choose, prepare
 from agfer_bench.training.images import Images
-from agfer_bench.training.loop import Fit, fit, make_optimiser, predict, rate_factor, schedule
+from agfer_bench.training.loop import (
+    Fit,
+    TrainingError,
+    fit,
+    make_optimiser,
+    predict,
+    rate_factor,
+    schedule,
+)
 from agfer_bench.training.loss import weighted_cross_entropy
 
 CPU = torch.device("cpu")
@@ -156,8 +164,10 @@ class _Double(nn.Module):
         return logits
 
 
-def _double_fit(network: nn.Module, protocol: Protocol, micro_batch: int | None) -> Fit:
-    return _fit(_Double(network), protocol, micro_batch=micro_batch)
+def _double_fit(
+    network: nn.Module, protocol: Protocol, micro_batch: int | None, **rest: Any
+) -> Fit:
+    return _fit(_Double(network), protocol, micro_batch=micro_batch, **rest)
 
 
 def test_without_the_whole_batchs_size_parts_would_end_elsewhere() -> None:
@@ -316,3 +326,26 @@ def test_predictions_do_not_depend_on_the_parts() -> None:
 
 def test_a_cpu_is_never_lost() -> None:
     assert not is_lost(CPU)
+
+
+def test_a_blocks_own_loss_is_added_to_the_networks() -> None:
+    """A loss that pulls the first layer's weights to 0, whole and in parts of a batch."""
+    protocol = _protocol(epochs=1, optimiser="sgd", weight_decay=0.0)
+    ends = []
+    for strength, parts in ((0.0, None), (5.0, None), (5.0, 3)):
+        network = _network().double()
+        first = next(network.parameters())
+
+        def pull(labels_B: Tensor, first: Tensor = first, strength: float = strength) -> Tensor:
+            return strength * first.square().sum()
+
+        done = _double_fit(network, protocol, parts, losses=[pull])
+        assert done.prepared.execution == "eager"
+        ends.append(first.detach())
+    assert ends[1].square().sum() < 0.5 * ends[0].square().sum()
+    torch.testing.assert_close(ends[1], ends[2])
+
+
+def test_a_loss_that_is_no_number_ends_the_training() -> None:
+    with pytest.raises(TrainingError, match="not a single number"):
+        _fit(_network(), _protocol(), losses=[lambda labels: torch.ones(2)])

@@ -13,6 +13,7 @@ from agfer_bench.cli.listing import CLASSES, describe, modules_listing
 from agfer_bench.cli.modules.check import check
 from agfer_bench.cli.modules.compare import compare
 from agfer_bench.cli.modules.new import new_module
+from agfer_bench.cli.modules.same import same
 from agfer_bench.cli.paths import App
 from agfer_bench.errors import UserError
 
@@ -34,6 +35,7 @@ app = App(
 app.command("check")(check)
 app.command("compare")(compare)
 app.command("new")(new_module)
+app.command("same")(same)
 
 
 @app.callback()

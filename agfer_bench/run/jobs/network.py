@@ -18,6 +18,7 @@ from agfer_bench.measure.device_memory import is_lost, is_out_of_memory, release
 from agfer_bench.measure.size import multiply_accumulates
 from agfer_bench.metrics import mean_recall
 from agfer_bench.network.build import Network, build_network
+from agfer_bench.network.own_loss import own_losses
 from agfer_bench.network.pretrained import Pretrained
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec
@@ -183,6 +184,7 @@ def _attempt(
             micro_batch=micro_batch,
             keeper=keeper,
             fusion_HW=_fusion(network, order),
+            losses=own_losses(network.host.blocks.values()),
         )
         probabilities = judge(fold.validation)
         train = judge(fold.train)
