@@ -4,6 +4,9 @@ Where a paper says nothing of initial weights, they are Glorot uniform with zero
 other first-party blocks. Where it says nothing of a bias before a batch normalisation, there is
 none: the normalisation would take it away. `amax` stands for global max pooling, since the
 backward pass of adaptive max pooling is not deterministic on CUDA.
+
+ECA (arXiv:1910.03151) and GC (arXiv:1904.11492) have no file here: `timm-eca` and, at the paper's
+reduction, `timm-gca:reduction=16` have their formulas, as a test shows.
 """
 
 from __future__ import annotations
@@ -15,12 +18,21 @@ from agfer_bench_blocks import (
     abn,
     bam,
     cbam_original,
+    coordinate,
+    cot,
+    double_attention,
     ema,
+    external_attention,
     gct,
+    non_local,
+    polarized,
     scse,
+    self_attention,
     self_residual_channel,
     self_residual_spatial,
+    shuffle,
     simam,
+    sk,
     srm,
     triplet,
 )
@@ -29,12 +41,21 @@ _FILES = (
     abn,
     bam,
     cbam_original,
+    coordinate,
+    cot,
+    double_attention,
     ema,
+    external_attention,
     gct,
+    non_local,
+    polarized,
     scse,
+    self_attention,
     self_residual_channel,
     self_residual_spatial,
+    shuffle,
     simam,
+    sk,
     srm,
     triplet,
 )

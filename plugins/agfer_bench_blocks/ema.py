@@ -16,8 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agfer_bench import AttentionSpec, Slot, UserError
-from agfer_bench_blocks.layers import at_least, glorot
+from agfer_bench import AttentionSpec, Slot
+from agfer_bench_blocks.layers import at_least, divisor, glorot
 
 
 def _by_channel(x_NDHW: Tensor) -> Tensor:
@@ -68,11 +68,7 @@ def build(slot: Slot, *, groups: int = 32) -> nn.Module:
     """
     at_least(1, "ema:groups", groups)
     groups = min(groups, slot.channels)
-    if slot.channels % groups:
-        raise UserError(
-            f"ema:groups must divide the {slot.channels} channels of stage {slot.stage}, "
-            f"not be {groups}"
-        )
+    divisor("ema:groups", groups, slot)
     return EMA(slot.channels, groups)
 
 

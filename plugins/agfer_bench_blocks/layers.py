@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.fx
 from torch import Tensor, nn
 
-from agfer_bench import UserError
+from agfer_bench import Slot, UserError
+
+_KEYS = 784
+"""Keys that are left after pooling by default: those of a map of 28 x 28."""
 
 
 @torch.fx.wrap
@@ -57,6 +62,31 @@ def glorot(module: nn.Module) -> None:
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def least_pool(height: int, width: int) -> int:
+    """Return the side of the smallest windows that leave no more than 784 positions.
+
+    Attention between all positions takes work and memory by their square: at the 112 x 112 of the
+    host's stage 2 more than the host itself.
+    """
+    side = 1
+    while math.ceil(height / side) * math.ceil(width / side) > _KEYS:
+        side += 1
+    return side
+
+
+def divisor(option: str, value: int, slot: Slot) -> None:
+    """Check a number that the channels are divided by.
+
+    Raises:
+        UserError: It does not divide them.
+    """
+    if slot.channels % value:
+        raise UserError(
+            f"{option} must divide the {slot.channels} channels of stage {slot.stage}, "
+            f"not be {value}"
+        )
 
 
 def at_least(minimum: float, option: str, value: float) -> None:

@@ -14,17 +14,12 @@ Shapes in names: B batch, C channels, H height, W width, P positions, K pooled p
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from agfer_bench import AttentionSpec, Slot
-from agfer_bench_blocks.layers import at_least, glorot
+from agfer_bench_blocks.layers import at_least, glorot, least_pool
 from agfer_bench_blocks.self_residual_channel import pooled
-
-_KEYS = 784
-"""Keys that are left after pooling by default."""
 
 
 class SelfResidualSpatial(nn.Module):
@@ -59,14 +54,6 @@ class SelfResidualSpatial(nn.Module):
         return self.gamma * refined_BCHW + x_BCHW
 
 
-def _least_pool(height: int, width: int) -> int:
-    """Return the smallest windows that leave no more than `_KEYS` positions."""
-    side = 1
-    while math.ceil(height / side) * math.ceil(width / side) > _KEYS:
-        side += 1
-    return side
-
-
 def build(slot: Slot, *, pool: int = 0) -> nn.Module:
     """Build a self spatial attention block for one slot.
 
@@ -76,7 +63,7 @@ def build(slot: Slot, *, pool: int = 0) -> nn.Module:
             original; 0 for the smallest that leave at most 784 keys.
     """
     at_least(0, "self-residual-spatial:pool", pool)
-    return SelfResidualSpatial(slot.channels, pool or _least_pool(slot.height, slot.width))
+    return SelfResidualSpatial(slot.channels, pool or least_pool(slot.height, slot.width))
 
 
 SPEC = AttentionSpec(

@@ -15,7 +15,10 @@ from tests.run.support import own
 
 SLOT = Slot(channels=16, height=14, width=14, classes=7, stage=3)
 CATALOGUE = own()
-NONE = {"self-residual-channel", "self-residual-spatial", "timm-gca", "timm-bat"}
+NONE = {
+    *("cot", "double-attention", "external-attention", "non-local", "self-attention"),
+    *("self-residual-channel", "self-residual-spatial", "shuffle", "sk", "timm-gca", "timm-bat"),
+}
 """Blocks that are no product of their input with something, or cannot be traced."""
 
 
