@@ -215,10 +215,13 @@ class SizeRecord(Record):
     """Learnable parameters of the whole network."""
     block_parameters: int
     """Learnable parameters of its attention blocks."""
-    macs: int
-    """Multiply-accumulates of convolutions and matrix products for one image."""
+    macs: int | None
+    """Multiply-accumulates of convolutions and matrix products for one image; None where an
+    operator has no count."""
     layers: int | None
     """Layers in the paper's count; None where a block cannot be traced."""
+    uncounted: tuple[str, ...] = ()
+    """Operators without a count, by torch's names, say `aten::_fft_r2c`."""
 
 
 class ModuleRecord(Record):
