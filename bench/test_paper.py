@@ -47,7 +47,7 @@ def test_utilisation(benchmark: BenchmarkFixture, report: Report, device: torch.
     """
     work = _work(device, 100 if device.type == "cuda" else 2, precision="bf16")
     peak = measure_peak(device)
-    macs = multiply_accumulates(work.network(), work.protocol.image_size)
+    macs = multiply_accumulates(work.network(), work.protocol.image_size).counted
     done = benchmark.pedantic(lambda: work.fit(work.network()), rounds=1)
     seconds = sum(epoch.seconds for epoch in done.history)
     operations = 2 * PASSES * macs * sum(map(len, work.order().epochs))

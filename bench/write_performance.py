@@ -81,9 +81,9 @@ class Floor:
 
 
 def floor(row: SpeedRow, mode: ModeRecord, peak: PeakRecord) -> Floor | None:
-    """Return the floor of one image in one mode; None where size or peak is not known."""
+    """Return the floor of one image in one mode; None where operations or peak are not known."""
     rate = {"fp32": peak.fp32, "tf32": peak.tf32, "bf16": peak.bf16}[mode.precision]
-    if row.size is None or rate is None:
+    if row.size is None or row.size.macs is None or rate is None:
         return None
     size = row.size.parameters * _BYTES[mode.precision]
     return Floor(

@@ -76,7 +76,7 @@ class Cost:
     seconds_KS: NDArray[np.float64]
     """(K, S) seconds of training."""
     operations: float
-    """Multiply-accumulates of an epoch."""
+    """Multiply-accumulates of an epoch; NaN where they are not counted."""
     reached_KS: NDArray[np.bool_]
     """(K, S) whether the training got there."""
 
@@ -112,8 +112,16 @@ class NetworkCurves:
 
     @property
     def operations(self) -> float:
-        """Multiply-accumulates of an epoch, backward included; mean over folds."""
+        """Multiply-accumulates of an epoch, backward included; mean over folds.
+
+        NaN where they are not counted.
+        """
         return float(self.per_training(lambda curve: curve.operations).mean())
+
+    @property
+    def counted(self) -> bool:
+        """Whether its operations are counted."""
+        return not math.isnan(self.operations)
 
     @property
     def converged(self) -> NDArray[np.float64]:
@@ -330,6 +338,8 @@ def network_of(
 
 
 def _why_no_verdict(one: NetworkCurves) -> str:
+    if not one.counted:
+        return f"operations of {one.label} are not counted"
     cap, of = one.curves[0][0].epochs, one.plateau_KS.size
     missing = int(np.isnan(one.plateau_KS).sum())
     if missing:
@@ -366,8 +376,10 @@ def judge(
     alive = [one for one in blocks if not (one.why_not or base.why_not)]
     at_epochs = {one.label: _difference(_at(one, epochs), _at(base, epochs)) for one in alive}
     spent = epochs * base.operations
+    counted = [one for one in alive if one.counted and base.counted]
     at_operations = {
-        one.label: _difference(_at(one, spent / one.operations), _at(base, epochs)) for one in alive
+        one.label: _difference(_at(one, spent / one.operations), _at(base, epochs))
+        for one in counted
     }
     whole = [one for one in alive if not (one.why_no_verdict or base.why_no_verdict)]
     higher, to_base, to_own = {}, {}, {}
@@ -399,7 +411,7 @@ def judge(
             to_own=effect(to_own, one.label, "faster"),
             ratios=tuple(
                 Ratio(to=to, difference=_log_ratio(one.cost(to), base.cost(to)))
-                for to in (accuracies if one in alive else ())
+                for to in (accuracies if one in counted else ())
             ),
             why_not=_why_not(base, one, higher.get(one.label)),
         )

@@ -5,6 +5,7 @@ All rules here are fixed beforehand, so that nobody chooses an epoch by looking 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,7 +38,7 @@ class LearningCurve:
     seconds_E: NDArray[np.float64]
     """(E,) seconds of training from the start to the end of the epoch."""
     operations: float
-    """Multiply-accumulates of an epoch, backward included."""
+    """Multiply-accumulates of an epoch, backward included; NaN where they are not counted."""
     chance: float
     """Accuracy of an even guess: that of an untrained network."""
 
@@ -103,13 +104,15 @@ class LearningCurve:
         return float(np.interp(epoch, whole, np.concatenate(([0.0], self.seconds_E))))
 
 
-def curve_of(fold: FoldRecord, protocol: Protocol, macs: int, classes: int) -> LearningCurve | None:
+def curve_of(
+    fold: FoldRecord, protocol: Protocol, macs: int | None, classes: int
+) -> LearningCurve | None:
     """Read a training's curve off its record; None where an epoch was not judged.
 
     Args:
         fold: The training.
         protocol: Its settings.
-        macs: Multiply-accumulates of the network for one image.
+        macs: Multiply-accumulates of the network for one image; None where not counted.
         classes: Number of classes.
     """
     judged = [epoch.validation_accuracy for epoch in fold.history]
@@ -122,6 +125,6 @@ def curve_of(fold: FoldRecord, protocol: Protocol, macs: int, classes: int) -> L
         loss_E=np.array([epoch.loss for epoch in fold.history]),
         accuracy_E=np.array(judged, dtype=np.float64),
         seconds_E=np.cumsum([epoch.seconds for epoch in fold.history]),
-        operations=float(PASSES * macs * images),
+        operations=math.nan if macs is None else float(PASSES * macs * images),
         chance=1 / classes,
     )

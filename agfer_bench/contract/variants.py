@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from agfer_bench.contract.formula import evaluate
 from agfer_bench.contract.operations import operations
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.measure.gates import GateStatistics, gate_statistics
+from agfer_bench.measure.multiply_accumulates import Operations, count_operations
 from agfer_bench.measure.size import compute_nodes, parameters
 from agfer_bench.network.build import CPU, build_block
 from agfer_bench.plugin.catalogue import Chosen
@@ -31,8 +31,11 @@ class InSlot:
     """Learnable parameters."""
     declared: int | None
     """Parameters by the declared formula; None where none is declared or it does not evaluate."""
-    macs: int
-    """Multiply-accumulates of convolutions and matrix products for one image."""
+    macs: int | None
+    """Multiply-accumulates of convolutions and matrix products for one image; None where an
+    operator has no count."""
+    uncounted: tuple[str, ...]
+    """Operators without a count, by torch's names."""
     layers: int | None
     """Operations of the traced graph, reshapes aside; None where it cannot be traced."""
     gates: GateStatistics
@@ -57,6 +60,18 @@ class Variant:
     """Operations in the first slot, in their order; None where it cannot be traced."""
     untraced: str = ""
     """Why it cannot be traced."""
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates in all slots together; None where they are not counted in one."""
+        counts = [one.macs for one in self.slots]
+        known = [one for one in counts if one is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators without a count, in any slot, in alphabetical order."""
+        return tuple(sorted({name for one in self.slots for name in one.uncounted}))
 
 
 def describe_variant(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Variant:
@@ -94,11 +109,13 @@ def _build(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
 def _in_slot(chosen: Chosen[AttentionSpec], slot: Slot, block: nn.Module) -> InSlot:
     try:
         with seeded(CPU, 0), settings_kept():
+            counted = _count(block, slot)
             return InSlot(
                 slot=slot,
                 parameters=parameters(block),
                 declared=_declared(chosen, slot),
-                macs=_multiply_accumulates(block, slot),
+                macs=counted.total,
+                uncounted=counted.uncounted,
                 layers=compute_nodes(block),
                 gates=gate_statistics(block, slot),
             )
@@ -117,9 +134,5 @@ def _declared(chosen: Chosen[AttentionSpec], slot: Slot) -> int | None:
         return None
 
 
-def _multiply_accumulates(block: nn.Module, slot: Slot) -> int:
-    x_BCHW = torch.zeros(1, slot.channels, slot.height, slot.width)
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        block(x_BCHW)
-    return int(counter.get_total_flops()) // 2
+def _count(block: nn.Module, slot: Slot) -> Operations:
+    return count_operations(block, torch.zeros(1, slot.channels, slot.height, slot.width))

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.fx import GraphModule, Node, Tracer
-from torch.utils.flop_counter import FlopCounterMode
 
+from agfer_bench.measure.multiply_accumulates import Operations, count_operations
 from agfer_bench.network.build import Network
 from agfer_bench.network.vgg16 import Vgg16
 from agfer_bench.protocol import Protocol
@@ -41,11 +41,13 @@ _RESHAPES = {
 def measure_size(network: Network, protocol: Protocol) -> SizeRecord:
     """Count parameters, multiply-accumulates and layers of a network, in evaluation mode."""
     blocks = list(network.host.blocks.values())
+    operations = multiply_accumulates(network, protocol.image_size)
     return SizeRecord(
         parameters=parameters(network),
         block_parameters=sum(parameters(block) for block in blocks),
         frozen_parameters=sum(map(_frozen, blocks)),
-        macs=multiply_accumulates(network, protocol.image_size),
+        macs=operations.total,
+        uncounted=operations.uncounted,
         layers=layers(network),
     )
 
@@ -60,17 +62,11 @@ def _frozen(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if not p.requires_grad)
 
 
-def multiply_accumulates(network: nn.Module, image_size: int) -> int:
-    """Count multiply-accumulates of convolutions and matrix products for one image.
-
-    Half of what `torch.utils.flop_counter` counts: it takes one multiply-accumulate as two.
-    """
+def multiply_accumulates(network: nn.Module, image_size: int) -> Operations:
+    """Count multiply-accumulates of convolutions and matrix products for one image."""
     parameter = next(network.parameters())
     image = torch.zeros(1, 3, image_size, image_size, device=parameter.device)
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        network.eval()(image)
-    return int(counter.get_total_flops()) // 2
+    return count_operations(network.eval(), image)
 
 
 def layers(network: Network) -> int | None:

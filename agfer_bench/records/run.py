@@ -217,10 +217,13 @@ class SizeRecord(Record):
     """Learnable parameters of its attention blocks."""
     frozen_parameters: int = 0
     """Further parameters of the blocks that are not trained, and not counted above."""
-    macs: int
-    """Multiply-accumulates of convolutions and matrix products for one image."""
+    macs: int | None
+    """Multiply-accumulates of convolutions and matrix products for one image; None where an
+    operator has no count."""
     layers: int | None
     """Layers in the paper's count; None where a block cannot be traced."""
+    uncounted: tuple[str, ...] = ()
+    """Operators without a count, by torch's names, say `aten::_fft_r2c`."""
 
 
 class ModuleRecord(Record):

@@ -117,10 +117,16 @@ def _cost(cost: Cost) -> list[str]:
     of = cost.reached_KS.size
     return [
         f"{mark}{cost.epochs_KS.mean():.1f}",
-        mark + quantity(float(cost.epochs_KS.mean()) * cost.operations),
+        _operations(cost, mark),
         f"{mark}{cost.seconds_KS.mean():.1f}",
         f"{of - cost.never} of {of}",
     ]
+
+
+def _operations(cost: Cost, mark: str) -> str:
+    if math.isnan(cost.operations):
+        return NONE
+    return mark + quantity(float(cost.epochs_KS.mean()) * cost.operations)
 
 
 def points(effect: Effect | None) -> str:
@@ -377,7 +383,7 @@ def _effect(effect: Effect | None) -> dict[str, Any] | None:
 def _network(one: NetworkCurves, found: Convergence) -> dict[str, Any]:
     return {
         "label": one.label,
-        "operations_per_epoch": one.operations,
+        "operations_per_epoch": one.operations if one.counted else None,
         "plateau_epochs": _rows(one.plateau_KS),
         "accuracy_at_convergence": _rows(one.converged),
         "costs": [_cost_json(one.cost(to)) for to in found.accuracies],

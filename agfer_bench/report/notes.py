@@ -9,7 +9,7 @@ from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.calibration import CalibrationRecord
 from agfer_bench.records.run import OVERFIT_POINTS, DataRecord, ModuleRecord, RunRecord
 from agfer_bench.report.latency_tail import tail_note
-from agfer_bench.report.summary import deviation_over, divisions
+from agfer_bench.report.summary import deviation_over, divisions, uncounted_note
 
 DRAWN_NOTICE = (
     "Measured on drawn (synthetic) faces: shows that everything works, tells nothing about people."
@@ -160,6 +160,7 @@ def remarks(record: RunRecord) -> list[str]:
         if stuck:
             where = "" if official else f" in fold {', '.join(map(str, stuck))}"
             lines.append(f"{module.label} predicts a single class{where}.")
+        lines += uncounted_note(module.label, module.size.uncounted if module.size else ())
         lines += _execution_notes(module)
         if module.speed and module.speed.eager:
             lines += tail_note(f"{module.label}, latency", module.speed.eager)

@@ -8,6 +8,7 @@ from agfer_bench.records.timing import EAGER, EXECUTION_NAMES, TUNED, DeviceStat
 from agfer_bench.report.latency_tail import tail_note
 from agfer_bench.report.numbers import number, quantity
 from agfer_bench.report.speed_rows import alike, fastest, is_fresh
+from agfer_bench.report.summary import uncounted_note
 
 
 def title(record: SpeedRun) -> str:
@@ -159,6 +160,7 @@ def _row(row: SpeedRow) -> list[str]:
         repeat.settled is not False for mode in row.speed.modes.values() for repeat in mode.stream
     ):
         lines.append(f"{row.label}: times had not settled when the warm-up ended.")
+    lines += uncounted_note(row.label, row.size.uncounted if row.size else ())
     for name, mode in row.speed.modes.items() if row.speed else ():
         lines += tail_note(f"{row.label}, {name}", mode)
     if row.error:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from agfer_bench.comparison.marginal import marginal, ratio, throughput_ratio
+from agfer_bench.records.run import SizeRecord
 from agfer_bench.records.speed import SpeedRow, SpeedRun
 from agfer_bench.records.timing import EAGER, TUNED, ModeName, ModeRecord
 
@@ -110,11 +111,18 @@ def _marginal(
         "marginal_repeats_low_ms": min(less.repeats_ms) if less else None,
         "marginal_repeats_high_ms": max(less.repeats_ms) if less else None,
         "marginal_memory_bytes": memory,
-        "marginal_macs": own.macs - of_base.macs if both and own and of_base else None,
+        "marginal_macs": _less(own, of_base),
         "marginal_parameters": own.parameters - of_base.parameters
         if both and own and of_base
         else None,
     }
+
+
+def _less(own: SizeRecord | None, base: SizeRecord | None) -> int | None:
+    """Return the multiply-accumulates of a network less base's; None where either has none."""
+    if own is None or base is None or own.macs is None or base.macs is None:
+        return None
+    return own.macs - base.macs
 
 
 def fastest(row: SpeedRow) -> ModeName | None:

@@ -22,6 +22,20 @@ def ratio_to_base(module: ModuleRecord, record: RunRecord) -> float | None:
     return ratio(own, other) if own and other else None
 
 
+def uncounted_note(label: str, operators: Sequence[str]) -> list[str]:
+    """Say why a network or a block has no multiply-accumulates, in a line; none where it has.
+
+    Args:
+        label: Its name in tables.
+        operators: The operators without a count.
+    """
+    if not operators:
+        return []
+    *others, last = operators
+    names = f"{', '.join(others)} and {last} have" if others else f"{last} has"
+    return [f"Operations of {label} are not counted: {names} no count."]
+
+
 def accuracy_columns(module: ModuleRecord | None, record: RunRecord) -> dict[str, Any]:
     """Return the columns of accuracy, training accuracy and recalls; None without a module."""
     protocol = record.protocol

@@ -75,5 +75,5 @@ def share(
 
 def is_small(protocol: Protocol) -> bool:
     """Tell whether a step of the host is so small that a second thread pays little."""
-    macs = multiply_accumulates(sketch_host(protocol), protocol.image_size)
+    macs = multiply_accumulates(sketch_host(protocol), protocol.image_size).counted
     return macs * protocol.batch_size < SMALL_STEP

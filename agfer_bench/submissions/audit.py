@@ -213,7 +213,7 @@ def _subjects(module: ModuleRecord, record: RunRecord) -> Iterator[str]:
 def _cost(module: ModuleRecord | SpeedRow) -> Iterator[str]:
     size = module.size
     if size is not None:
-        if min(size.parameters, size.block_parameters, size.macs, size.layers or 0) < 0:
+        if min(size.parameters, size.block_parameters, size.macs or 0, size.layers or 0) < 0:
             yield "a negative size"
         if size.block_parameters > size.parameters:
             yield "more parameters in the blocks than in the whole network"

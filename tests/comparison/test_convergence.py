@@ -111,6 +111,18 @@ def _networks(seed: int, *truths: Truth, folds: int = FOLDS) -> list[NetworkCurv
     return simulate(np.random.default_rng(seed), *truths, folds=folds)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_without_a_count_of_operations_only_equal_epochs_are_compared(place: int) -> None:
+    networks = _networks(1, FASTER)
+    one = networks[place]
+    curves = [[replace(curve, operations=np.nan) for curve in fold] for fold in one.curves]
+    networks[place] = network_of(one.label, curves, EPOCHS)
+    (found,) = judge(networks, EPOCHS, (0.5,))
+    assert (found.verdict, found.ratios, found.at_operations) == ("not judged", (), None)
+    assert found.why_not == f"operations of {one.label} are not counted"
+    assert found.at_epochs is not None
+
+
 def test_differences_are_those_of_the_inference_over_trainings() -> None:
     networks = _networks(1, Truth(ceiling=0.9, time=7, macs=1.2))
     base, block = networks

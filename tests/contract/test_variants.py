@@ -63,6 +63,19 @@ def test_sizes_by_hand() -> None:
     assert _variant(Gate, "C").slots[0].declared == 16
 
 
+class Spectral(Gate):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fft.irfft2(torch.fft.rfft2(super().forward(x)))
+
+
+def test_a_block_that_is_not_counted_names_the_operators() -> None:
+    found = _variant(Spectral)
+    assert (found.macs, found.slots[0].macs) == (None, None)
+    assert found.uncounted == ("aten::_fft_c2r", "aten::_fft_r2c")
+    counted = _variant(Gate)
+    assert (counted.macs, counted.uncounted) == (counted.slots[0].macs, ())
+
+
 def test_gates_of_a_constant_factor() -> None:
     (one,) = _variant(Half).slots
     for value in (one.gates.damping, one.gates.low, one.gates.median, one.gates.high):

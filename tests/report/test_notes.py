@@ -109,3 +109,25 @@ def test_a_row_that_lacks_a_fold_is_not_judged(published: RunRecord) -> None:
     folds: tuple[FoldRecord, ...] = broken.folds[:-1]
     record = _with(published, broken.model_copy(update={"folds": folds, "error": "x"}), simple)
     assert _about(record, "Not above") + _about(record, "The mask moves") == []
+
+
+def test_a_network_that_is_not_counted_has_a_dash_and_a_sentence(published: RunRecord) -> None:
+    base, agfer, *_ = published.modules
+    assert base.size is not None
+    assert base.size.macs
+    for operators, names in (
+        (("aten::_fft_r2c",), "aten::_fft_r2c has"),
+        (("a::b", "a::c", "a::d"), "a::b, a::c and a::d have"),
+    ):
+        size = base.size.model_copy(update={"macs": None, "uncounted": operators})
+        record = _with(published, base, agfer.model_copy(update={"size": size}))
+        told = f"Operations of agfer are not counted: {names} no count."
+        assert _about(record, "not counted") == [told]
+        header, *rows = [
+            line.split("|") for line in to_markdown(record).splitlines() if "|" in line
+        ]
+        place = [cell.strip() for cell in header].index("MACs")
+        cells = {row[1].strip(): row[place].strip() for row in reversed(rows) if len(row) > place}
+        assert cells["agfer"] == "–"
+        assert cells["base"] != "–"
+        assert RunRecord.model_validate_json(record.model_dump_json()) == record

@@ -126,6 +126,27 @@ def test_numbers_by_hand() -> None:
     assert (bad["hz"], bad["marginal_ms"]) == (None, None)
 
 
+def test_operations_that_are_not_counted_are_not_compared() -> None:
+    record = _record()
+    base, cbam, bad = record.rows
+    assert cbam.size is not None
+    size = cbam.size.model_copy(update={"macs": None, "uncounted": ("mine::scan",)})
+    record = record.model_copy(update={"rows": (base, cbam.model_copy(update={"size": size}), bad)})
+    rows = {(row["module"], row["mode"]): row for row in rows_of(record)}
+    own = rows["cbam:reduction=8", "eager-fp32"]
+    assert (own["macs"], own["marginal_macs"], own["marginal_parameters"]) == (None, None, 500)
+    lines = [
+        [cell.strip() for cell in line.split("|")] for line in to_markdown(record).splitlines()
+    ]
+    header = next(line for line in lines if "Δ MACs" in line)
+    place = header.index("Δ MACs")
+    own_lines = lines[lines.index(header) + 2 :]
+    cells = [line[place] for line in own_lines if line[1:2] == ["cbam:reduction=8"]][:2]
+    assert cells == ["–", "–"]
+    told = "Operations of cbam:reduction=8 are not counted: mine::scan has no count."
+    assert notes(record).count(told) == 1
+
+
 def _trial(precision: Precision, ms: float | None) -> Trial:
     error = "no kernel" if ms is None else None
     return Trial(

@@ -72,7 +72,7 @@ def _table(variants: list[Variant]) -> Table:
         layers = [one.layers for one in variant.slots]
         total = (
             count(sum(one.parameters for one in variant.slots)),
-            quantity(sum(one.macs for one in variant.slots)),
+            quantity(variant.macs),
             count(None if None in layers else sum(filter(None, layers))),
         )
         table.add_row("", "all", *total, style="bold", end_section=True)
@@ -83,6 +83,8 @@ def _show_formulas(variants: list[Variant]) -> None:
     """Print how the parameters are counted, and where a declaration is wrong."""
     from rich.table import Table
     from rich.text import Text
+
+    from agfer_bench.report.summary import uncounted_note
 
     grid = Table.grid(padding=(0, 2))
     for variant in variants:
@@ -97,6 +99,9 @@ def _show_formulas(variants: list[Variant]) -> None:
         "mean square; gates: its quantiles element by element; both of one draw of initial weights."
     )
     show(Text(note, style="dim"))
+    for variant in variants:
+        for line in uncounted_note(variant.label, variant.uncounted):
+            show(Text(line, style="dim"))
 
 
 def _show_operations(variants: list[Variant]) -> None:
@@ -138,5 +143,5 @@ def _diff(first: Variant, other: Variant) -> list[str] | None:
 def _described(variant: Variant) -> dict[str, Any]:
     described = asdict(variant)
     described["parameters"] = sum(one.parameters for one in variant.slots)
-    described["macs"] = sum(one.macs for one in variant.slots)
+    described["macs"] = variant.macs
     return described

@@ -25,6 +25,7 @@ from agfer_bench.report.paper.measured import (
 from agfer_bench.report.paper.published import Value, published
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.paper.welch import Spread, welch
+from agfer_bench.report.summary import uncounted_note
 
 
 def efficiency_section(study: Study) -> Section:
@@ -189,6 +190,12 @@ def _sizes(record: RunRecord) -> Table:
             f"Measured: the host at stride {record.protocol.stride}{width}, for "
             f"{len(record.data.classes)} classes. MACs: multiply-accumulates for one image. "
             "Layers: in the paper's count, the guidance layer included.",
+            *(
+                line
+                for module in record.modules
+                if module.size
+                for line in uncounted_note(module.label, module.size.uncounted)
+            ),
         ),
         data=pd.DataFrame(data).astype(dict.fromkeys(whole, "Int64")),
     )

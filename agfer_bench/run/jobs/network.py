@@ -268,7 +268,7 @@ def _execution(job: Job, network: Network) -> Execution:
     """Decide how passes are executed; operations are counted only where that depends on them."""
     if job.execution != "auto" or job.device.type == "cpu":
         return choose(job.execution, job.device, 0, 0)
-    macs = multiply_accumulates(network, job.protocol.image_size)
+    macs = multiply_accumulates(network, job.protocol.image_size).counted
     return choose("auto", job.device, macs, job.protocol.batch_size)
 
 
