@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from agfer_bench.network.build import try_block
+from agfer_bench.network.trial import try_block
 from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.plugin.specs import Slot
 from agfer_bench.records.files import load_run
@@ -46,10 +46,8 @@ def test_the_example_block_works(plugin: Callable[[str, str], EntryPoint]) -> No
     catalogue = load_catalogue([plugin("my-block", source[1])])
     assert not catalogue.problems
     (chosen,) = catalogue.choose_modules("mine:kernel=5")
-    assert (
-        try_block(chosen, [Slot(channels=8, height=6, width=6, classes=7, stage=2)])
-        == "channels_last"
-    )
+    layout = try_block(chosen, [Slot(channels=8, height=6, width=6, classes=7, stage=2)])
+    assert layout.memory_format == "channels_last"
 
 
 def test_both_commands_stand_alone() -> None:

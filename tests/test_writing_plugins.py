@@ -21,7 +21,8 @@ import pytest
 import torch
 
 from agfer_bench.faces.detector import choose_detector
-from agfer_bench.network.build import build_block, try_block
+from agfer_bench.network.build import build_block
+from agfer_bench.network.trial import try_block
 from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.plugin.options import parse_choice

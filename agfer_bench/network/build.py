@@ -1,12 +1,13 @@
 """From a protocol and a chosen block to a network: guidance, host, blocks.
 
-A block is a stranger's code. It is tried once in each slot before it is trusted, and whatever it
-does wrong is raised as an error that names its distribution.
+A block is a stranger's code: whatever it does wrong is raised as an error that names its
+distribution.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,11 @@ CPU = torch.device("cpu")
 LEAVE = "a module must leave alone what other modules run under"
 """Ends an error about code that changed what it must not."""
 
-_FORMATS: dict[MemoryFormat, torch.memory_format] = {
+FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "channels_last": torch.channels_last,
     "contiguous": torch.contiguous_format,
 }
+"""Torch's names for how maps lie in memory, the faster one first."""
 
 
 class Network(nn.Module):
@@ -59,7 +61,7 @@ class Network(nn.Module):
         self.guidance = guidance
         self.host = host
         self.memory_format = memory_format
-        self._format = _FORMATS[memory_format]
+        self._format = FORMATS[memory_format]
         host.lay_out(self._format)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -78,12 +80,14 @@ def slots_of(protocol: Protocol, classes: int) -> list[Slot]:
         UserError: The host has no such stage, or cannot take images of that size.
     """
     name = timm_name(protocol)
+    slots: Sequence[Slot]
     if name is None:
-        return vgg16_shape(protocol, classes).slots()
-    slots = trace_slots(
-        name, image_size=protocol.image_size, classes=classes, block_stages=protocol.slots
-    )
-    return list(slots)
+        slots = vgg16_shape(protocol, classes).slots()
+    else:
+        slots = trace_slots(
+            name, image_size=protocol.image_size, classes=classes, block_stages=protocol.slots
+        )
+    return [replace(slot, number=n, count=len(slots)) for n, slot in enumerate(slots)]
 
 
 def timm_name(protocol: Protocol) -> str | None:
@@ -148,16 +152,16 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
             an option needs the block's gate, and it cannot be told.
     """
     owner, name = chosen.entry.distribution, chosen.label
-    values = dict(chosen.values)
-    residual = values.pop(RESIDUAL, False)
-    neutral, control = values.pop(NEUTRAL, False), values.pop(CONTROL, "none")
+    arguments = chosen.arguments(slot)
+    residual = arguments.pop(RESIDUAL, False)
+    neutral, control = arguments.pop(NEUTRAL, False), arguments.pop(CONTROL, "none")
     try:
-        block: Any = chosen.entry.spec.build(slot, **values)
+        block: Any = chosen.entry.spec.build(slot, **arguments)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(
-            owner, f"{name}: build failed at stage {slot.stage}: {describe(error)}"
+            owner, f"{name}: build failed at {place_of(slot)}: {describe(error)}"
         ) from error
     if not isinstance(block, nn.Module):
         kind = type(block).__name__
@@ -167,6 +171,11 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
         return twin_of(block, slot, neutral=neutral, control=control)
     except NoGate as error:
         raise PluginError(owner, f"{name} needs the gate of the block: {error}") from error
+
+
+def place_of(slot: Slot) -> str:
+    """Say where a block stands, with the size of its maps: channels, height and width."""
+    return f"stage {slot.stage} ({slot.channels} × {slot.height} × {slot.width})"
 
 
 def _bare_host(protocol: Protocol, classes: int) -> Host:
@@ -266,65 +275,3 @@ def add_blocks(
     for slot in slots_of(protocol, classes):
         with seeded(CPU, derive_seed(protocol.seed, "block", fold, slot.stage)):
             host.blocks[str(slot.stage)] = build_block(chosen, slot)
-
-
-def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> MemoryFormat:
-    """Build a block for every slot and pass one random map through each.
-
-    Returns:
-        How maps may lie in memory: contiguous for a block that fails on channels last, say since
-        it calls `view`.
-
-    Raises:
-        UserError: The plugin says that an option's value is wrong.
-        PluginError: The block cannot be built or is not a new one each time, raises, changes the
-            shape or the type, changes its input, changes what other modules run under, or returns
-            numbers that are not finite.
-    """
-    fault = None
-    for memory_format in _FORMATS:
-        fault = _first_fault(chosen, slots, _FORMATS[memory_format])
-        if fault is None:
-            return memory_format
-    raise PluginError(chosen.entry.distribution, f"{chosen.label}: {fault}")
-
-
-def _first_fault(
-    chosen: Chosen[AttentionSpec], slots: Sequence[Slot], memory_format: torch.memory_format
-) -> str | None:
-    seen: dict[int, Tensor] = {}
-    with seeded(CPU, derive_seed(0, "trial")):  # no seed that a block sets by chance
-        # Twice: weights that come back would be trained on one fold and judged on another.
-        for slot in (*slots, *slots):
-            block = build_block(chosen, slot).eval()
-            own = {id(tensor): tensor for tensor in (*block.parameters(), *block.buffers())}
-            if own.keys() & seen.keys():
-                return "build returned weights that it had returned before; it must make new ones"
-            seen |= own
-            x_BCHW = torch.randn(2, slot.channels, slot.height, slot.width)
-            fault = _fault(block, x_BCHW.contiguous(memory_format=memory_format))
-            if fault:
-                return f"at stage {slot.stage} {fault}"
-    return None
-
-
-def _fault(block: nn.Module, x_BCHW: Tensor) -> str | None:
-    before = x_BCHW.clone()
-    try:
-        with contained(draws=True) as changes, torch.no_grad():
-            y: Any = block(x_BCHW)
-    except (Exception, SystemExit) as error:
-        return f"forward failed: {describe(error)}"
-    if changes:
-        return f"forward {told(changes)}; {LEAVE}"
-    if not isinstance(y, Tensor):
-        return f"forward returned {type(y).__name__}, not a tensor"
-    if y.shape != x_BCHW.shape:
-        return f"forward changed the shape from {tuple(x_BCHW.shape)} to {tuple(y.shape)}"
-    if y.dtype != x_BCHW.dtype:
-        return f"forward changed the type from {x_BCHW.dtype} to {y.dtype}"
-    if not torch.isfinite(y).all():
-        return "forward returned numbers that are not finite"
-    if not torch.equal(before, x_BCHW):
-        return "forward changed its input"
-    return None

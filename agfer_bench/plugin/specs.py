@@ -54,6 +54,10 @@ class Slot:
     """Classes m that the network tells apart."""
     stage: int
     """The convolution stage that the block closes, counted from 1 (VGG16: 2, 3 and 4)."""
+    number: int = 0
+    """Which of the host's slots it is, in the order of the stages, counted from 0."""
+    count: int = 1
+    """How many slots the host has."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -280,7 +280,8 @@ def with_controls(
 
 def twins_of(block: Chosen[AttentionSpec], protocol: Protocol) -> list[Chosen[AttentionSpec]]:
     """Return those of a block's trained controls that can be built."""
-    from agfer_bench.network.build import slots_of, try_block
+    from agfer_bench.network.build import slots_of
+    from agfer_bench.network.trial import try_block
     from agfer_bench.plugin.options import CONTROL
 
     twins = [

@@ -17,7 +17,8 @@ from agfer_bench.faces.folds import Fold, make_folds
 from agfer_bench.faces.official import official_fold
 from agfer_bench.files import replacing_all, sweep
 from agfer_bench.measure.environment import describe_environment
-from agfer_bench.network.build import slots_of, try_block
+from agfer_bench.network.build import slots_of
+from agfer_bench.network.trial import try_block
 from agfer_bench.plugin.catalogue import Catalogue, is_block, is_classifier
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import OFFICIAL, Protocol
@@ -201,7 +202,7 @@ def try_modules(rows: list[RecordBuilder], protocol: Protocol) -> None:
         chosen = row.chosen
         try:
             if is_block(chosen):
-                row.memory_format = try_block(chosen, slots)
+                row.memory_format, row.memory_format_reason = try_block(chosen, slots)
             elif is_classifier(chosen):
                 try_classifier(chosen)
         except PluginError as error:

@@ -15,7 +15,8 @@ from agfer_bench.faces.drawn import is_drawn
 from agfer_bench.faces.table import read_table
 from agfer_bench.files import replacing_all
 from agfer_bench.measure.environment import describe_environment
-from agfer_bench.network.build import slots_of, try_block
+from agfer_bench.network.build import slots_of
+from agfer_bench.network.trial import try_block
 from agfer_bench.plugin.catalogue import Catalogue, Chosen
 from agfer_bench.plugin.specs import AttentionSpec, FaceTable, Place
 from agfer_bench.progress import Reporter
@@ -131,7 +132,7 @@ def _measure(
 def _try_block(row: RecordBuilder, block: Chosen[AttentionSpec], settings: SpeedSettings) -> None:
     slots = slots_of(settings.protocol, settings.classes)
     try:
-        row.memory_format = try_block(block, slots)
+        row.memory_format, row.memory_format_reason = try_block(block, slots)
     except PluginError as error:
         row.fail("", error)
 

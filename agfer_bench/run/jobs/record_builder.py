@@ -28,6 +28,8 @@ class RecordBuilder:
     """Their predictions, a frame a fold."""
     memory_format: MemoryFormat = "channels_last"
     """How its maps lie in memory."""
+    memory_format_reason: str | None = None
+    """Why they are not channels last, and what its author may write instead."""
     size: SizeRecord | None = None
     """Parameters, operations, layers, once measured."""
     speed: SpeedRecord | None = None
@@ -68,6 +70,7 @@ class RecordBuilder:
             version=entry.version,
             package_sha256=package_sha256(entry),
             memory_format=self.memory_format if network and (self.size or self.folds) else None,
+            memory_format_reason=self.memory_format_reason,
             source=entry.spec.source,
             folds=tuple(self.folds),
             repeats=tuple(map(tuple, self.repeats)),
