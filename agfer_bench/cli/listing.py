@@ -200,7 +200,7 @@ def _try(chosen: Chosen[ClassifierSpec]) -> None:
 def _in_quick(chosen: Chosen[AttentionSpec]) -> int | None:
     """Count the parameters in the narrow host of the default run; None where it cannot be built."""
     try:
-        return sum(slot["parameters"] for slot in _slots(chosen, "quick"))
+        return sum(int(slot["parameters"]) for slot in _slots(chosen, "quick"))
     except UserError:
         return None
 

@@ -67,9 +67,10 @@ def while_unchanged(
     kept = _read(file)
     if kept is not None:
         return kept
-    began, places = time.time_ns(), _places()
+    # Before it is made: libraries set variables of their own when they are loaded.
+    began, places, environment = time.time_ns(), _places(), _environment()
     text = json.dumps(answer := make(), default=str)
-    _write(file, text, began, places, None if lasts(answer) else _environment())
+    _write(file, text, began, places, None if lasts(answer) else environment)
     return json.loads(text)  # type: ignore[no-any-return]
 
 
