@@ -1,28 +1,41 @@
-"""Words for people: nearest known names, values as users type them."""
+"""Words for people: nearest known names, lists in a sentence."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-
-def typed(value: Any) -> str:
-    """Write an option's value as users type it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+_NEAR = 3
+"""Names that are offered in place of an unknown one."""
+_ALL = 12
+"""Most names that are listed where none is near."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """End an error about an unknown name: the nearest known one, or all there are.
+    """End an error about an unknown name: the three nearest, or all where none is near.
 
     >>> nearest("agfr", ["agfer", "se"])
     "; did you mean 'agfer'?"
+    >>> nearest("cbm", ["cbam", "bam", "timm-cbam", "se"])
+    "; did you mean 'cbam', 'bam' or 'timm-cbam'?"
     """
     known = sorted(names)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=_NEAR, cutoff=0.5)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return f"; did you mean {either(close)}?"
+    if len(known) > _ALL:
+        return f"; nearest: {either(difflib.get_close_matches(name, known, n=_NEAR, cutoff=0.0))}"
     return f"; known: {', '.join(known)}" if known else "; it has none"
+
+
+def either(names: Sequence[str]) -> str:
+    """Name things of which one is meant.
+
+    >>> either(["a", "b", "c"])
+    "'a', 'b' or 'c'"
+    """
+    *most, last = map(repr, names)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def some(names: Iterable[object], most: int = 3) -> str:

@@ -320,12 +320,13 @@ def _names(folders: list[Path]) -> list[str]:
 
 
 def _chosen(entrants: list[Entrant], modules: str | None) -> list[Entrant]:
+    from agfer_bench.grammar import split
     from agfer_bench.text import nearest
 
     if modules is None:
         return entrants
     known = {one.label: one for one in entrants}
-    names = list(dict.fromkeys(name.strip() for name in modules.split(",") if name.strip()))
+    names = list(dict.fromkeys(name.strip() for name in split(modules, ",") if name.strip()))
     if not names:
         raise UserError("--modules names no row: write them comma-separated, as in se,cbam")
     for name in names:

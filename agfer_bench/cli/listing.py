@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agfer_bench.cli.console import warn
 from agfer_bench.cli.stdout import set_apart
 from agfer_bench.errors import PluginError, UserError
+from agfer_bench.errors import describe as describe_error
 from agfer_bench.files import cache_folder
 
 if TYPE_CHECKING:
     from agfer_bench.plugin.catalogue import Chosen
-    from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec
+    from agfer_bench.plugin.specs import AttentionSpec, ClassifierSpec, ModuleSpec, Slot
 
 CLASSES = 7
 """Classes of the host in which parameters are counted: the paper's seven emotions."""
@@ -23,9 +25,21 @@ Listing = dict[str, Any]
 left out."""
 
 
-def modules_listing() -> Listing:
-    """Describe all attention blocks and classifiers, and warn of plugins that are left out."""
-    return _listing("modules", _modules)
+def modules_listing(wanted: Collection[str] = ()) -> Listing:
+    """Describe all attention blocks and classifiers, and warn of plugins that are left out.
+
+    Args:
+        wanted: Names that are asked for: where one has failed, or may be among what did not load,
+            all is looked at anew.
+    """
+
+    def doubtful(listing: Listing) -> bool:
+        sound = {one["name"] for one in listing["modules"] if not one["error"]}
+        known = {one["name"] for one in listing["modules"]}
+        failed = known - sound if not listing["problems"] else None
+        return any(name not in sound and (failed is None or name in failed) for name in wanted)
+
+    return _listing("modules", _modules, doubtful)
 
 
 def datasets_listing() -> Listing:
@@ -38,7 +52,11 @@ def detectors_listing() -> Listing:
     return _listing("detectors", _detectors)
 
 
-def _listing(what: str, make: Callable[[], Listing]) -> Listing:
+def _listing(
+    what: str,
+    make: Callable[[], Listing],
+    doubtful: Callable[[Listing], bool] = lambda listing: False,
+) -> Listing:
     import hashlib
 
     from agfer_bench.plugin.listing_cache import while_unchanged
@@ -47,14 +65,25 @@ def _listing(what: str, make: Callable[[], Listing]) -> Listing:
     # Each environment has a file of its own, so that several share a cache folder in peace.
     environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
     file = cache_folder() / "listings" / f"{what}-{environment}.json"
-    listing = while_unchanged(file, make, _lasts)
+    made = False
+
+    def making() -> Listing:
+        nonlocal made
+        made = True
+        return make()
+
+    listing = while_unchanged(file, making, _lasts)
+    if not made and doubtful(listing):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+        listing = while_unchanged(file, making, _lasts)
     for problem in listing["problems"]:
         warn(problem)
     return listing
 
 
 def _lasts(listing: Listing) -> bool:
-    """A failure is tried again: a driver, a licence or a variable may have been missing."""
+    """A failure is tried again after a while: a driver or a licence may have been missing."""
     failed = any(one["error"] for one in listing.get("modules", ()))
     return not (listing["problems"] or failed)
 
@@ -124,9 +153,11 @@ def describe(chosen: Chosen[ModuleSpec]) -> dict[str, Any]:
     entry = chosen.entry
     slots: list[dict[str, Any]] = []
     error = ""
+    narrow = None
     try:
         if is_block(chosen):
-            slots = _slots(chosen)
+            slots = _slots(chosen, "paper")
+            narrow = _in_quick(chosen)
         elif is_classifier(chosen):
             _try(chosen)
     except PluginError as fault:
@@ -154,6 +185,7 @@ def describe(chosen: Chosen[ModuleSpec]) -> dict[str, Any]:
         ],
         "slots": slots,
         "parameters": sum(slot["parameters"] for slot in slots) if counted else None,
+        "parameters_in_quick": narrow,
         "error": error,
     }
 
@@ -165,11 +197,33 @@ def _try(chosen: Chosen[ClassifierSpec]) -> None:
     try_classifier(chosen)
 
 
-def _slots(chosen: Chosen[AttentionSpec]) -> list[dict[str, Any]]:
-    """Build the block for each slot of the paper's host, and count its parameters."""
-    from agfer_bench.measure.size import parameters
-    from agfer_bench.network.build import build_block, slots_of
+def _in_quick(chosen: Chosen[AttentionSpec]) -> int | None:
+    """Count the parameters in the narrow host of the default run; None where it cannot be built."""
+    try:
+        return sum(int(slot["parameters"]) for slot in _slots(chosen, "quick"))
+    except UserError:
+        return None
+
+
+def _slots(chosen: Chosen[AttentionSpec], preset: str) -> list[dict[str, Any]]:
+    """Build the block for each slot of a preset's host, and count its parameters.
+
+    Raises:
+        PluginError: It cannot be built, or its parameters cannot be counted.
+        UserError: The plugin says that an option's value is wrong.
+    """
+    from agfer_bench.network.build import build_block, place_of, slots_of
     from agfer_bench.protocol import load_preset
+
+    def count(slot: Slot) -> int:
+        from agfer_bench.measure.size import parameters
+
+        block = build_block(chosen, slot)
+        try:
+            return parameters(block)
+        except Exception as fault:  # of a lazy layer, say, whose shape is not known yet
+            text = f"{chosen.label}: parameters at {place_of(slot)}: {describe_error(fault)}"
+            raise PluginError(chosen.entry.distribution, text) from fault
 
     return [
         {
@@ -177,7 +231,7 @@ def _slots(chosen: Chosen[AttentionSpec]) -> list[dict[str, Any]]:
             "channels": slot.channels,
             "height": slot.height,
             "width": slot.width,
-            "parameters": parameters(build_block(chosen, slot)),
+            "parameters": count(slot),
         }
-        for slot in slots_of(load_preset("paper"), CLASSES)
+        for slot in slots_of(load_preset(preset), CLASSES)
     ]

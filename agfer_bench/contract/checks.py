@@ -12,9 +12,8 @@ from agfer_bench.contract.limits import OutOfTime, time_limited
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import describe
 from agfer_bench.measure.device_memory import is_out_of_memory
-from agfer_bench.network.build import CPU
+from agfer_bench.network.build import CPU, place_of
 from agfer_bench.plugin.specs import Slot
-from agfer_bench.protocol import STAGE
 from agfer_bench.seeds import seeded
 
 Verdict = Literal["passed", "failed", "skipped", "measured"]
@@ -67,7 +66,7 @@ class Check:
                 with time_limited(), seeded(CPU, 0, strict=False), settings_kept():
                     details.append(self.look(block, slot))
             except TooLarge as reason:
-                skipped.append(f"{_where(slot)}: {reason}")
+                skipped.append(f"{place_of(slot)}: {reason}")
             except Skipped as reason:
                 return CheckResult(check=self, verdict="skipped", detail=str(reason))
             # What a check does not guard itself is a stranger's fault too: a tensor of another
@@ -75,13 +74,13 @@ class Check:
             except (Exception, SystemExit) as error:
                 if isinstance(error, OutOfTime) or is_out_of_memory(error):
                     what = str(error) if isinstance(error, OutOfTime) else NO_MEMORY
-                    skipped.append(f"{_where(slot)}: {what}")
+                    skipped.append(f"{place_of(slot)}: {what}")
                     continue
                 text = str(error) if isinstance(error, Broken) else describe(error)
                 return CheckResult(
                     check=self,
                     verdict="failed",
-                    detail=f"{_where(slot)}: {text}",
+                    detail=f"{place_of(slot)}: {text}",
                     raised=isinstance(error, Raised),
                 )
         if not details or len(skipped) > len(details):
@@ -103,11 +102,6 @@ class CheckResult:
     """What was found, or why it failed or was skipped, in one line; may be empty."""
     raised: bool = False
     """Whether it failed since the block's own code raised."""
-
-
-def _where(slot: Slot) -> str:
-    where = "" if slot.place == STAGE else f", {slot.place} {slot.position}"
-    return f"stage {slot.stage}{where} ({slot.channels} × {slot.height} × {slot.width})"
 
 
 def _joined(details: list[str]) -> str:

@@ -89,10 +89,10 @@ def _stir(module: nn.Module) -> None:
     with torch.no_grad():
         for tensor in module.parameters():
             tensor.add_(_STIRRED * torch.randn(tensor.shape, generator=random).to(tensor))
-        for tensor in module.buffers():
-            if tensor.is_floating_point():  # a running variance must stay above 0
-                noise = torch.randn(tensor.shape, generator=random).abs()
-                tensor.add_(_STIRRED * noise.to(tensor))
+        for buffer in module.buffers():
+            if buffer.is_floating_point():  # a running variance must stay above 0
+                noise = torch.randn(buffer.shape, generator=random).abs()
+                buffer.add_(_STIRRED * noise.to(buffer))
 
 
 def _map_weights(ours: nn.Module, theirs: nn.Module) -> str:

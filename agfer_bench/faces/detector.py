@@ -152,7 +152,7 @@ def _weights_sha256(chosen: Chosen[DetectorSpec], detector: Any) -> str:
 def _load(chosen: Chosen[DetectorSpec], file: Path | None) -> Any:
     spec, owner = chosen.entry.spec, chosen.entry.distribution
     try:
-        detector = spec.load(file, **chosen.values)
+        detector = spec.load(file, **chosen.arguments())
     except UserError:
         raise
     except (Exception, SystemExit) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agfer_bench.errors import UserError, describe
+from agfer_bench.grammar import write
 from agfer_bench.plugin.catalogue import Entry
 from agfer_bench.plugin.glance import Fit, Glance, glance
 from agfer_bench.plugin.specs import DatasetSpec
@@ -29,7 +30,7 @@ class Candidate:
 
     def data(self, folder: Path) -> str:
         """Return what is to be written behind `--data`, quoted for a shell."""
-        options = "".join(f":{name}={value}" for name, value in self.fit.options.items())
+        options = "".join(f":{name}={write(value)}" for name, value in self.fit.options.items())
         where = folder / self.fit.below if self.fit.below else folder
         return shlex.quote(f"{self.name}{options}={where}")
 

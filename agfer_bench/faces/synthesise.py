@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,8 +14,15 @@ from typing import Any
 
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.faces.decode import opencv
+from agfer_bench.grammar import write
 from agfer_bench.plugin.catalogue import Entry
-from agfer_bench.plugin.options import options_of, parse_choice, resolve_options
+from agfer_bench.plugin.options import (
+    Option,
+    arguments_of,
+    options_of,
+    parse_choice,
+    resolve_options,
+)
 from agfer_bench.plugin.specs import DRAWN_MARKER, DatasetSpec, Place
 from agfer_bench.text import nearest
 
@@ -28,8 +36,10 @@ class Drawing:
     it has no layout or another data set has the same."""
     entry: Entry[DatasetSpec]
     """The data set that draws it."""
+    options: tuple[Option, ...]
+    """The options of its `draw`."""
     values: dict[str, Any]
-    """Every option of its `draw`, and its value."""
+    """Every option and its value."""
 
     @property
     def reader(self) -> str:
@@ -83,7 +93,9 @@ def choose(datasets: Mapping[str, Entry[DatasetSpec]], texts: Sequence[str]) -> 
         except UserError as error:
             raise PluginError(entry.distribution, f"{entry.spec.name}: {error}") from error
         values = resolve_options(choice.name, options, choice)
-        drawings[choice.name] = Drawing(name=choice.name, entry=entry, values=values)
+        drawings[choice.name] = Drawing(
+            name=choice.name, entry=entry, options=options, values=values
+        )
     return list(drawings.values())
 
 
@@ -144,7 +156,7 @@ def _call(drawing: Drawing, place: Place) -> None:
     """Have the plugin draw; whatever it raises names its distribution."""
     spec, distribution = drawing.entry.spec, drawing.entry.distribution
     try:
-        _draw(drawing.entry)(place, **drawing.values)
+        _draw(drawing.entry)(place, **arguments_of(drawing.options, drawing.values))
     except UserError:
         raise
     except OSError as error:
@@ -158,13 +170,14 @@ def _call(drawing: Drawing, place: Place) -> None:
 def _mark(draft: Path, drawing: Drawing) -> None:
     """Say beside the images that they are drawn, by what, and how to draw them again."""
     entry = drawing.entry
-    options = "".join(f":{name}={value}" for name, value in drawing.values.items())
+    options = "".join(f":{name}={write(value)}" for name, value in drawing.values.items())
+    command = f"agfer-bench data synthesise FOLDER {shlex.quote(drawing.name + options)}"
     (draft / DRAWN_MARKER).write_text(
         "Drawn by agfer-bench: these faces are no photographs, and nobody is shown.\n"
         "Results on them tell nothing about people, and every report on them says so: leave this\n"
         "file where it is.\n\n"
         f"Data set {entry.spec.name} of {entry.distribution} {entry.version}; the same again:\n"
-        f"agfer-bench data synthesise FOLDER {drawing.name}{options}\n",
+        f"{command}\n",
         encoding="utf-8",
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.faces.inspect import advice
 from agfer_bench.plugin.catalogue import Chosen, Entry
+from agfer_bench.plugin.option_types import kept
 from agfer_bench.plugin.specs import EMOTIONS, PARTS, DatasetSpec, FaceImage, FaceTable, Place
 from agfer_bench.text import nearest
 
@@ -38,7 +39,7 @@ def read_table(
     if readers is not None:
         place = replace(place, read=_reading(place, readers))
     try:
-        table: Any = spec.read(place, **chosen.values)
+        table: Any = spec.read(place, **chosen.arguments())
     except UserError as error:
         raise _with_advice(error, spec.name, place.folder, readers) from None
     except (Exception, SystemExit) as error:
@@ -84,7 +85,8 @@ def _reading(place: Place, readers: Mapping[str, Entry[DatasetSpec]]) -> Callabl
         if name not in readers:
             raise UserError(f"no plugin reads the layout {name!r}{nearest(name, readers)}")
         entry = readers[name]
-        values = {option.name: option.default for option in entry.options} | options
+        given = {option: kept(value) for option, value in options.items()}
+        values = {option.name: option.default for option in entry.options} | given
         return read_table(Chosen(entry=entry, values=values), replace(place, folder=folder))
 
     return read

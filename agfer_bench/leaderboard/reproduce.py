@@ -1,24 +1,25 @@
 """The command that makes a record again, told from the record alone: no path of any machine.
 
-A command is something that people paste into a shell, so it is built only of texts that cannot mean
-anything there. A record with other characters in a name gets none.
+A command is something that people paste into a shell, so it is built only of texts that mean
+nothing there or are quoted for it. A record with other characters in a name gets none.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
+from agfer_bench.grammar import write
 from agfer_bench.leaderboard.sanitize import LABEL, clean
 from agfer_bench.protocol import PRESETS, SCRATCH, Protocol, is_detector, load_preset
 from agfer_bench.records.run import BASE, DataRecord, RunRecord
-from agfer_bench.text import typed
 
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=,+-]*")
-"""Values that mean nothing to a shell, are no flag, and hold no path."""
+_SAFE = re.compile(r"""(?!.*([/=]/|\.\.))[A-Za-z0-9][A-Za-z0-9_.:=,+/'" \[\]-]*""")
+"""Values that are no flag and no path, and mean nothing to a shell once they are quoted."""
 _OWN_FLAGS = {"preset", "seed", "mask", "pretrained", "speed", "host"}
 """Settings that are not given by `--set`, or one by one."""
 _LONGEST = 4000
@@ -54,7 +55,7 @@ def recipe(record: RunRecord) -> Recipe:
                 "one. The record itself has all settings.",
             ),
         )
-    return Recipe(command=" ".join(words), notes=tuple(_notes(record)))
+    return Recipe(command=shlex.join(words), notes=tuple(_notes(record)))
 
 
 def _modules(record: RunRecord) -> str:
@@ -63,8 +64,9 @@ def _modules(record: RunRecord) -> str:
 
 
 def _data(data: DataRecord) -> str:
-    options = [f"{name}={_typed(value)}" for name, value in data.options.items() if value != ""]
-    told = ":".join([data.name, *(one for one in options if not one.endswith("=None"))])
+    options = data.options.items()
+    own = [f"{name}={write(value)}" for name, value in options if value not in ("", None)]
+    told = ":".join([data.name, *own])
     return told if data.drawn else f"{told}=FOLDER"
 
 
@@ -137,4 +139,4 @@ def _foreign(record: RunRecord) -> dict[tuple[str, str], list[str]]:
 
 def _typed(value: Any) -> str:
     """Write a value as it is typed in a command."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else typed(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else write(value)

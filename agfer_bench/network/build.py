@@ -6,6 +6,8 @@ names its distribution. `trial` tries it before it is trusted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "channels_last": torch.channels_last,
     "contiguous": torch.contiguous_format,
 }
+"""Torch's names for how maps lie in memory, the faster one first."""
 
 
 class Network(nn.Module):
@@ -77,16 +80,18 @@ def slots_of(protocol: Protocol, classes: int) -> list[Slot]:
         UserError: The host has no such stage, or cannot take images of that size.
     """
     name = timm_name(protocol)
+    slots: Sequence[Slot]
     if name is None:
-        return vgg16_shape(protocol, classes).slots()
-    slots = trace_slots(
-        name,
-        image_size=protocol.image_size,
-        classes=classes,
-        block_stages=protocol.slots,
-        place=protocol.place,
-    )
-    return list(slots)
+        slots = vgg16_shape(protocol, classes).slots()
+    else:
+        slots = trace_slots(
+            name,
+            image_size=protocol.image_size,
+            classes=classes,
+            block_stages=protocol.slots,
+            place=protocol.place,
+        )
+    return [replace(slot, number=number) for number, slot in enumerate(slots)]
 
 
 def timm_name(protocol: Protocol) -> str | None:
@@ -152,16 +157,16 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
             an option needs the block's gate, and it cannot be told.
     """
     owner, name = chosen.entry.distribution, chosen.label
-    values = dict(chosen.values)
-    residual = values.pop(RESIDUAL, False)
-    neutral, control = values.pop(NEUTRAL, False), values.pop(CONTROL, "none")
+    arguments = chosen.arguments(slot)
+    residual = arguments.pop(RESIDUAL, False)
+    neutral, control = arguments.pop(NEUTRAL, False), arguments.pop(CONTROL, "none")
     try:
-        block: Any = chosen.entry.spec.build(slot, **values)
+        block: Any = chosen.entry.spec.build(slot, **arguments)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(
-            owner, f"{name}: build failed at stage {slot.stage}: {describe(error)}"
+            owner, f"{name}: build failed at {place_of(slot)}: {describe(error)}"
         ) from error
     if not isinstance(block, nn.Module):
         kind = type(block).__name__
@@ -171,6 +176,12 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
         return twin_of(block, slot, neutral=neutral, control=control)
     except NoGate as error:
         raise PluginError(owner, f"{name} needs the gate of the block: {error}") from error
+
+
+def place_of(slot: Slot) -> str:
+    """Say where a block stands, with the size of its maps: channels, height and width."""
+    where = "" if slot.place == STAGE else f", {slot.place} {slot.position}"
+    return f"stage {slot.stage}{where} ({slot.channels} × {slot.height} × {slot.width})"
 
 
 def _bare_host(protocol: Protocol, classes: int) -> Host:

@@ -10,8 +10,10 @@ Shapes in names: B batch, C channels, H height, W width.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from agfer_bench.errors import PluginError, describe
-from agfer_bench.network.build import CPU, FORMATS, LEAVE, build_block
+from agfer_bench.network.build import CPU, FORMATS, LEAVE, build_block, place_of
 from agfer_bench.network.own_loss import LossError, try_loss
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.containment import contained, told
@@ -29,6 +31,8 @@ from agfer_bench.seeds import derive_seed, generator, seeded
 
 _SAME = 1e-4
 """Results that differ by less, relative to the largest number, differ by rounding in fp32."""
+_LONGEST_LINE = 80
+"""Characters of a line of source that is shown."""
 _DEPTH = 3
 """Levels of lists and dicts in which tensors are looked for."""
 
@@ -41,6 +45,9 @@ class Trial:
     """How maps may lie in memory: contiguous for a block that fails on channels last."""
     marks: tuple[str, ...]
     """What a reader should know, each in a few words that follow the block's name."""
+    reason: str | None = None
+    """Why maps must be contiguous, and what to write instead, in one line; None where they need
+    not be."""
     own_loss: bool = False
     """Whether it is trained with a loss of its own beside the network's."""
 
@@ -51,6 +58,11 @@ OWN_LOSS = "is trained with a loss of its own beside the network's"
 
 class _Fault(Exception):
     """The block may not run; the text says why."""
+
+    def __init__(self, text: str, advice: str = "") -> None:
+        super().__init__(text)
+        self.advice = advice
+        """Which operation of the block's own raised, and what takes its place for any layout."""
 
 
 def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Trial:
@@ -63,15 +75,18 @@ def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Trial:
             numbers that are not finite, looks at other images of the batch or draws random numbers
             in evaluation, or has weights that would not be trained.
     """
-    fault: Exception | None = None
+    fault: _Fault | None = None
+    reason = None
     for memory_format, torchs in FORMATS.items():
         try:
             marks = _try(chosen, slots, torchs)
         except _Fault as found:
-            fault = fault or found
+            fault = found
+            reason = str(found) + (f"; {found.advice}" if found.advice else "")
             continue
-        own_loss = OWN_LOSS in marks
-        return Trial(memory_format=memory_format, marks=marks, own_loss=own_loss)
+        return Trial(
+            memory_format=memory_format, marks=marks, reason=reason, own_loss=OWN_LOSS in marks
+        )
     raise PluginError(chosen.entry.distribution, f"{chosen.label}: {fault}")
 
 
@@ -103,7 +118,7 @@ def _try(
                 if number < len(slots):
                     marks |= dict.fromkeys(_probe(block, x_BCHW, hidden))
             except _Fault as fault:
-                raise _Fault(f"at stage {slot.stage} {fault}") from None
+                raise _Fault(f"at {place_of(slot)} {fault}", fault.advice) from None
     return tuple(marks)
 
 
@@ -142,10 +157,28 @@ def _forward(block: nn.Module, x_BCHW: Tensor) -> Any:
         with contained(draws=True) as changes, torch.no_grad():
             y: Any = block(x_BCHW)
     except (Exception, SystemExit) as error:
-        raise _Fault(f"forward failed: {describe(error)}") from None
+        raise _Fault(f"forward failed: {describe(error)}", _advice(error)) from None
     if changes:
         raise _Fault(f"forward {told(changes)}; {LEAVE}")
     return y
+
+
+def _advice(error: BaseException) -> str:
+    """Name the block's own line that raised, and what to write for maps of any layout."""
+    torch_files, here = Path(torch.__file__).parent, Path(__file__)
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if torch_files not in Path(frame.filename).parents and Path(frame.filename) != here
+    ]
+    if not own:
+        return ""
+    line = own[-1].line or ""
+    instead = "call .contiguous() on what it is given"
+    if ".view(" in line or "view size is not compatible" in str(error):
+        instead = "write reshape(...) in place of view(...)"
+    shown = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
+    return f"in `{shown}` ({Path(own[-1].filename).name}:{own[-1].lineno}) {instead}"
 
 
 def _probe(block: nn.Module, x_BCHW: Tensor, hidden: Mapping[str, Tensor]) -> Iterator[str]:

@@ -12,13 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeGuard, TypeVar
 
+from agfer_bench.bounds import fault_of_name
 from agfer_bench.errors import PluginError, UserError, describe
+from agfer_bench.grammar import split
 from agfer_bench.plugin.containment import contained
 from agfer_bench.plugin.hookspecs import manager_of
 from agfer_bench.plugin.listeners import Listeners, Problem
 from agfer_bench.plugin.options import (
     Choice,
     Option,
+    arguments_of,
     label,
     parse_choice,
     resolve_options,
@@ -29,6 +32,7 @@ from agfer_bench.plugin.specs import (
     DatasetSpec,
     DetectorSpec,
     ModuleSpec,
+    Slot,
     TrackerSpec,
 )
 from agfer_bench.plugin.time_limit import put_back
@@ -69,6 +73,21 @@ class Chosen(Generic[SpecT_co]):
         """Name in tables: the options that differ from their defaults are shown."""
         return label(self.entry.spec.name, self.values, self.entry.options)
 
+    def arguments(self, slot: Slot | None = None) -> dict[str, Any]:
+        """Return what the plugin's function is called with: values as its author has them.
+
+        Args:
+            slot: The slot of the host that a block is built for; None for all but blocks.
+
+        Raises:
+            UserError: An option has a value for each slot, and the host more or fewer slots.
+        """
+        place = None if slot is None else (slot.number, slot.slots)
+        try:
+            return arguments_of(self.entry.options, self.values, place)
+        except UserError as error:
+            raise UserError(f"{self.entry.spec.name}:{error}") from None
+
 
 def is_block(chosen: Chosen[ModuleSpec]) -> TypeGuard[Chosen[AttentionSpec]]:
     """Tell whether an attention block was chosen, which goes into the host."""
@@ -107,12 +126,13 @@ class Catalogue:
     def choose_rows(self, text: str) -> list[Chosen[ModuleSpec]]:
         """Resolve `--modules`: names of blocks and classifiers with options, comma-separated.
 
-        Two choices that come out as the same are one.
+        Two choices that come out as the same are one. Commas in quotes or brackets belong to an
+        option's value.
 
         Raises:
             UserError: Something is unknown or malformed; all such things are named at once.
         """
-        names = [part for part in text.split(",") if part.strip()]
+        names = [part for part in split(text, ",") if part.strip()]
         if not names:
             raise UserError(
                 f"--modules names no module; choose from {', '.join(sorted(self.rows))}"
@@ -163,7 +183,7 @@ class Catalogue:
         folder = Path(choice.folder).expanduser() if choice.folder else None
         with contained() as changes:
             try:
-                manager = manager_of(chosen.entry.spec.start(folder, **chosen.values))
+                manager = manager_of(chosen.entry.spec.start(folder, **chosen.arguments()))
             except UserError:
                 raise
             except (Exception, SystemExit) as error:
@@ -189,6 +209,8 @@ def _choose(
     for text in texts:
         try:
             one = _resolve(parse_choice(text), entries, what)
+            if fault := fault_of_name(one.label):
+                raise UserError(f"{one.label[:80]!r}, which names a row, {fault}")
             chosen.setdefault(one.label, one)
         except UserError as error:
             errors.append(str(error))

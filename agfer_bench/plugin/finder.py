@@ -19,7 +19,7 @@ from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.catalogue import AnySpec, Catalogue, Entry, SpecT
 from agfer_bench.plugin.hookspecs import manager_of
 from agfer_bench.plugin.listeners import Problem
-from agfer_bench.plugin.options import HARNESS_OPTIONS, Option, options_of
+from agfer_bench.plugin.options import HARNESS_OPTIONS, Option, for_blocks, options_of
 from agfer_bench.plugin.specs import (
     AttentionSpec,
     ClassifierSpec,
@@ -64,7 +64,7 @@ def load_catalogue(
             catalogue.problems.append(
                 Problem(
                     distribution=_distribution(point)[0],
-                    message=f"{point.value} does not load: {describe(error)}",
+                    message=_failed(point, error),
                 )
             )
         if loaded.changes:
@@ -72,6 +72,11 @@ def load_catalogue(
                 Problem(distribution=_distribution(point)[0], message=put_back(loaded.changes))
             )
     return catalogue
+
+
+def _failed(point: EntryPoint, error: BaseException) -> str:
+    text = describe(error)
+    return text if text.startswith(point.value) else f"{point.value} does not load: {text}"
 
 
 def _loaded(
@@ -121,9 +126,27 @@ _ASKED = (
 
 def _load(point: EntryPoint) -> _Offer:
     """Import a plugin and ask it for all that it offers; raise what it raises."""
-    manager = manager_of(point.load())
+    plugin = point.load()
+    manager = manager_of(plugin)
+    if not manager.get_hookcallers(plugin):
+        raise UserError(_nothing(point, plugin))
     specs = {name: _flatten(getattr(manager.hook, name)()) for name in _ASKED}
     return _Offer(manager=manager, specs=specs)
+
+
+def _nothing(point: EntryPoint, plugin: Any) -> str:
+    """Say what a plugin without a hook lacks."""
+    hooks = [name for name, value in vars(hookspecs).items() if _is_hook(value)]
+    unmarked = [name for name in hooks if callable(getattr(plugin, name, None))]
+    what = f"write a function {_ASKED[0]} that returns specs, and mark it"
+    if unmarked:
+        what = f"mark {' and '.join(unmarked)}"
+    mark = f"@hookimpl (from {hookspecs.PROJECT} import hookimpl)"
+    return f"{point.value} offers nothing: {what} with {mark}"
+
+
+def _is_hook(value: Any) -> bool:
+    return hasattr(value, f"{hookspecs.PROJECT}_spec")
 
 
 def _add(point: EntryPoint, offer: _Offer, catalogue: Catalogue) -> None:
@@ -182,7 +205,7 @@ def _options_of(spec: AnySpec, function: Callable[..., Any]) -> tuple[Option, ..
     taken = next((option.name for option in options if option.name in own), None)
     if taken is not None:
         raise UserError(f"the option {taken!r} is the harness's own; give yours another name")
-    return (*options, *HARNESS_OPTIONS)
+    return for_blocks(options)
 
 
 def _flatten(answers: list[Any]) -> list[Any]:

@@ -5,6 +5,10 @@ stands what it came from, as beside a target of make: every file that was loaded
 of the plugins' packages and of the harness, the metadata of the installed distributions, and the
 names in the folders that Python imports from. It is given again while all of that is the same; to
 tell, nothing is imported.
+
+An answer that reports a failure is kept too, or one broken plugin would make every list slow. What
+failed may have missed what no file shows: a variable, a driver, a licence. So such an answer holds
+only in the same environment, and no longer than ten minutes.
 """
 
 from __future__ import annotations
@@ -18,13 +22,14 @@ import time
 from collections.abc import Callable, Iterable
 from importlib.machinery import ModuleSpec, all_suffixes
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from agfer_bench.errors import UserError
 from agfer_bench.files import write_text
 from agfer_bench.plugin.hookspecs import PROJECT
-from agfer_bench.plugin.sources import files, sources_of
+from agfer_bench.plugin.sources import files, sources_from, sources_of
 
 _ABOUT = (".dist-info", ".egg-info")
 """How the folders, or files, end that describe an installed distribution."""
@@ -34,6 +39,12 @@ _METADATA = ("METADATA", "PKG-INFO", "entry_points.txt")
 
 _COARSEST_CLOCK = 2_000_000_000
 """Nanoseconds between which file systems tell two changes apart, at worst: two seconds on FAT."""
+
+_RETRIED = 600.0
+"""Seconds after which what failed is tried again."""
+
+_PASSING = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES"})
+"""Variables that a shell sets by itself, from one command to the next."""
 
 _State = list[int] | None
 """Size in bytes and time of change in nanoseconds; None where there is no such file."""
@@ -50,16 +61,16 @@ def while_unchanged(
         file: Where the answer is kept.
         make: Loads the plugins and makes the answer, of what JSON can say; anything else becomes
             its text.
-        lasts: Tells whether an answer may be kept. One that reports a failure should not be: what
-            failed may have missed something that no file shows.
+        lasts: Tells whether an answer may be kept for ever. One that reports a failure is not: it
+            is kept for ten minutes, and while the environment's variables are the same.
     """
     kept = _read(file)
     if kept is not None:
         return kept
-    began, places = time.time_ns(), _places()
+    # Before it is made: libraries set variables of their own when they are loaded.
+    began, places, environment = time.time_ns(), _places(), _environment()
     text = json.dumps(answer := make(), default=str)
-    if lasts(answer):
-        _write(file, text, began, places)
+    _write(file, text, began, places, None if lasts(answer) else environment)
     return json.loads(text)  # type: ignore[no-any-return]
 
 
@@ -77,8 +88,10 @@ def _read(file: Path) -> dict[str, Any] | None:
             "files": dict(seen),
             "folders": dict(folders),
             "answer": dict(answer),
+            "while": held,
         } if (
-            places == _places()
+            _holds(held)
+            and places == _places()
             and all(was == _state(path) for path, was in seen.items())
             and all(was == _states(files(Path(path))) for path, was in folders.items())
         ):
@@ -86,14 +99,44 @@ def _read(file: Path) -> dict[str, Any] | None:
     return None
 
 
-def _write(file: Path, answer: str, began: int, places: str) -> None:
-    """Keep an answer, unless a file may have changed after it was loaded."""
+def _holds(held: Any) -> bool:
+    """Tell whether an answer still holds by what no file shows."""
+    match held:
+        case None:
+            return True
+        case [str(environment), float(made)]:
+            return environment == _environment() and 0 <= time.time() - made < _RETRIED
+    return False
+
+
+def _environment() -> str:
+    """Hash the environment's variables, but for those that change by themselves."""
+    kept = {name: value for name, value in os.environ.items() if name not in _PASSING}
+    return _sha256(json.dumps(kept, sort_keys=True))
+
+
+def _write(file: Path, answer: str, began: int, places: str, environment: str | None) -> None:
+    """Keep an answer, unless a file may have changed after it was loaded.
+
+    Args:
+        file: Where.
+        answer: As JSON.
+        began: When it was begun to be made, in nanoseconds since 1970.
+        places: As `_places` was then.
+        environment: What an answer depends on that does not last; None for one that does.
+    """
     seen = _states([*_loaded(), *_metadata()])
     folders = {str(path): _states(files(path)) for path in _packages()}
     changes = [was[1] for states in (seen, *folders.values()) for was in states.values() if was]
     if max(changes) > began - _COARSEST_CLOCK:
         return
-    known = {"places": places, "files": seen, "folders": folders, "answer": json.loads(answer)}
+    known = {
+        "places": places,
+        "files": seen,
+        "folders": folders,
+        "answer": json.loads(answer),
+        "while": None if environment is None else [environment, time.time()],
+    }
     body = json.dumps(known)
     with contextlib.suppress(UserError):  # a folder that cannot be written: next time as slow
         write_text(file, f"{_sha256(body)}\n{body}")
@@ -147,9 +190,18 @@ def _loaded() -> list[str]:
 
 def _packages() -> set[Path]:
     """Return the packages of the harness and of the plugins."""
-    modules = [point.module for point in entry_points(group=PROJECT)]
-    found = {path for module in modules for path in sources_of(module)}
+    modules = {point.module for point in entry_points(group=PROJECT)}
+    found = {path for module in modules for path in sources_of(module) or _unloaded(module)}
     return found | {Path(__file__).resolve().parents[1]}
+
+
+def _unloaded(module: str) -> list[Path]:
+    """Return where a module would come from that did not load; its mending must show."""
+    try:
+        spec = find_spec(module.partition(".")[0])  # of a name without a dot nothing is imported
+    except (ImportError, ValueError):
+        return []
+    return sources_from(Path(spec.origin)) if spec is not None and spec.origin else []
 
 
 def _states(paths: Iterable[Path | str]) -> dict[str, _State]:

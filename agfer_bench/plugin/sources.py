@@ -19,9 +19,13 @@ def sources_of(module: str) -> list[Path]:
         Folders, or files of modules without a folder, all in one folder, the module's own first;
         none where nobody can tell where it comes from.
     """
-    start = _origin(module)
-    if start is None:
-        return []
+    origin = _origin(module)
+    return [] if origin is None else sources_from(origin)
+
+
+def sources_from(origin: Path) -> list[Path]:
+    """Return what `sources_of` does of the package, or single module, whose file this is."""
+    start = origin.parent if origin.name == "__init__.py" else origin
     if start.parent.name in ("site-packages", "dist-packages"):
         return [start]
     found = [start]
@@ -59,14 +63,13 @@ def hash_files(found: Iterable[Path], root: Path) -> str:
 
 
 def _origin(name: str) -> Path | None:
-    """Return the folder or file of the topmost package of a dotted name that is no namespace."""
+    """Return the file of the topmost package of a dotted name that is no namespace."""
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         ancestor = ".".join(parts[:end])
         origin = getattr(sys.modules.get(ancestor), "__file__", None)
         if origin is not None:
-            path = Path(origin)
-            return path.parent if path.name == "__init__.py" else path
+            return Path(origin)
     return None
 
 

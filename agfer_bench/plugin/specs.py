@@ -54,6 +54,8 @@ class Slot:
     """Classes m that the network tells apart."""
     stage: int
     """The stage of the host that the block closes or stands in, counted from 1 (VGG16: 2, 3, 4)."""
+    number: int = 0
+    """Which of the host's slots it is, in the order of execution, counted from 0."""
     position: int = 1
     """Which of the stage's slots it is, counted from 1; 1 where the block closes the stage."""
     place: str = "stage"

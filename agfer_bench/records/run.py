@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 from agfer_bench.metrics import mean_recall, recall, single_class
 from agfer_bench.protocol import Duplicates, Protocol
 from agfer_bench.records.base import MemoryFormat as MemoryFormat
+from agfer_bench.records.base import OptionValue
 from agfer_bench.records.base import Record as Record
 from agfer_bench.records.migrate import migrate_run
 from agfer_bench.records.timing import ConditionsRecord, Execution, SpeedRecord
@@ -235,7 +236,7 @@ class ModuleRecord(Record):
     """Name in tables: the module and the options that differ from their defaults."""
     name: str
     """Name of the module."""
-    options: dict[str, bool | int | float | str | None]
+    options: dict[str, OptionValue]
     """Every option, defaults included."""
     distribution: str
     """Distribution that offers the module."""
@@ -246,6 +247,9 @@ class ModuleRecord(Record):
     import, and the versions of the libraries below. Before version 9, of its package's files."""
     memory_format: MemoryFormat | None
     """How its maps lie in memory; None where the block failed before, and for a classifier."""
+    memory_format_reason: str | None = None
+    """Why they are contiguous, and what its author may write instead; None for channels last, and
+    in older records."""
     source: str
     """Where the module is published."""
     folds: tuple[FoldRecord, ...] = ()
@@ -365,7 +369,7 @@ class DataRecord(Record):
 
     name: str
     """Name of the data set."""
-    options: dict[str, bool | int | float | str | None]
+    options: dict[str, OptionValue]
     """Its options, defaults included."""
     drawn: bool
     """True for synthetic faces: no result on them tells about people."""

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from agfer_bench.protocol import Protocol
-from agfer_bench.records.base import Record
+from agfer_bench.records.base import OptionValue, Record
 from agfer_bench.records.run import BASE, EnvironmentRecord, SizeRecord
 from agfer_bench.records.timing import ConditionsRecord, ModeName, SpeedRecord, Times
 
@@ -95,7 +95,7 @@ class SpeedRow(Record):
     """Name in tables: the block and the options that differ from their defaults."""
     name: str
     """Name of the block."""
-    options: dict[str, bool | int | float | str | None]
+    options: dict[str, OptionValue]
     """Every option, defaults included."""
     distribution: str
     """Distribution that offers the block."""

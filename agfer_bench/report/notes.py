@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Container, Sequence
 
-from agfer_bench.protocol import OFFICIAL
+from agfer_bench.protocol import OFFICIAL, VGG16, Protocol
 from agfer_bench.records.calibration import CalibrationRecord
 from agfer_bench.records.run import OVERFIT_POINTS, DataRecord, ModuleRecord, RunRecord
 from agfer_bench.report.latency_tail import tail_note
@@ -45,8 +45,19 @@ def notes(record: RunRecord, differences: Sequence[str] = ()) -> list[str]:
         f"(the paper's over-fit criterion). Latency: one image, fp32{_passes(record)}. "
         "Train s: mean per fold, when it was trained."
     )
+    lines += width_note(protocol, "Block params")
     lines += [*_classifier_notes(record), *_mask_notes(record), *_baseline_notes(record)]
     return lines + remarks(record)
+
+
+def width_note(protocol: Protocol, column: str) -> list[str]:
+    """Say why a block has fewer parameters than `agfer-bench modules` tells, where it has."""
+    if protocol.host != VGG16 or protocol.width == 1:
+        return []
+    return [
+        f"{column}: in a host of width {protocol.width:g}; `agfer-bench modules` counts a block in "
+        "the paper's, width 1."
+    ]
 
 
 MASK_POINTS = 3.0
@@ -165,9 +176,10 @@ def remarks(record: RunRecord) -> list[str]:
         if module.speed and module.speed.eager:
             lines += tail_note(f"{module.label}, latency", module.speed.eager)
         if module.memory_format == "contiguous":
+            why = module.memory_format_reason
             lines.append(
                 f"{module.label} runs on contiguous maps, slower than channels last, "
-                "with which it fails."
+                f"with which it fails{f': {why}' if why else ''}."
             )
         lines += [f"{module.label} {mark}." for mark in module.marks]
         if module.size and module.size.frozen_parameters:

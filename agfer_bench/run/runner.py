@@ -210,6 +210,7 @@ def try_modules(rows: list[RecordBuilder], protocol: Protocol) -> None:
                         "the option out, or use another preset"
                     )
                 row.memory_format, row.marks = trial.memory_format, trial.marks
+                row.memory_format_reason = trial.reason
                 row.identity = identity_of(chosen, slots)
             elif is_classifier(chosen):
                 try_classifier(chosen)

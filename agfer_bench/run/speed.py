@@ -133,7 +133,8 @@ def _measure(
 def _try_block(row: RecordBuilder, block: Chosen[AttentionSpec], settings: SpeedSettings) -> None:
     slots = slots_of(settings.protocol, settings.classes)
     try:
-        row.memory_format = try_block(block, slots).memory_format
+        trial = try_block(block, slots)
+        row.memory_format, row.memory_format_reason = trial.memory_format, trial.reason
         row.identity = identity_of(block, slots)
     except PluginError as error:
         row.fail("", error)

@@ -12,11 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
+from agfer_bench.errors import UserError
+from agfer_bench.grammar import read_item, split, stands_for
 from agfer_bench.protocol import OFFICIAL
 from agfer_bench.records.run import DataRecord, FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.records.speed import SpeedRow, SpeedRun
 from agfer_bench.submissions.audit_fold import contradictions_of_fold, sha256_or_line
-from agfer_bench.text import typed
 
 _AHEAD = datetime.timedelta(days=1)
 """How far a record's end may lie in the future: clocks differ."""
@@ -138,12 +139,19 @@ def _labels(record: RunRecord) -> Iterator[str]:
 
 def _named(module: ModuleRecord) -> Iterator[str]:
     """The label is the name, and options as they are."""
-    own = {f"{name}={typed(value)}" for name, value in module.options.items()}
-    rest = module.label.removeprefix(module.name)
-    for text in sorted(own, key=len, reverse=True):
-        rest = rest.replace(f":{text}", "", 1)
-    if rest or not module.label.startswith(module.name):
+    try:
+        name, *parts = split(module.label, ":")
+        shown = [part.partition("=") for part in parts]
+        fits = all(_shows(text, module.options.get(option, ...)) for option, _, text in shown)
+    except UserError:
+        fits = False
+    if not fits or name != module.name or len({option for option, *_ in shown}) < len(shown):
         yield f"{module.label}: the label is not made of the name and the options"
+
+
+def _shows(text: str, value: object) -> bool:
+    """Tell whether a label writes an option's value so; values of slots are kept as written."""
+    return text == value or stands_for(read_item(text), value)
 
 
 def _module(module: ModuleRecord, record: RunRecord) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agfer_bench.bounds import LARGEST_REAL, LARGEST_WHOLE, LONGEST_NAME
+
 _SHOWN = 300
 """Characters of a line that is printed."""
 
@@ -37,11 +39,11 @@ class Limits:
     """Numbers, texts, lists and objects of a record; counted by commas and brackets."""
     text: int = 20_000
     """Characters of a text or a key."""
-    name: int = 1_000
+    name: int = LONGEST_NAME
     """Characters of a name: of modules, distributions, data sets, classes."""
-    whole: int = 2**53
+    whole: int = LARGEST_WHOLE
     """Largest whole number: what JavaScript holds as well."""
-    real: float = 1e100
+    real: float = LARGEST_REAL
     """Largest number: sums and squares of it are finite."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,7 +34,8 @@ sys.argv[0] = "agfer-bench"
 try:
     main()
 finally:
-    heavy = {"torch", "timm", "numpy", "pandas", "cv2", "scipy", "sklearn"} & set(sys.modules)
+    heavy = {"torch", "timm", "numpy", "pandas", "cv2", "scipy", "sklearn", "my_block"}
+    heavy &= set(sys.modules)
     print("loaded", *sorted(heavy), file=sys.stderr)
 """
 
@@ -46,11 +48,11 @@ class Site:
         self.cache = folder / "cache"
         self._time = 1_000_000_000
 
-    def install(self, summary: str, version: str) -> None:
+    def install(self, summary: str, version: str, source: str = BLOCK) -> None:
         """Install the distribution `my-block`, as was done long ago, each time a second later."""
         info = self.site / "my_block-0.7.dist-info"
         info.mkdir(parents=True, exist_ok=True)
-        (self.site / "my_block.py").write_text(BLOCK.format(summary=summary))
+        (self.site / "my_block.py").write_text(source.format(summary=summary))
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: my-block\nVersion: {version}\n"
         )
@@ -59,8 +61,13 @@ class Site:
         for path in (self.site / "my_block.py", info, *info.iterdir()):
             os.utime(path, (self._time, self._time))
 
-    def __call__(self, *arguments: str) -> tuple[str, bool]:
-        """Return what was printed, and whether all of it came from the kept listing."""
+    def __call__(self, *arguments: str, notes: int = 0) -> tuple[str, bool]:
+        """Return what was printed, and whether all of it came from the kept listing.
+
+        Args:
+            arguments: What is asked for.
+            notes: Lines on standard error that are expected.
+        """
         path = os.pathsep.join([str(self.site), os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {
             "PYTHONPATH": path,
@@ -74,8 +81,8 @@ class Site:
             env=environment,
             check=False,
         )
-        *notes, loaded = done.stderr.splitlines()
-        assert not notes, done.stderr
+        *lines, loaded = done.stderr.splitlines()
+        assert len(lines) == notes, done.stderr
         assert loaded.startswith("loaded")
         assert done.returncode == 0
         return done.stdout, loaded == "loaded"
@@ -111,6 +118,50 @@ def test_listings_are_kept_and_renewed(site: Site) -> None:
     made, kept = site("modules")
     assert not kept
     assert "my-block" not in made
+
+
+FORTY = """
+from torch import nn
+from agfer_bench import AttentionSpec, hookimpl
+
+@hookimpl
+def attention_modules():
+    return [
+        AttentionSpec(name=f"mine-{{n}}", build=build, source="", summary="{summary}")
+        for n in range(38)
+    ] + [
+        AttentionSpec(name="raises", build=raises, source="", summary="Raises"),
+        AttentionSpec(name="lazy", build=lambda slot: nn.LazyLinear(3), source="", summary="Lazy"),
+        AttentionSpec(name="left-out", build=lambda: 1, source="", summary="Takes no slot"),
+    ]
+
+def build(slot, *, gain: float = 0.1):
+    return nn.Conv2d(slot.channels, slot.channels, 1)
+
+def raises(slot):
+    raise RuntimeError("no licence")
+"""
+
+
+@pytest.mark.slow
+def test_one_broken_block_costs_the_listing_neither_its_cache_nor_other_rows(site: Site) -> None:
+    site.install("A block", "0.7", FORTY)
+    made, kept = site("modules", "--json", notes=1)
+    assert not kept
+    assert site("modules", "--json", notes=1) == (made, True), "nothing heavy is imported"
+    rows = {one["name"]: one for one in json.loads(made)["modules"]}
+    assert rows["se"]["parameters"]
+    assert [rows[f"mine-{n}"]["error"] for n in range(38)] == [""] * 38
+    assert (
+        "raises: build failed at stage 2 (128 × 112 × 112): RuntimeError"
+        in (rows["raises"]["error"])
+    )
+    assert "lazy: parameters at stage 2 (128 × 112 × 112): " in rows["lazy"]["error"]
+    assert "left-out" not in rows
+    made, kept = site("modules", "raises", notes=1)
+    assert "no licence" in made
+    assert not kept, "one that failed is looked at anew when it is asked for"
+    assert site("modules", "mine-3", "mine-4", notes=1)[1]
 
 
 @pytest.mark.parametrize("where", ["at import", "in build"])

@@ -75,7 +75,7 @@ def _compare(one: Callable[..., Any], other: Callable[..., Any]) -> Sameness:
     for build in (one, other):
         (block,) = find_blocks(spec(build))
         blocks.append(Block(chosen=block.chosen, slots=(SLOT,)))
-    return same_function(*blocks, slots=[SLOT])
+    return same_function(blocks[0], blocks[1], [SLOT])
 
 
 def test_another_spelling_is_the_same_function() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from agfer_bench.grammar import split
 from agfer_bench.leaderboard import describing
 from agfer_bench.leaderboard.grouping import pages_of
 from agfer_bench.leaderboard.model import Page
@@ -22,6 +23,7 @@ from agfer_bench.leaderboard.reproduce import recipe
 from agfer_bench.leaderboard.sanitize import for_chart, for_markdown, link_of
 from agfer_bench.leaderboard.site import build_site
 from agfer_bench.leaderboard.site_data import Listing
+from agfer_bench.plugin.options import parse_choice
 from agfer_bench.records.run import RunRecord
 from agfer_bench.run.request import TrainingOptions
 from agfer_bench.run.resolve import build_protocol
@@ -76,6 +78,21 @@ def test_the_command_of_a_record_gives_its_protocol(plain: Path) -> None:
         assert values["--data"].endswith("=FOLDER") != record.data.drawn
 
 
+def test_the_command_is_quoted_for_a_shell_and_parses_back(plain: Path) -> None:
+    record = read_folder(plain).accepted[0].record
+    labels = ["se:reduction=4/8/16", 'gate:kind="a,b":sizes=[3,5]', "gate:kind='it''s'"]
+    rows = [record.modules[1].model_copy(update={"label": label}) for label in labels]
+    command = recipe(record.model_copy(update={"modules": (record.modules[0], *rows)})).command
+    assert command is not None
+    assert "--modules 'se:" in command
+    values = dict(_flags(shlex.split(command)[2:]))
+    assert split(values["--modules"], ",") == labels
+    assert parse_choice(split(values["--modules"], ",")[1]).options == (
+        ("kind", '"a,b"'),
+        ("sizes", "[3,5]"),
+    )
+
+
 def test_the_command_of_a_detectors_record_asks_for_its_weights(plain: Path) -> None:
     record = read_folder(plain).accepted[0].record
     crop = f"yunet:score=0.8@sha256:{64 * 'a'}"
@@ -95,7 +112,7 @@ def _flags(words: list[str]) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     "name",
     [
-        *("$(touch x)", "a;b", "a\nb", "-x", "--out", "`id`", "../x"),
+        *("$(touch x)", "a;b", "a\nb", "-x", "--out", "`id`", "../x", "x:y=/etc/z", "a/../b"),
         *(text for text in PAYLOADS if not re.fullmatch(r"[\w-]+", text)),
     ],
 )

@@ -53,9 +53,34 @@ BROKEN = {
         GOOD.format(name="nodefault").replace("depth: int = 1", "depth"),
         "nodefault: option 'depth'",
     ),
-    "tuple-option": (
-        GOOD.format(name="tuples").replace("depth: int = 1", "depth=(3, 3)"),
-        "options are numbers, text",
+    "table-option": (
+        GOOD.format(name="tables").replace("depth: int = 1", "depth={3: 3}"),
+        "tables: option 'depth' has the default {3: 3}; options are numbers, text",
+    ),
+    "residual-option": (
+        GOOD.format(name="twice").replace("depth", "residual"),
+        "twice: the option 'residual' is the harness's own; give yours another name",
+    ),
+    "needs-an-argument": (
+        "from torch import nn\nfrom agfer_bench import AttentionSpec, hookimpl\n"
+        "class Gate(nn.Module):\n    def __init__(self, slot, kernel): ...\n"
+        "@hookimpl\ndef attention_modules(): return [\n"
+        "AttentionSpec(name='gate', build=Gate, source='', summary='')]\n",
+        "gate: option 'kernel' of Gate needs a default value",
+    ),
+    "one-name-twice": (
+        GOOD.format(name="one").replace("return [", "return 2 * ["),
+        "the name 'one' is taken by one-name-twice",
+    ),
+    "no-hook": (
+        GOOD.format(name="unmarked").replace("@hookimpl\n", ""),
+        "plugin_no_hook offers nothing: mark attention_modules with @hookimpl "
+        "(from agfer_bench import hookimpl)",
+    ),
+    "nothing-at-all": (
+        "X = 1",
+        "plugin_nothing_at_all offers nothing: write a function attention_modules that returns "
+        "specs, and mark it with @hookimpl (from agfer_bench import hookimpl)",
     ),
     "no-source": (GOOD.format(name="bare").replace('"arXiv:1"', "None"), "its source is None"),
     "bad-name": (GOOD.format(name="Not A Name"), "'Not A Name'"),

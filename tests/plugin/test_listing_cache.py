@@ -159,10 +159,52 @@ def test_another_interpreter_renews_it(asked: Asked, monkeypatch: pytest.MonkeyP
     assert asked.made == 2
 
 
-def test_an_answer_that_does_not_last_is_made_again(asked: Asked) -> None:
+def _wait(patch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    patch.setattr("agfer_bench.plugin.listing_cache.time.time", lambda: now + 601)
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        (_wait, 2),
+        (lambda patch: patch.setenv("LICENCE", "yes"), 2),
+        (lambda patch: patch.setenv("PWD", "elsewhere"), 1),
+    ],
+)
+def test_a_failure_is_kept_for_a_while(
+    asked: Asked,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[pytest.MonkeyPatch], None],
+    made: int,
+) -> None:
     assert asked(lasts=False) == asked(lasts=False) == {"says": "one"}
-    assert asked.made == 2
-    assert not asked.file.exists()
+    assert asked.made == 1, "one broken plugin must not make every list slow"
+    change(monkeypatch)
+    asked(lasts=False)
+    assert asked.made == made
+
+
+def test_what_did_not_load_is_loaded_again_once_it_is_mended(asked: Asked) -> None:
+    asked.write("my_block/parts.py", "SAYS =")
+
+    def make() -> dict[str, Any]:
+        asked.made += 1
+        for name in ("my_block", "my_block.parts", "my_helper"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        try:
+            return {"says": importlib.import_module("my_block").SAYS}
+        except SyntaxError:
+            return {"says": None}
+
+    def ask() -> dict[str, Any]:
+        return while_unchanged(asked.file, make, lambda answer: answer["says"] is not None)
+
+    assert ask() == ask() == {"says": None}
+    assert asked.made == 1
+    asked.write("my_block/parts.py", "SAYS = 'mended'")
+    assert ask() == {"says": "mended"}
 
 
 def test_a_file_that_changed_since_it_was_loaded_keeps_nothing(asked: Asked) -> None:

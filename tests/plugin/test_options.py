@@ -88,7 +88,7 @@ def test_labels_show_what_differs_from_the_defaults() -> None:
 
 
 def test_an_option_without_default_is_the_authors_error() -> None:
-    with pytest.raises(UserError, match=r"'depth' of .* needs a default"):
+    with pytest.raises(UserError, match=r"'depth' of .*<lambda> needs a default"):
         options_of(lambda slot, depth: None)
     with pytest.raises(UserError, match="takes no argument"):
         options_of(lambda: None)

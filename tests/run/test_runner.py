@@ -149,11 +149,16 @@ def test_a_module_that_fails_is_a_row_that_says_why(runs: Runs, plugin: Make, fa
 def test_a_block_that_needs_contiguous_maps_gets_them(runs: Runs, plugin: Make) -> None:
     forward = "return (x.view(x.shape[0], -1) * self.scale).view(x.shape)"
     point = plugin("views", HEAD.format(forward=forward, build="return Block()", name="views"))
-    record, _ = runs("base,views,se", catalogue=own(point))
+    record, folder = runs("base,views,se", catalogue=own(point))
     formats = [module.memory_format for module in record.modules]
     assert formats == ["channels_last", "contiguous", "channels_last"]
     assert [module.error for module in record.modules] == [None] * 3
-    assert any("views runs on contiguous maps" in line for line in notes(record))
+    (note,) = (line for line in notes(record) if "views runs on contiguous maps" in line)
+    assert "at stage 2 (16 × " in note
+    assert "x.view(x.shape[0], -1)" in note, "the operation that asked for it"
+    assert "plugin_views.py:" in note
+    assert "write reshape(...) in place of view(...)" in note
+    assert (load_run(folder).modules[1].memory_format_reason or "none") in note
 
 
 def test_a_failure_in_the_timing_keeps_the_accuracies(runs: Runs, plugin: Make) -> None:

@@ -19,7 +19,7 @@ from agfer_bench.errors import UserError
 
 
 class _Group(typer.core.TyperGroup):
-    """Takes a word that is no subcommand as the name of a module: `modules NAME`."""
+    """Takes words of which the first is no subcommand as names of modules: `modules NAME...`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
@@ -30,7 +30,7 @@ class _Group(typer.core.TyperGroup):
 app = App(
     cls=_Group,
     invoke_without_command=True,
-    help="List attention blocks and classifiers, or show one: `agfer-bench modules NAME`.",
+    help="List attention blocks and classifiers, or show some: `agfer-bench modules NAME...`.",
 )
 app.command("check")(check)
 app.command("compare")(compare)
@@ -40,7 +40,7 @@ app.command("same")(same)
 
 @app.callback()
 def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List attention blocks and classifiers, or show one: `agfer-bench modules NAME`."""
+    """List attention blocks and classifiers, or show some: `agfer-bench modules NAME...`."""
     if ctx.invoked_subcommand is not None:
         return
     listing = modules_listing()
@@ -50,6 +50,7 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from agfer_bench.grammar import write
     from agfer_bench.plugin.options import HARNESS_OPTIONS
 
     everywhere = {option.name for option in HARNESS_OPTIONS}
@@ -59,7 +60,9 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
         table.add_column(column, justify="right" if column.startswith("Params") else "left")
     for one in listing["modules"]:
         options = ", ".join(
-            f"{o['name']}={o['default']}" for o in one["options"] if o["name"] not in everywhere
+            f"{o['name']}={write(o['default'])}"
+            for o in one["options"]
+            if o["name"] not in everywhere
         )
         cells = (one["name"], one["summary"], one["source"])
         distribution = f"{one['distribution']} {one['version']}"
@@ -69,29 +72,55 @@ def list_modules(ctx: typer.Context, as_json: JsonOption = False) -> None:
         Text(
             "Every attention block also takes residual=true (x + block(x)), neutral=true (its "
             "output divided by the mean gate that it starts with) and control=scale or blind (a "
-            "twin that does not attend to the image; docs/controls.md)."
+            "twin that does not attend to the image; docs/controls.md). Options of numbers and "
+            "choices take a value for each slot: reduction=4/8/16."
+        )
+    )
+    show(
+        Text(
+            "Params: of a block's three copies in the paper's VGG16, width 1. The default run's "
+            "host is narrower (preset quick, width 0.125), and so are its blocks: `agfer-bench "
+            "modules NAME` tells both."
         )
     )
 
 
 @app.command("show")
-def show_module(
-    name: Annotated[str, typer.Argument(help="Name, with options if you like.")],
+def show_modules(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...",
+            help="Names, with options if you like, separated by commas as for `run` or by spaces.",
+        ),
+    ],
     as_json: JsonOption = False,
 ) -> None:
-    """Show one attention block or classifier."""
+    """Show attention blocks or classifiers."""
+    described = _described(",".join(names))
+    if as_json:
+        show_json(described[0] if len(described) == 1 else {"modules": described})
+        return
+    for number, one in enumerate(described):
+        if number:
+            show("")
+        _show(one)
+
+
+def _show(described: dict[str, Any]) -> None:
     from rich.text import Text
 
-    described = _described(name.replace(",", " "))
-    if as_json:
-        show_json(described)
-        return
+    from agfer_bench.grammar import write
+
     show(Text(f"{described['name']}: {described['summary']}", style="bold"))
     show(Text(f"source        {described['source']}"))
     show(Text(f"distribution  {described['distribution']} {described['version']}"))
-    where = f"in VGG16 at 224 px, {CLASSES} classes"
+    where = f"in the paper's VGG16 (width 1, 224 px, {CLASSES} classes)"
     if described["kind"] == "classifier":
         where = "(a classifier of its own, without the host)"
+    narrow = described["parameters_in_quick"]
+    if narrow is not None:
+        where += f"; {narrow:,} in that of preset quick (width 0.125)"
     show(Text(f"parameters    {_parameters(described)} {where}"))
     for slot in described["slots"]:
         show(
@@ -103,24 +132,34 @@ def show_module(
     for option in described["options"]:
         show(
             Text(
-                f"option        {option['name']}: {option['type']} = {option['value']}"
+                f"option        {option['name']}: {option['type']} = {write(option['value'])}"
                 + ("" if option["value"] == option["default"] else " (set)")
             )
         )
 
 
-def _described(text: str) -> dict[str, Any]:
+def _described(text: str) -> list[dict[str, Any]]:
+    """Describe modules: from the kept listing, or anew where one has options.
+
+    Raises:
+        UserError: Something is unknown or malformed.
+    """
+    from agfer_bench.grammar import split
     from agfer_bench.plugin.options import parse_choice
     from agfer_bench.text import nearest
 
-    choice = parse_choice(text)
-    if choice.options:
-        (chosen,) = catalogue_with_notes().choose_rows(text)
-        return describe(chosen)
-    listed: dict[str, dict[str, Any]] = {one["name"]: one for one in modules_listing()["modules"]}
-    if choice.name not in listed:
-        raise UserError(f"unknown module {choice.name!r}{nearest(choice.name, listed)}")
-    return listed[choice.name]
+    choices = [parse_choice(part) for part in split(text, ",") if part.strip()]
+    if not choices:
+        raise UserError("name a module, or leave all out for a list")
+    if any(choice.options for choice in choices):
+        return [describe(one) for one in catalogue_with_notes().choose_rows(text)]
+    names = list(dict.fromkeys(choice.name for choice in choices))
+    listed = {one["name"]: one for one in modules_listing(names)["modules"]}
+    unknown = [name for name in names if name not in listed]
+    if unknown:
+        told = [f"unknown module {name!r}{nearest(name, listed)}" for name in unknown]
+        raise UserError("; ".join(told))
+    return [listed[name] for name in names]
 
 
 def _parameters(described: dict[str, Any]) -> str:

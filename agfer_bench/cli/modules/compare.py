@@ -52,7 +52,10 @@ def _table(variants: list[Variant]) -> Table:
 
     from agfer_bench.report.numbers import count, quantity
 
-    table = Table(title=f"Blocks in VGG16 at 224 px, {CLASSES} classes", title_justify="left")
+    table = Table(
+        title=f"Blocks in the paper's VGG16 (width 1, 224 px, {CLASSES} classes)",
+        title_justify="left",
+    )
     for column in ("Module", "Slot", "Params", "MACs", "Layers", "Damping", "Gates 1, 50, 99 %"):
         table.add_column(column, justify="left" if column in ("Module", "Slot") else "right")
     for variant in variants:

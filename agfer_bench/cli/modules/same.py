@@ -36,8 +36,8 @@ def same(
         if not is_block(chosen):
             raise UserError(f"{chosen.label} is a classifier of its own, no attention block")
         blocks.append(Block(chosen=chosen))
-    found = same_function(*blocks, slots=slots_of(load_preset("quick"), CLASSES))
     first, second = blocks
+    found = same_function(first, second, slots_of(load_preset("quick"), CLASSES))
     if as_json:
         show_json(
             {

@@ -56,7 +56,7 @@ def build_classifier(chosen: Chosen[ClassifierSpec], seed: int) -> FaceClassifie
     owner, name = chosen.entry.distribution, chosen.label
     try:
         with contained(draws=True) as changes:
-            classifier: Any = chosen.entry.spec.build(seed, **chosen.values)
+            classifier: Any = chosen.entry.spec.build(seed, **chosen.arguments())
     except UserError:
         raise
     except (Exception, SystemExit) as error:

@@ -28,6 +28,8 @@ class RecordBuilder:
     """Their predictions, a frame a fold."""
     memory_format: MemoryFormat = "channels_last"
     """How its maps lie in memory."""
+    memory_format_reason: str | None = None
+    """Why they are not channels last, and what its author may write instead."""
     identity: Identity = UNKNOWN
     """What the block or classifier is, once it has been tried."""
     marks: tuple[str, ...] = ()
@@ -72,6 +74,7 @@ class RecordBuilder:
             version=entry.version,
             package_sha256=self.identity.code_sha256,
             memory_format=self.memory_format if network and (self.size or self.folds) else None,
+            memory_format_reason=self.memory_format_reason,
             source=entry.spec.source,
             folds=tuple(self.folds),
             repeats=tuple(map(tuple, self.repeats)),

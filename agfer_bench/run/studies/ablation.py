@@ -13,6 +13,7 @@ import pandas as pd
 
 from agfer_bench.errors import UserError
 from agfer_bench.files import write_text
+from agfer_bench.grammar import split
 from agfer_bench.plugin.catalogue import Catalogue, Chosen, is_classifier
 from agfer_bench.plugin.specs import ModuleSpec
 from agfer_bench.progress import Reporter, Under
@@ -105,7 +106,7 @@ def choose_axis(name: str, values: str | None) -> Axis:
     axis = AXES[name]
     if values is None:
         return axis
-    chosen = tuple(dict.fromkeys(text for part in values.split(",") if (text := part.strip())))
+    chosen = tuple(dict.fromkeys(text for part in split(values, ",") if (text := part.strip())))
     if len(chosen) < 2:
         raise UserError(f"--values {values!r}: a comparison needs two values, separated by a comma")
     return replace(axis, values=chosen)
@@ -225,7 +226,7 @@ def _variant(
 ) -> Chosen[ModuleSpec]:
     """Return a block with one option changed, the others as they were chosen."""
     texts = {
-        known.name: str(one.values[known.name])
+        known.name: known.write(one.values[known.name])
         for known in one.entry.options
         if one.values[known.name] != known.default
     }

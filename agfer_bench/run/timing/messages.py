@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from agfer_bench.protocol import Protocol
-from agfer_bench.records.base import MemoryFormat, Record
+from agfer_bench.records.base import MemoryFormat, OptionValue, Record
 from agfer_bench.records.run import BASE
 from agfer_bench.records.speed import CameraRecord, PeakRecord
 from agfer_bench.records.timing import EAGER, ConditionsRecord, ModeName, SpeedRecord, Trial
@@ -21,7 +21,7 @@ class TimedModule(Record):
     """Name in tables."""
     name: str
     """Name of the block."""
-    options: dict[str, bool | int | float | str | None]
+    options: dict[str, OptionValue]
     """Every option, defaults included."""
     distribution: str
     """Distribution that offers the block."""
@@ -34,7 +34,7 @@ class TimedDetector(Record):
 
     name: str
     """Name of the detector."""
-    options: dict[str, bool | int | float | str | None]
+    options: dict[str, OptionValue]
     """Every option, defaults included."""
     distribution: str
     """Distribution that offers it."""
