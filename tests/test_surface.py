@@ -90,6 +90,19 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         for kind in ("run", "speed")
     },
     ("exports", "agfer_bench", "FaceTable", "signature"): (_TABLE, f"{_TABLE}, {_CLASSES}"),
+    # Operations are null where an operator has no count, where they were too few before.
+    **{
+        ("records", kind, "$defs", "SizeRecord", "properties", "macs"): (
+            {
+                "description": "Multiply-accumulates of convolutions and matrix products for one "
+                "image.",
+                "title": "Macs",
+                "type": "integer",
+            },
+            {"anyOf": [{"type": "integer"}, {"type": "null"}], "title": "Macs"},
+        )
+        for kind in ("run", "speed")
+    },
     # Records are of version 9; earlier ones are still read.
     **{
         ("records", "run", "properties", "schema_version", key): (4, 9)

@@ -65,7 +65,8 @@ def test_sizes_by_hand() -> None:
 
 class Spectral(Gate):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.fft.irfft2(torch.fft.rfft2(super().forward(x)))
+        filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(super().forward(x)))
+        return filtered
 
 
 def test_a_block_that_is_not_counted_names_the_operators() -> None:
