@@ -103,6 +103,10 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
         )
         for kind in ("run", "speed")
     },
+    # `modules NAME` takes several.
+    ("commands", "modules show", "name", "type"): ("str", "list[str]"),
+    ("commands", "modules show", "name", "metavar"): (None, "NAME..."),
+    ("commands", "modules show", "name", "name"): ("name", "names"),
     # Records are of version 9; earlier ones are still read.
     **{
         ("records", "run", "properties", "schema_version", key): (4, 9)

@@ -97,7 +97,7 @@ def formula(block: Block, slot: Slot) -> str:
     if not declared:
         raise Skipped("no formula is declared")
     try:
-        value = evaluate(declared, slot, block.chosen.values)
+        value = evaluate(declared, slot, block.chosen.arguments(slot))
     except UserError as error:
         raise Broken(str(error)) from None
     if value != counted:

@@ -129,7 +129,7 @@ def _in_slot(chosen: Chosen[AttentionSpec], slot: Slot, block: nn.Module) -> InS
 def _declared(chosen: Chosen[AttentionSpec], slot: Slot) -> int | None:
     formula = chosen.entry.spec.formula
     try:
-        return evaluate(formula, slot, chosen.values) if formula else None
+        return evaluate(formula, slot, chosen.arguments(slot)) if formula else None
     except UserError:
         return None
 
