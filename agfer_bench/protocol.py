@@ -59,6 +59,9 @@ _CROP = (
 )
 """The ways to crop: a detector has a name, options that differ from their defaults, and weights."""
 
+_HOST = r"^(vgg16|timm:[a-z0-9_]+)$"
+"""The names of hosts."""
+
 
 OFFICIAL: Final = "official"
 """The split that a data set's authors made."""
@@ -142,6 +145,18 @@ def _crop(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    """Accept the name of a host."""
+    if re.fullmatch(_HOST, value):
+        return value
+    name, _, tag = value.removeprefix("timm:").strip().lower().partition(".")
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ValueError("give vgg16, or timm:NAME with a name that timm.list_models() has")
+    known = "vgg16" if name in ("vgg", VGG16) and not value.startswith("timm:") else f"timm:{name}"
+    weights = f"; .{tag} names weights, which --pretrained timm takes" if tag else ""
+    raise ValueError(f"type {known}{weights}")
+
+
 def is_crop(value: str) -> bool:
     """Tell whether a text is the name of a way to crop, as `Protocol.crop` has it."""
     return re.fullmatch(_CROP, value) is not None
@@ -190,7 +205,7 @@ class Protocol(BaseModel):
     one side of each fold, or they are kept as any other images (and a note says so), or all but
     the first are dropped. Without copies the folds are the same."""
 
-    host: str = Field(default="vgg16", pattern=r"^(vgg16|timm:[a-z0-9_]+)$")
+    host: Annotated[str, AfterValidator(_host), Field(json_schema_extra={"pattern": _HOST})] = VGG16
     """The network that blocks are put into: `vgg16` (the paper's), or `timm:NAME`, any backbone of
     timm whose stages give maps."""
     slots: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers)] = (2, 3, 4)

@@ -115,3 +115,20 @@ def test_a_file_may_start_from_a_preset(tmp_path: Path) -> None:
     assert (protocol.speed.rounds, protocol.speed.warmup) == (7, 10)
     with pytest.raises(UserError, match="cannot read protocol"):
         load_protocol(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("timm:resnet34.tv_in1k", "type timm:resnet34; .tv_in1k names weights, which --pretrained"),
+        ("convnext_tiny", "type timm:convnext_tiny"),
+        ("timm:ConvNeXt_Tiny", "type timm:convnext_tiny"),
+        ("VGG16", "type vgg16"),
+        ("timm:res net", "give vgg16, or timm:NAME"),
+    ],
+)
+def test_a_host_that_is_named_otherwise_is_told_its_name(typed: str, told: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_preset("quick").with_settings({"host": typed})
+    assert told in str(caught.value)
+    assert "pattern" not in str(caught.value)

@@ -99,15 +99,22 @@ class TimmHost(Host):
         """Stage and position of each slot, both counted from 1."""
         if place == STAGE:
             self.places = tuple((n, 1) for n in block_stages or range(1, len(names) + 1))
-            self._close_stages(names)
+            self._close_stages(name, names)
         else:
             self.places = self._place_at_branches(f"timm:{name}", names, block_stages, place)
 
-    def _close_stages(self, names: Sequence[str]) -> None:
+    def _close_stages(self, name: str, names: Sequence[str]) -> None:
         for stage, position in self.places:
-            inner = self.body.get_submodule(names[stage - 1])
+            place = names[stage - 1]
+            try:
+                inner = self.body.get_submodule(place)
+            except AttributeError:
+                raise UserError(
+                    f"timm:{name} has no stage {stage} to put a block after, though timm lists one "
+                    f"({place}): choose other stages with --slots, or another host"
+                ) from None
             key = slot_key(stage, position, STAGE)
-            self.body.set_submodule(names[stage - 1], _Closed(inner, key, self.close))
+            self.body.set_submodule(place, _Closed(inner, key, self.close))
 
     def _place_at_branches(
         self, name: str, names: Sequence[str], block_stages: Sequence[int], place: str

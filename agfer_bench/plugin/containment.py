@@ -205,12 +205,12 @@ def _of_torch(value: Any, name: str) -> bool:
     import torch
 
     code = getattr(value, "__code__", None)
-    home = str(Path(torch.__file__).parent)
-    return (
-        code is not None
-        and code.co_filename.startswith(home)
-        and getattr(value, "__name__", "") == name
-    )
+    home = Path(torch.__file__).parent
+    if code is None or home not in Path(code.co_filename).parents:
+        return False
+    # The compiler watches modules as they are made, by a constructor under a name of its own.
+    of_compiler = home / "_dynamo" in Path(code.co_filename).parents
+    return of_compiler or getattr(value, "__name__", "") == name
 
 
 class _Generators:

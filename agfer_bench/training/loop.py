@@ -196,15 +196,17 @@ def _cuda_of(device: torch.device) -> list[torch.device]:
 def make_optimiser(network: nn.Module, protocol: Protocol) -> torch.optim.Optimizer:
     """Build the optimiser; weight decay acts on weights, not on biases or other vectors."""
     learnable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    # The fused kernels take real weights alone.
+    fused = not any(parameter.is_complex() for parameter in learnable)
     groups = [
         {"params": [p for p in learnable if p.ndim > 1], "weight_decay": protocol.weight_decay},
         {"params": [p for p in learnable if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if protocol.optimiser == "sgd":
         return torch.optim.SGD(
-            groups, lr=protocol.learning_rate, momentum=protocol.momentum, fused=True
+            groups, lr=protocol.learning_rate, momentum=protocol.momentum, fused=fused
         )
-    return torch.optim.AdamW(groups, lr=protocol.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=protocol.learning_rate, fused=fused)
 
 
 def schedule(

@@ -174,3 +174,15 @@ def test_a_host_can_be_compiled() -> None:
     with torch.no_grad():
         compiled = torch.compile(host, backend="eager")
         torch.testing.assert_close(compiled(x), host(x))
+
+
+def test_a_stage_that_timm_lists_and_the_network_lacks_is_refused() -> None:
+    with pytest.raises(UserError) as caught:
+        _every_stage("hrnet_w18_small_v2")
+    assert "timm:hrnet_w18_small_v2 has no stage" in str(caught.value)
+    assert "though timm lists one" in str(caught.value)
+
+
+def _every_stage(name: str) -> None:
+    for stage in range(1, 6):
+        TimmHost(name, classes=7, dropout=0.0, block_stages=(stage,))
