@@ -342,7 +342,7 @@ def test_a_blocks_own_loss_is_added_to_the_networks() -> None:
         done = _double_fit(network, protocol, parts, losses=[pull])
         assert done.prepared.execution == "eager"
         ends.append(first.detach())
-    assert ends[1].square().sum() < 0.5 * ends[0].square().sum()
+    assert ends[1].square().sum() < 0.7 * ends[0].square().sum()
     torch.testing.assert_close(ends[1], ends[2])
 
 
