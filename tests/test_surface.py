@@ -25,9 +25,10 @@ _SLOT = (
     "keyword_only channels, keyword_only height, keyword_only width, keyword_only classes, "
     "keyword_only stage"
 )
+_CHECK = "keyword_only says, keyword_only look, keyword_only required=, keyword_only everywhere="
 _PLACE = (
-    "keyword_only position=, keyword_only place=, keyword_only slots=, keyword_only host=, "
-    "keyword_only image_size="
+    "keyword_only number=, keyword_only position=, keyword_only place=, keyword_only slots=, "
+    "keyword_only host=, keyword_only image_size="
 )
 _DATASET = (
     "keyword_only name, keyword_only read, keyword_only summary, keyword_only source=, "
@@ -72,6 +73,11 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
     # them take nothing away.
     ("exports", "agfer_bench", "FaceImage", "signature"): (_FACE_IMAGE, f"{_FACE_IMAGE}, {_PART}"),
     ("exports", "agfer_bench", "DatasetSpec", "signature"): (_DATASET, f"{_DATASET}, {_TERMS}"),
+    # A check tells what must work before it.
+    ("exports", "agfer_bench.testing", "Check", "signature"): (
+        _CHECK,
+        f"{_CHECK}, keyword_only needs=, keyword_only measures=",
+    ),
     # A block may stand elsewhere than at the end of a stage.
     ("exports", "agfer_bench", "Slot", "signature"): (_SLOT, f"{_SLOT}, {_PLACE}"),
     # A detector of a plugin may crop as well, and is named with the hash of its weights.

@@ -17,7 +17,7 @@ _FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 40
 """Characters of a name: it is a column of tables, and stands in lines of the templates."""
 
-_SUBCOMMANDS = ("check", "compare", "new", "show")
+_SUBCOMMANDS = ("check", "compare", "new", "same", "show")
 """`agfer-bench modules NAME` would take these for something else."""
 
 _IN_THE_WAY = ("conftest", "tests")

@@ -140,12 +140,15 @@ def _labels(record: RunRecord) -> Iterator[str]:
 def _named(module: ModuleRecord) -> Iterator[str]:
     """The label is the name, and options as they are."""
     try:
-        name, *parts = split(module.label, ":")
+        # A stranger's name may hold anything; options begin where it ends.
+        rest = module.label.removeprefix(module.name)
+        parts = split(rest, ":")[1:]
         shown = [part.partition("=") for part in parts]
-        fits = all(_shows(text, module.options.get(option, ...)) for option, _, text in shown)
+        fits = module.label.startswith(module.name) and rest[:1] in ("", ":")
+        fits &= all(_shows(text, module.options.get(option, ...)) for option, _, text in shown)
     except UserError:
         fits = False
-    if not fits or name != module.name or len({option for option, *_ in shown}) < len(shown):
+    if not fits or len({option for option, *_ in shown}) < len(shown):
         yield f"{module.label}: the label is not made of the name and the options"
 
 

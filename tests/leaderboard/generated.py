@@ -426,7 +426,7 @@ def _record(
     kind, name, threads = DEVICES[device]
     state = {"load_average": 1.5, "throttling": [text.free("power cap")]}
     return {
-        "schema_version": 8,
+        "schema_version": 9,
         "protocol": ground.protocol.model_dump(mode="json"),
         "protocol_fingerprint": ground.protocol.fingerprint,
         "data": ground.data,

@@ -51,10 +51,11 @@ def test_layers_in_the_papers_count(name: str, stride: int, expected: int) -> No
 
 
 def test_slots_are_the_papers() -> None:
-    assert _shape().slots() == [
-        Slot(channels=128, height=112, width=112, classes=7, stage=2),
-        Slot(channels=256, height=56, width=56, classes=7, stage=3),
-        Slot(channels=512, height=28, width=28, classes=7, stage=4),
+    where = {"slots": 3, "host": "vgg16", "image_size": 224, "place": "stage", "position": 1}
+    sizes = [(128, 112, 2), (256, 56, 3), (512, 28, 4)]
+    assert [vars(slot) for slot in _shape().slots()] == [
+        vars(Slot(channels=channels, height=side, width=side, classes=7, stage=stage)) | where
+        for channels, side, stage in sizes
     ]
 
 

@@ -50,7 +50,7 @@ def test_slots_are_the_shapes_behind_the_stages() -> None:
         stage=5,
         slots=1,
         host="timm:resnet18",
-        image_size=SIDE,
+        image_size=40,
     )
 
 

@@ -66,7 +66,7 @@ def test_version_2_knew_networks_alone() -> None:
     assert {module.kind for module in record.modules} == {"attention"}
     after = json.loads(dump(record))
     for module, old in zip(after["modules"], before["modules"], strict=True):
-        size = old["size"] | {"uncounted": []}
+        size = old["size"] | {"uncounted": [], "frozen_parameters": 0}
         assert module == {**module, **old, "size": size, "folds": module["folds"]}
         for fold, was in zip(module["folds"], old["folds"], strict=True):
             assert fold == fold | was

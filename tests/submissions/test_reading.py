@@ -142,8 +142,8 @@ CASES: dict[str, tuple[Callable[[str], str | bytes], str]] = {
         "has the key '7' twice",
     ),
     "version of tomorrow": (
-        lambda t: t.replace('"schema_version": 8', '"schema_version": 9'),
-        "is no valid record: schema_version: Input should be 8",
+        lambda t: t.replace('"schema_version": 9', '"schema_version": 10'),
+        "is no valid record: schema_version: Input should be 9",
     ),
     "terminal": (
         lambda t: t.replace('"folds": 3', '"\\u001b[2J\\n\\u202e": 1'),
