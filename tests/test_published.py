@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from agfer_bench.comparison.comparable import ground_of
 from agfer_bench.records.files import load_calibration, load_run
 from agfer_bench.report import calibration_table
@@ -14,8 +16,8 @@ from agfer_bench.run.studies.ablation import AXES
 PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
 
 
-def _leakage() -> tuple[Ablation, Path]:
-    folder = PUBLISHED / "ablation-split-quick-cpu"
+def _leakage(name: str = "ablation-split-quick-cpu") -> tuple[Ablation, Path]:
+    folder = PUBLISHED / name
     names = json.loads((folder / "ablation.json").read_text())["runs"]
     runs = [(load_run(folder / name), name) for name in names]
     cells = []
@@ -26,9 +28,18 @@ def _leakage() -> tuple[Ablation, Path]:
     return Ablation(axis=AXES["split"], runs=tuple(runs), cells=tuple(cells), notes=()), folder
 
 
-def test_the_leakage_table_is_that_of_its_records() -> None:
-    ablation, folder = _leakage()
+@pytest.mark.parametrize("name", ["ablation-split-quick-cpu", "ablation-split-muxspace-cpu"])
+def test_the_leakage_table_is_that_of_its_records(name: str) -> None:
+    ablation, folder = _leakage(name)
     assert to_markdown(ablation) == (folder / "table.md").read_text(encoding="utf-8")
+
+
+def test_image_folds_of_news_photographs_show_no_leakage() -> None:
+    """The twin: nobody is there in many frames, and no difference must be claimed."""
+    ablation, _ = _leakage("ablation-split-muxspace-cpu")
+    (row,) = [row for row in rows_of(ablation) if row["split"] == "image"]
+    assert row["difference_low"] < 0 < row["difference_high"]
+    assert not row["drawn_faces"]
 
 
 def test_image_folds_stand_above_subject_folds() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from agfer_bench import AttentionSpec, Slot
 from agfer_bench.contract import abilities
-from agfer_bench.contract.block import Block, paper_slots
+from agfer_bench.contract.block import Block, usual_slots
 from agfer_bench.contract.checks import COMPILE, INFORMATIONAL, REQUIRED, Check, outcomes
 from agfer_bench.contract.find import find_blocks
 from agfer_bench.contract.limits import memory_limited, time_limited
@@ -214,7 +214,7 @@ OWN = [
 @pytest.mark.parametrize("name", OWN)
 def test_first_party_blocks_keep_the_contract(name: str) -> None:
     (block,) = find_blocks(name)
-    assert block.slots == paper_slots()
+    assert block.slots == usual_slots()
     found = list(outcomes(block, REQUIRED))
     assert not [one.detail for one in found if one.verdict != "passed"]
 
