@@ -221,7 +221,9 @@ def test_a_gate_that_carries_the_label(runs: Runs, planted: Catalogue) -> None:
 
 @pytest.mark.slow
 def test_a_gate_of_noise(runs: Runs, planted: Catalogue) -> None:
-    """Of twenty networks whose gate is noise, at most one differs from its frozen self."""
+    """Of twenty networks whose gate is noise, hardly more differ from their frozen selves than one
+    in twenty. Of 20 true hypotheses at 5 % four or more are rejected in 1.6 % of all cases, two or
+    more in 26 %: which twenty these are depends on the rounding of the machine."""
     claimed = moved = 0
     for seed in range(20):
         settings: dict[str, Any] = {"seeds": 2, "seed": 10 * seed, "epochs": 8, "timing": "skip"}
@@ -233,7 +235,7 @@ def test_a_gate_of_noise(runs: Runs, planted: Catalogue) -> None:
             moved += fold.gate.frozen.recognised != fold.recognised
         difference = found.over["frozen"].difference
         claimed += difference is not None and difference.p < 0.05
-    assert claimed <= 1
+    assert claimed <= 3
     assert moved >= 20, "a quarter of all trainings: the noise must matter to somebody"
 
 
