@@ -183,15 +183,15 @@ def test_a_seed_set_where_the_harness_had_set_one() -> None:
         torch.manual_seed(8)
 
 
-def test_what_torchs_compiler_replaces_is_its_own_affair() -> None:
+def test_what_torchs_compiler_replaces_is_its_own_affair(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling a network whose modules are made anew puts another constructor in place."""
     from torch._dynamo import mutation_guard
 
-    before = torch.nn.Module.__init__
-    try:
-        with contained() as changes:
-            mutation_guard.install_generation_tagging_init()
-        assert torch.nn.Module.__init__ is not before, "else this shows nothing"
-        assert changes == []
-    finally:
-        torch.nn.Module.__init__ = before  # type: ignore[method-assign]
+    before = nn.Module.__init__
+    for name in ("__init__", "__setstate__"):  # put back at the end of the test
+        monkeypatch.setattr(nn.Module, name, getattr(nn.Module, name))
+    monkeypatch.delattr(nn.Module, "___needs_generation_tag_patch", raising=False)
+    with contained() as changes:
+        mutation_guard.install_generation_tagging_init()
+    assert nn.Module.__init__ is not before, "else this shows nothing"
+    assert changes == []
