@@ -126,12 +126,20 @@ def guarded(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except OutOfTime as error:
-        raise TooLarge(str(error)) from error
     except (Exception, SystemExit) as error:
-        if is_out_of_memory(error):
-            raise TooLarge(f"{doing} needs more memory than there is") from error
+        limit = too_large(error, doing)
+        if limit is not None:
+            raise limit from error
         raise Raised(f"{doing} failed: {describe(error)}") from error
+
+
+def too_large(error: BaseException, what: str) -> TooLarge | None:
+    """Say what ran out, where an exception tells of memory or time; None where it does not."""
+    if isinstance(error, TooLarge):
+        return error
+    if isinstance(error, OutOfTime):
+        return TooLarge(str(error))
+    return TooLarge(f"{what} needs more memory than there is") if is_out_of_memory(error) else None
 
 
 def run(module: nn.Module, x_BCHW: Tensor) -> Tensor:

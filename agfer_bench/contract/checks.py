@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from agfer_bench.contract import abilities, compilers, learning, shapes, state
-from agfer_bench.contract.block import Block, Broken, Raised, Skipped, TooLarge
-from agfer_bench.contract.limits import OutOfTime, time_limited
+from agfer_bench.contract.block import Block, Broken, Raised, Skipped, too_large
+from agfer_bench.contract.limits import time_limited
 from agfer_bench.contract.settings import settings_kept
 from agfer_bench.errors import describe
-from agfer_bench.measure.device_memory import is_out_of_memory
 from agfer_bench.network.build import CPU, place_of
 from agfer_bench.plugin.specs import Slot
 from agfer_bench.seeds import seeded
@@ -65,17 +64,15 @@ class Check:
             try:
                 with time_limited(), seeded(CPU, 0, strict=False), settings_kept():
                     details.append(self.look(block, slot))
-            except TooLarge as reason:
-                skipped.append(f"{place_of(slot)}: {reason}")
-            except Skipped as reason:
-                return CheckResult(check=self, verdict="skipped", detail=str(reason))
             # What a check does not guard itself is a stranger's fault too: a tensor of another
             # kind, a weight that cannot be compared.
             except (Exception, SystemExit) as error:
-                if isinstance(error, OutOfTime) or is_out_of_memory(error):
-                    what = str(error) if isinstance(error, OutOfTime) else NO_MEMORY
-                    skipped.append(f"{place_of(slot)}: {what}")
+                limit = too_large(error, "it")
+                if limit is not None:
+                    skipped.append(f"{place_of(slot)}: {limit}")
                     continue
+                if isinstance(error, Skipped):
+                    return CheckResult(check=self, verdict="skipped", detail=str(error))
                 text = str(error) if isinstance(error, Broken) else describe(error)
                 return CheckResult(
                     check=self,
@@ -107,8 +104,6 @@ class CheckResult:
 def _joined(details: list[str]) -> str:
     return " · ".join(dict.fromkeys(detail for detail in details if detail))
 
-
-NO_MEMORY = "it needs more memory than there is"
 
 BUILDS = Check(look=state.builds, says="is built", needs="nothing")
 FORWARD = Check(look=shapes.keeps_shape, says="keeps shape and type", needs="build")
@@ -188,4 +183,4 @@ def _missing(found: Mapping[str, CheckResult], needs: Needs) -> str | None:
     return None
 
 
-_ORDER: tuple[Needs, ...] = ("nothing", "build", "forward", "training")
+_ORDER: tuple[Needs, ...] = get_args(Needs)

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agfer_bench.measure.device_memory import free_memory
+from agfer_bench.network.build import CPU
+
 SECONDS = 30.0
 """What a check may take in one slot."""
 _SHARE = 0.9
@@ -53,13 +56,16 @@ def memory_limited() -> Iterator[None]:
     try:
         import resource
 
-        free = _kilobytes("/proc/meminfo", "MemAvailable")
-        used = _kilobytes("/proc/self/status", "VmSize")
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except (ImportError, OSError, ValueError):
         yield
         return
+    free = free_memory(CPU)()
+    if free is None:
+        yield
+        return
     before = resource.getrlimit(resource.RLIMIT_AS)
-    limit = int((used + _SHARE * free) * 1024)
+    limit = int(used * resource.getpagesize() + _SHARE * free)
     if before[1] != resource.RLIM_INFINITY:
         limit = min(limit, before[1])
     resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
@@ -67,16 +73,3 @@ def memory_limited() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def _kilobytes(file: str, name: str) -> int:
-    """Read a number of one of Linux's tables.
-
-    Raises:
-        ValueError: It is not there.
-    """
-    for line in Path(file).read_text(encoding="utf-8").splitlines():
-        key, _, value = line.partition(":")
-        if key == name:
-            return int(value.split()[0])
-    raise ValueError(name)

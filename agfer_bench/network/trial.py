@@ -48,8 +48,11 @@ class Trial:
     reason: str | None = None
     """Why maps must be contiguous, and what to write instead, in one line; None where they need
     not be."""
-    own_loss: bool = False
-    """Whether it is trained with a loss of its own beside the network's."""
+
+    @property
+    def own_loss(self) -> bool:
+        """Whether it is trained with a loss of its own beside the network's."""
+        return OWN_LOSS in self.marks
 
 
 OWN_LOSS = "is trained with a loss of its own beside the network's"
@@ -84,9 +87,7 @@ def try_block(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Trial:
             fault = found
             reason = str(found) + (f"; {found.advice}" if found.advice else "")
             continue
-        return Trial(
-            memory_format=memory_format, marks=marks, reason=reason, own_loss=OWN_LOSS in marks
-        )
+        return Trial(memory_format=memory_format, marks=marks, reason=reason)
     raise PluginError(chosen.entry.distribution, f"{chosen.label}: {fault}")
 
 
