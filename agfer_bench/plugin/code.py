@@ -14,6 +14,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -139,7 +140,8 @@ class _Walk:
                 self.value(f"{function.__module__}:{used}", function.__globals__[used])
         cells = function.__closure__ or ()
         for used, cell in zip(function.__code__.co_freevars, cells, strict=True):
-            self.value(f"{function.__qualname__}:{used}", cell.cell_contents)
+            with suppress(ValueError):  # it is empty until its name is given something
+                self.value(f"{function.__qualname__}:{used}", cell.cell_contents)
         for number, default in enumerate(function.__defaults__ or ()):
             self.value(f"{function.__qualname__}:default {number}", default)
 
