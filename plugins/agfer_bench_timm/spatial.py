@@ -110,7 +110,7 @@ def build_strip(slot: Slot, *, kernel_size: int = 3) -> nn.Module:
 def build_bat(
     slot: Slot,
     *,
-    block_size: int = 7,
+    block_size: int | None = None,
     groups: int = 2,
     reduction: int = 4,
     drop_rate: float = 0.2,
@@ -118,8 +118,9 @@ def build_bat(
     """Build timm's BatNonLocalAttn.
 
     Args:
-        slot: Where the block goes; both sides must be multiples of `block_size`.
-        block_size: Side of the blocks that the map is transformed in, at least 1.
+        slot: Where the block goes; both sides must be multiples of `block_size`, where it is given.
+        block_size: Side of the blocks that the map is transformed in, at least 1. None takes the
+            largest up to 7 that divides both sides of the map.
         groups: Groups of channels with a transform of their own, at least 1.
         reduction: At least 1: the bottleneck has C / reduction channels, rounded to a multiple
             of 8.
@@ -127,6 +128,9 @@ def build_bat(
     """
     from timm.layers.non_local_attn import BatNonLocalAttn
 
+    if block_size is None:
+        both = math.gcd(slot.height, slot.width)
+        block_size = max(side for side in range(1, 8) if both % side == 0)
     at_least(1, "timm-bat:block_size", block_size)
     at_least(1, "timm-bat:groups", groups)
     at_least(1, "timm-bat:reduction", reduction)
@@ -162,6 +166,10 @@ _COORD = "max(8, (2 * C // (3 * reduction) + 4) // 8 * 8)"
 
 _BAT_HIDDEN = "max(8, (C // reduction + 4) // 8 * 8)"
 """Rounded to a multiple of eight, and up where that would take off more than a tenth."""
+
+_BAT_SIDE = (
+    "(block_size or max(side for side in (1, 2, 3, 4, 5, 6, 7) if H % side == 0 and W % side == 0))"
+)
 
 _BAT = f"({_BAT_HIDDEN} + (8 if 10 * reduction * {_BAT_HIDDEN} < 9 * C else 0))"
 
@@ -216,7 +224,7 @@ SPECS = [
         "CVPR_2020_paper.html",
         summary="timm's bilinear attentional transform (Chi et al. 2020), added to the input",
         formula=f"{_BAT} * (2 * C + {_BAT} + groups + 4) + 2 * C + 2 * groups"
-        " + 2 * groups * block_size * block_size * (groups * block_size + 1)",
+        f" + 2 * groups * {_BAT_SIDE} ** 2 * (groups * {_BAT_SIDE} + 1)",
     ),
 ]
 """Blocks that gate positions, or rows and columns."""

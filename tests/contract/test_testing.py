@@ -71,7 +71,7 @@ def test_a_strangers_project(tmp_path: Path) -> None:
     assert f"FAILED {failed} - AssertionError: my-gate:forget=true: stage 2 " in done.stdout
     assert "no gradient in 8 draws at forgotten" in done.stdout
     assert "2 failed" in done.stdout, "a parameter that is forgotten is not in the formula either"
-    assert "unknown module 'my-gaet'; did you mean 'my-gate'?" in done.stdout
+    assert "unknown module 'my-gaet'; did you mean 'my-gate'" in done.stdout
     for ours in ("checks.py", "learning.py", "find.py", "Traceback"):
         assert ours not in done.stdout, "no traceback of ours"
 
