@@ -28,7 +28,13 @@ _SLOT = (
 _CHECK = "keyword_only says, keyword_only look, keyword_only required=, keyword_only everywhere="
 _PLACE = (
     "keyword_only number=, keyword_only position=, keyword_only place=, keyword_only slots=, "
-    "keyword_only host=, keyword_only image_size="
+    "keyword_only host=, keyword_only image_size=, keyword_only stages=, "
+    "keyword_only stage_number=, keyword_only previous=, keyword_only entering=, "
+    "keyword_only replaces="
+)
+_ATTENTION = (
+    "keyword_only name, keyword_only build, keyword_only source, keyword_only summary, "
+    "keyword_only formula="
 )
 _DATASET = (
     "keyword_only name, keyword_only read, keyword_only summary, keyword_only source=, "
@@ -80,6 +86,11 @@ CHANGED: dict[tuple[str, ...], tuple[Any, Any]] = {
     ),
     # A block may stand elsewhere than at the end of a stage.
     ("exports", "agfer_bench", "Slot", "signature"): (_SLOT, f"{_SLOT}, {_PLACE}"),
+    # It may be told what else it is given, or to stand for a stage.
+    ("exports", "agfer_bench", "AttentionSpec", "signature"): (
+        _ATTENTION,
+        f"{_ATTENTION}, keyword_only replaces=",
+    ),
     # A detector of a plugin may crop as well, and is named with the hash of its weights.
     **{
         ("records", kind, "$defs", "Protocol", "properties", "crop"): (

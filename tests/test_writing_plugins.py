@@ -20,8 +20,11 @@ import numpy as np
 import pytest
 import torch
 
+from agfer_bench import AttentionSpec
+from agfer_bench.contract.find import find_blocks
 from agfer_bench.faces.detector import choose_detector
 from agfer_bench.network.build import build_block
+from agfer_bench.network.second_inputs import WithInputs
 from agfer_bench.network.trial import try_block
 from agfer_bench.plugin import hookspecs
 from agfer_bench.plugin.finder import load_catalogue
@@ -425,7 +428,7 @@ def page() -> ModuleType:
 
 
 def test_the_documents_block_works(plugin: Make) -> None:
-    (source,) = [one for one in BLOCKS if "nn.Module" in one]
+    source = next(one for one in BLOCKS if "def attention_modules" in one)
     catalogue = load_catalogue([plugin("channel-mix", source)])
     assert not catalogue.problems
     slot = Slot(channels=8, height=6, width=5, classes=7, stage=2)
@@ -440,6 +443,18 @@ def test_the_documents_block_works(plugin: Make) -> None:
     weight, bias = (one.item() for one in plain.parameters())
     expected = 1 / (1 + np.exp(-(weight + bias)))
     torch.testing.assert_close(plain(x), torch.full_like(x, expected))
+
+
+def test_the_documents_second_input_works(page: ModuleType) -> None:
+    spec = AttentionSpec(name="mine", build=lambda slot: page.Gate(), source="", summary="")
+    (found,) = find_blocks(spec)
+    slot = Slot(channels=8, height=6, width=5, classes=7, stage=3, previous=(4, 12, 10))
+    try_block(found.chosen, [slot])
+    block = build_block(found.chosen, slot)
+    assert isinstance(block, WithInputs)
+    x = torch.ones(1, 8, 6, 5)
+    noise = block.stand_in("before")[:1]
+    torch.testing.assert_close(block(x), torch.sigmoid(noise.mean()) * x)
 
 
 def test_the_documents_classifier_works(page: ModuleType) -> None:

@@ -9,10 +9,20 @@ from dataclasses import replace
 
 import torch
 
-from agfer_bench.contract.block import Block, Broken, largest_difference, look, normal_map, step
+from agfer_bench.contract.block import (
+    Block,
+    Broken,
+    Skipped,
+    largest_difference,
+    look,
+    normal_map,
+    shape_after,
+    step,
+)
 from agfer_bench.contract.learning import look_at_gradients
 from agfer_bench.measure.gates import gate_statistics
 from agfer_bench.network.gates import NoGate, find_gate
+from agfer_bench.network.second_inputs import WithInputs
 from agfer_bench.plugin.specs import Slot
 
 _SAME = 1e-4
@@ -41,24 +51,31 @@ def one_by_one_maps(block: Block, slot: Slot) -> str:
 
 def other_sizes(block: Block, slot: Slot) -> str:
     """A block takes maps of another size than it was built for."""
-    smaller = replace(slot, height=slot.height // 2 + 1, width=slot.width // 2)
+    smaller = _resized(slot, slot.height // 2 + 1, slot.width // 2)
     x_BCHW = normal_map(smaller)
-    if look(block.build(slot), x_BCHW).shape != x_BCHW.shape:
+    if look(block.build(slot), x_BCHW).shape != shape_after(smaller, x_BCHW):
         raise Broken(f"changes the shape of maps of {smaller.height} × {smaller.width}")
     return ""
 
 
 def _fits(block: Block, slot: Slot, height: int, width: int) -> None:
     """Build a block for a size; it must keep the shape in evaluation and in training."""
-    small = replace(slot, height=height, width=width)
+    small = _resized(slot, height, width)
     x_BCHW = normal_map(small)
     try:
         module = block.build(small)
         shapes = {look(module, x_BCHW).shape, step(module, x_BCHW)[0].shape}
     except Broken as fault:
         raise Broken(f"at {height} × {width}: {fault}") from None
-    if shapes != {x_BCHW.shape}:
+    if shapes != {shape_after(small, x_BCHW)}:
         raise Broken(f"at {height} × {width} it changes the shape")
+
+
+def _resized(slot: Slot, height: int, width: int) -> Slot:
+    """Return a slot with another size of map; what enters its stage is as much larger as before."""
+    channels, rows, columns = slot.entering
+    entering = (channels, height * rows // slot.height, width * columns // slot.width)
+    return replace(slot, height=height, width=width, entering=entering)
 
 
 def batch_of_one(block: Block, slot: Slot) -> str:
@@ -79,14 +96,40 @@ def channels_last(block: Block, slot: Slot) -> str:
     return "" if found.is_contiguous(memory_format=last) else "output is contiguous"
 
 
+def uses_second_inputs(block: Block, slot: Slot) -> str:
+    """The answer changes with each input that the block asks for beside its map."""
+    module = block.build(slot)
+    asking = [part for part in module.modules() if isinstance(part, WithInputs)]
+    if not asking:
+        raise Skipped("it asks for its map alone")
+    x_BCHW = normal_map(slot)
+    step(module, x_BCHW)  # a branch that starts at zero hides what goes on behind it
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.add_(0.1 * (weight.abs() + 1))
+    before = look(module, x_BCHW)
+    for name in asking[0].asked:
+        noise = asking[0].stand_in(name)
+        kept = noise.clone()
+        noise.mul_(-1).add_(1)
+        if torch.equal(before, look(module, x_BCHW)):
+            raise Broken(f"the answer does not change with {name}")
+        noise.copy_(kept)
+    return ", ".join(asking[0].asked)
+
+
 def gates(block: Block, slot: Slot) -> str:
     """How a fresh block damps the signal, and between which numbers it scales elements."""
+    if slot.replaces:
+        raise Skipped("the block replaces its stage, and has no gate")
     found = gate_statistics(block.build(slot), slot)
     return f"× {found.damping:.2f} ({found.low:.2f}–{found.high:.2f})"
 
 
 def gate(block: Block, slot: Slot) -> str:
     """The gate can be told, so that it can be frozen, shuffled and rescaled."""
+    if slot.replaces:
+        raise Skipped("the block replaces its stage, and has no gate")
     module = block.build(slot).eval()
     x_BCHW = normal_map(slot)
     try:

@@ -69,6 +69,11 @@ class Block:
     slots: tuple[Slot, ...] = field(default_factory=usual_slots)
     """Where it is built for."""
 
+    def __post_init__(self) -> None:
+        """Have a block that replaces its stage be given what enters it."""
+        slots = tuple(self.chosen.entry.spec.at(slot) for slot in self.slots)
+        object.__setattr__(self, "slots", slots)
+
     @property
     def label(self) -> str:
         """Name in listings."""
@@ -94,8 +99,8 @@ def build_unguarded(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
 
 
 def normal_map(slot: Slot, *, batch: int = 2, draw: int = 0) -> Tensor:
-    """Return a map as it leaves a ReLU, max(0, N(0, 1)), of shape (B, C, H, W)."""
-    return _noise((batch, slot.channels, slot.height, slot.width), draw).relu_()
+    """Return a map as it leaves a ReLU, max(0, N(0, 1)), of shape (B, *slot.given)."""
+    return _noise((batch, *slot.given), draw).relu_()
 
 
 _NUMBERS = 1_000_003
@@ -186,6 +191,13 @@ def step(module: nn.Module, x_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
         with guarded("backward"), settings_kept():
             torch.autograd.backward(losses, [weights, None][: len(losses)])
     return y.detach(), leaf_BCHW.grad
+
+
+def shape_after(slot: Slot, x_BCHW: Tensor) -> tuple[int, ...]:
+    """Return the shape that a block must give a map: its own, or that of the stage it replaces."""
+    if not slot.replaces:
+        return tuple(x_BCHW.shape)
+    return (len(x_BCHW), slot.channels, slot.height, slot.width)
 
 
 def tensors(module: nn.Module) -> dict[str, Tensor]:

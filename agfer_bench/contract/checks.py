@@ -141,6 +141,7 @@ INFORMATIONAL = (
         look=compilers.compiles, says="goes through torch.compile", required=False, everywhere=False
     ),
     Check(look=compilers.onnx, says="goes into ONNX", required=False, everywhere=False),
+    Check(look=abilities.uses_second_inputs, says="uses its second input", required=False),
     Check(look=abilities.gates, says="damps by (gates 1–99 %)", required=False, measures=True),
     Check(look=abilities.gate, says="its gate can be told", required=False),
 )

@@ -19,8 +19,10 @@ def evaluate(formula: str, slot: Slot, options: Mapping[str, Any]) -> int:
     It sees no builtins, so that what is declared stays an expression that a reader can follow.
 
     Args:
-        formula: An expression of C, H, W, M, the options by name, `max`, `min`, `ceil`, `log2`.
-        slot: Where the block goes: its channels C, height H, width W and classes M.
+        formula: An expression of C, H, W, M, I, P, the options by name, `max`, `min`, `ceil`,
+            `log2`.
+        slot: Where the block goes: its channels C, height H, width W, classes M, channels I of the
+            map that it is given, and P of the previous one.
         options: Every option of the block with its value.
 
     Raises:
@@ -31,6 +33,7 @@ def evaluate(formula: str, slot: Slot, options: Mapping[str, Any]) -> int:
     2055
     """
     place = {"C": slot.channels, "H": slot.height, "W": slot.width, "M": slot.classes}
+    place |= {"I": slot.given[0], "P": slot.previous[0]}
     names = {**options, **place, **_FUNCTIONS, "__builtins__": {}}
     try:
         value = eval(formula.strip(), names)

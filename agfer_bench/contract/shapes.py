@@ -15,8 +15,10 @@ from agfer_bench.contract.block import (
     look,
     normal_map,
     run,
+    shape_after,
     step,
 )
+from agfer_bench.network.build import fault_of_shape
 from agfer_bench.plugin.specs import Slot
 
 _SAME = 1e-5
@@ -24,9 +26,12 @@ _SAME = 1e-5
 
 
 def keeps_shape(block: Block, slot: Slot) -> str:
-    """Shape, type and device of the output are the input's, and all its numbers are finite."""
+    """Shape, type and device of the output are the input's, and all its numbers are finite.
+
+    Where the block replaces its stage, the shape is that of the stage's output.
+    """
     x_BCHW = normal_map(slot)
-    _compare(x_BCHW, look(block.build(slot), x_BCHW))
+    _compare(x_BCHW, look(block.build(slot), x_BCHW), shape_after(slot, x_BCHW))
     return ""
 
 
@@ -88,9 +93,9 @@ def ignores_batch_mates(block: Block, slot: Slot) -> str:
     return ""
 
 
-def _compare(x_BCHW: Tensor, y: Tensor) -> None:
-    if y.shape != x_BCHW.shape:
-        raise Broken(f"forward changed the shape from {tuple(x_BCHW.shape)} to {tuple(y.shape)}")
+def _compare(x_BCHW: Tensor, y: Tensor, wanted: tuple[int, ...]) -> None:
+    if y.shape != wanted:
+        raise Broken(fault_of_shape(tuple(x_BCHW.shape), tuple(y.shape), wanted))
     if y.dtype != x_BCHW.dtype:
         raise Broken(f"forward changed the type from {_name(x_BCHW.dtype)} to {_name(y.dtype)}")
     if y.device != x_BCHW.device:

@@ -38,7 +38,7 @@ class InSlot:
     """Operators without a count, by torch's names."""
     layers: int | None
     """Operations of the traced graph, reshapes aside; None where it cannot be traced."""
-    gates: GateStatistics
+    gates: GateStatistics | None
     """How it scales what goes through it."""
 
 
@@ -82,6 +82,7 @@ def describe_variant(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Va
         UserError: An option's value is wrong.
     """
     entry = chosen.entry
+    slots = [entry.spec.at(slot) for slot in slots]
     blocks = [_build(chosen, slot) for slot in slots]
     traced: tuple[str, ...] | None = None
     untraced = ""
@@ -117,7 +118,7 @@ def _in_slot(chosen: Chosen[AttentionSpec], slot: Slot, block: nn.Module) -> InS
                 macs=counted.total,
                 uncounted=counted.uncounted,
                 layers=compute_nodes(block),
-                gates=gate_statistics(block, slot),
+                gates=None if slot.replaces else gate_statistics(block, slot),
             )
     except (Exception, SystemExit) as error:
         raise PluginError(
@@ -135,4 +136,4 @@ def _declared(chosen: Chosen[AttentionSpec], slot: Slot) -> int | None:
 
 
 def _count(block: nn.Module, slot: Slot) -> Operations:
-    return count_operations(block, torch.zeros(1, slot.channels, slot.height, slot.width))
+    return count_operations(block, torch.zeros(1, *slot.given))

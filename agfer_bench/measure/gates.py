@@ -43,7 +43,7 @@ def gate_statistics(block: nn.Module, slot: Slot, *, batch: int = 2) -> GateStat
         slot: Shape of the map.
         batch: Images B.
     """
-    shape = (batch, slot.channels, slot.height, slot.width)
+    shape = (batch, *slot.given)
     x_BCHW = torch.randn(shape, generator=generator(0, "gates", slot.stage)).relu()
     training = block.training
     try:

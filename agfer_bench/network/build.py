@@ -24,6 +24,7 @@ from agfer_bench.network.host import Host, slot_key
 from agfer_bench.network.initialise import initialise
 from agfer_bench.network.pretrained import Pretrained, keep_weights, settle
 from agfer_bench.network.residual import Residual
+from agfer_bench.network.second_inputs import UnknownArgument, with_inputs
 from agfer_bench.network.timm_host import PREFIX, TimmHost, trace_slots
 from agfer_bench.network.twins import twin_of
 from agfer_bench.network.vgg16 import Vgg16, Vgg16Shape
@@ -91,7 +92,15 @@ def slots_of(protocol: Protocol, classes: int) -> list[Slot]:
             block_stages=protocol.slots,
             place=protocol.place,
         )
-    return [replace(slot, number=number) for number, slot in enumerate(slots)]
+    stages = sorted({slot.stage for slot in slots})
+    before = (3, protocol.image_size, protocol.image_size)
+    found = []
+    for number, slot in enumerate(slots):
+        where = stages.index(slot.stage)
+        slot = replace(slot, number=number, stages=len(stages), stage_number=where, previous=before)
+        found.append(slot)
+        before = (slot.channels, slot.height, slot.width)
+    return found
 
 
 def timm_name(protocol: Protocol) -> str | None:
@@ -157,9 +166,15 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
             an option needs the block's gate, and it cannot be told.
     """
     owner, name = chosen.entry.distribution, chosen.label
+    slot = chosen.entry.spec.at(slot)
     arguments = chosen.arguments(slot)
     residual = arguments.pop(RESIDUAL, False)
     neutral, control = arguments.pop(NEUTRAL, False), arguments.pop(CONTROL, "none")
+    if slot.replaces and (residual or neutral or control != "none"):
+        raise UserError(
+            f"{name}: the block replaces its stage; {RESIDUAL}, {NEUTRAL} and {CONTROL} are for "
+            "blocks that keep their map's shape"
+        )
     try:
         block: Any = chosen.entry.spec.build(slot, **arguments)
     except UserError:
@@ -171,6 +186,10 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
     if not isinstance(block, nn.Module):
         kind = type(block).__name__
         raise PluginError(owner, f"{name}: build returned {kind}, not a torch.nn.Module")
+    try:
+        block = with_inputs(block, slot)
+    except UnknownArgument as error:
+        raise PluginError(owner, f"{name}: {error}") from None
     block = Residual(block) if residual else block
     try:
         return twin_of(block, slot, neutral=neutral, control=control)
@@ -182,6 +201,13 @@ def place_of(slot: Slot) -> str:
     """Say where a block stands, with the size of its maps: channels, height and width."""
     where = "" if slot.place == STAGE else f", {slot.place} {slot.position}"
     return f"stage {slot.stage}{where} ({slot.channels} × {slot.height} × {slot.width})"
+
+
+def fault_of_shape(given: Sequence[int], got: Sequence[int], wanted: Sequence[int]) -> str:
+    """Say which shape came out of a block, and which should have."""
+    if given == wanted:
+        return f"forward changed the shape from {given} to {got}"
+    return f"forward returned the shape {got} and not {wanted}, that of the stage it replaces"
 
 
 def _bare_host(protocol: Protocol, classes: int) -> Host:
@@ -281,7 +307,8 @@ def add_blocks(
     """Put a fresh block into every slot; its weights depend on seed, fold and slot.
 
     Raises:
-        UserError: The plugin says that an option's value is wrong.
+        UserError: The plugin says that an option's value is wrong, or its block replaces a stage
+            that the host cannot spare.
         PluginError: The block cannot be built.
     """
     for slot in slots_of(protocol, classes):
@@ -289,3 +316,6 @@ def add_blocks(
         with seeded(CPU, derive_seed(protocol.seed, "block", fold, *number)):
             key = slot_key(slot.stage, slot.position, slot.place)
             host.blocks[key] = build_block(chosen, slot)
+        if chosen.entry.spec.replaces:
+            host.replace_stage(slot.stage)
+    host.connect()

@@ -20,6 +20,7 @@ from torch import Tensor, fx, nn
 from agfer_bench.errors import describe
 from agfer_bench.network.neutral import Neutral
 from agfer_bench.network.residual import Residual
+from agfer_bench.network.second_inputs import WithInputs
 
 How = Literal["offered", "traced"]
 """Where a gate is from: the block's own method, or its traced forward pass."""
@@ -76,6 +77,8 @@ class Gate:
             NoGate: The block's output is not the input times the gate.
         """
         y_BCHW: Tensor = block(x_BCHW).float()
+        if y_BCHW.shape != x_BCHW.shape:
+            raise NoGate("its output has another shape than its input")
         product_BCHW = (x_BCHW * self.of(x_BCHW)).float()
         exact = not torch.is_autocast_enabled(x_BCHW.device.type)
         close = _CLOSE if exact else _CLOSE_BF16
@@ -92,6 +95,8 @@ def find_gate(block: nn.Module) -> Gate:
     Raises:
         NoGate: It offers none, and its forward pass is no product of the input with something.
     """
+    if isinstance(block, WithInputs):
+        raise NoGate("it is given more than its map")
     if isinstance(block, Residual):
         inner = find_gate(block.block)
         return Gate(compute=lambda x_BCHW: 1 + inner.of(x_BCHW), how=inner.how)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from agfer_bench.network.second_inputs import Passing, WithInputs
+from agfer_bench.network.weights import weights_sha256
 from agfer_bench.protocol import STAGE
 
 
@@ -31,13 +33,65 @@ class Host(nn.Module, ABC):
     def __init__(self, blocks: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.blocks = nn.ModuleDict(dict(blocks))
+        self._passing: Passing | None = None
+        self._whole_sha256: str | None = None
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return logits of shape (B, M)."""
+        if self._passing is None:
+            return self.classify(x_BCHW)
+        self._passing.begin(x_BCHW)
+        try:
+            return self.classify(x_BCHW)
+        finally:
+            self._passing.end()
+
+    @abstractmethod
+    def classify(self, x_BCHW: Tensor) -> Tensor:
+        """Return logits of shape (B, M); every slot's map goes through `close`."""
 
     def close(self, key: str, x_BCHW: Tensor) -> Tensor:
         """Pass a map through the block of a slot, if it has one."""
         if key not in self.blocks:
             return x_BCHW
         y_BCHW: Tensor = self.blocks[key](x_BCHW)
+        if self._passing is not None:
+            self._passing.previous = y_BCHW
         return y_BCHW
+
+    def connect(self) -> None:
+        """Give the blocks what they ask for beside their map; called once all are in their slots.
+
+        Without such a block nothing is kept while an image passes.
+        """
+        asking = [part for part in self.blocks.modules() if isinstance(part, WithInputs)]
+        self._passing = Passing() if asking else None
+        for part in asking:
+            part.connect(self._passing)
+
+    def replace_stage(self, stage: int) -> None:
+        """Take out the layers of a stage, counted from 1; the block that closes it stands for them.
+
+        Raises:
+            UserError: The host has no layers of their own for that stage.
+        """
+        self._whole_sha256 = self.own_sha256()
+        self.take_out(stage)
+
+    def own_sha256(self) -> str:
+        """Hash the host's weights, without its blocks; a stage that was replaced is in it.
+
+        So a network that lacks a stage is seen to have started from the same host as the others.
+        """
+        return self._whole_sha256 or weights_sha256(*self.own_layers())
+
+    @abstractmethod
+    def take_out(self, stage: int) -> None:
+        """Have a stage compute nothing: what enters it goes to its block.
+
+        Raises:
+            UserError: The host has no layers of their own for that stage.
+        """
 
     @abstractmethod
     def own_layers(self) -> tuple[nn.Module, ...]:

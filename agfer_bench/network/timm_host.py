@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import timm
@@ -54,6 +54,10 @@ class _Closed(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         return self.close(self.key, self.stage(x_BCHW))
 
+    def replace(self) -> None:
+        """Take out the stage's own layers: the block is given what enters it."""
+        self.stage = nn.Identity()
+
 
 class TimmHost(Host):
     """A backbone of timm with blocks, with the weights that timm starts from.
@@ -83,6 +87,7 @@ class TimmHost(Host):
     ) -> None:
         super().__init__({})
         check_name(name)
+        self.name = name
         self.body: nn.Module = _create(name, num_classes=classes, drop_rate=dropout)
         heads = self.body.pretrained_cfg.get("classifier") or ()  # type: ignore[union-attr, operator]
         self.classifiers = (heads,) if isinstance(heads, str) else tuple(heads)
@@ -143,10 +148,23 @@ class TimmHost(Host):
         self.body = traced
         return tuple(places)
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
+    def classify(self, x_BCHW: Tensor) -> Tensor:
         """Return logits of shape (B, M)."""
         logits_BM: Tensor = self.body(x_BCHW)
         return logits_BM
+
+    def take_out(self, stage: int) -> None:
+        """Take out the module that timm lists for a stage."""
+        key = slot_key(stage, 1, STAGE)
+        for name, part in self.body.named_modules():
+            if isinstance(part, _Closed) and part.key == key:
+                if not any(True for _ in part.stage.parameters()):
+                    raise UserError(
+                        f"{PREFIX}{self.name} keeps the layers of stage {stage} elsewhere than in "
+                        f"{name}, so that no block can replace them; choose other stages with "
+                        "--slots"
+                    )
+                part.replace()
 
     def own_layers(self) -> tuple[nn.Module, ...]:
         """Return the backbone."""
@@ -205,6 +223,7 @@ def trace_slots(
             (B, C, H, W).
     """
     shapes: dict[str, tuple[int, ...]] = {}
+    entering: dict[str, tuple[int, ...]] = {}
     with seeded(torch.device("cpu"), 0), torch.no_grad():
         host = TimmHost(name, classes=classes, dropout=0.0, block_stages=block_stages, place=place)
 
@@ -215,6 +234,8 @@ def trace_slots(
         for part in host.body.modules():
             if isinstance(part, _Closed | PlacedBlock):
                 part.close = note
+            if isinstance(part, _Closed):
+                part.register_forward_pre_hook(partial(_note_shape, entering))
         try:
             host.eval()(torch.zeros(1, 3, image_size, image_size))
         except Exception as error:
@@ -242,9 +263,24 @@ def trace_slots(
             slots=len(host.places),
             host=f"{PREFIX}{name}",
             image_size=image_size,
+            entering=_of_map(entering.get(slot_key(stage, position, place), ())),
         )
         slots.append(slot)
     return tuple(slots)
+
+
+def _note_shape(shapes: dict[str, tuple[int, ...]], part: nn.Module, given: Any) -> None:
+    """Keep the shape of what enters a stage, under its slot's key."""
+    if isinstance(part, _Closed) and given and isinstance(given[0], Tensor):
+        shapes[part.key] = tuple(given[0].shape)
+
+
+def _of_map(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return channels, height and width of a map's shape; zeros where it is no map's."""
+    if len(shape) != 4:
+        return (0, 0, 0)
+    _, channels, height, width = shape
+    return (channels, height, width)
 
 
 def _create(name: str, **options: Any) -> nn.Module:

@@ -21,7 +21,14 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from agfer_bench.errors import PluginError, describe
-from agfer_bench.network.build import CPU, FORMATS, LEAVE, build_block, place_of
+from agfer_bench.network.build import (
+    CPU,
+    FORMATS,
+    LEAVE,
+    build_block,
+    fault_of_shape,
+    place_of,
+)
 from agfer_bench.network.own_loss import LossError, try_loss
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.containment import contained, told
@@ -103,6 +110,7 @@ def _try(
     marks: dict[str, None] = {}
     with seeded(CPU, derive_seed(0, "trial")):  # no seed that a block sets by chance
         # Twice: weights that come back would be trained on one fold and judged on another.
+        slots = [chosen.entry.spec.at(slot) for slot in slots]
         for number, slot in enumerate((*slots, *slots)):
             block = build_block(chosen, slot).eval()
             own = {id(tensor): tensor for tensor in (*block.parameters(), *block.buffers())}
@@ -111,11 +119,11 @@ def _try(
                     "build returned weights that it had returned before; it must make new ones"
                 )
             seen |= own
-            x_BCHW = torch.randn(2, slot.channels, slot.height, slot.width)
+            x_BCHW = torch.randn(2, *slot.given)
             x_BCHW = x_BCHW.contiguous(memory_format=memory_format)
             try:
                 hidden = dict(_hidden(block))
-                _pass_once(block, x_BCHW)
+                _pass_once(block, x_BCHW, slot)
                 if number < len(slots):
                     marks |= dict.fromkeys(_probe(block, x_BCHW, hidden))
             except _Fault as fault:
@@ -123,7 +131,7 @@ def _try(
     return tuple(marks)
 
 
-def _pass_once(block: nn.Module, x_BCHW: Tensor) -> None:
+def _pass_once(block: nn.Module, x_BCHW: Tensor, slot: Slot) -> None:
     """Pass a map through a fresh block.
 
     Raises:
@@ -136,8 +144,9 @@ def _pass_once(block: nn.Module, x_BCHW: Tensor) -> None:
     y = _forward(block, x_BCHW)
     if not isinstance(y, Tensor):
         raise _Fault(f"forward returned {type(y).__name__}, not a tensor")
-    if y.shape != x_BCHW.shape:
-        raise _Fault(f"forward changed the shape from {tuple(x_BCHW.shape)} to {tuple(y.shape)}")
+    wanted = (len(x_BCHW), slot.channels, slot.height, slot.width)
+    if y.shape != wanted:
+        raise _Fault(fault_of_shape(tuple(x_BCHW.shape), tuple(y.shape), wanted))
     if y.dtype != x_BCHW.dtype:
         raise _Fault(f"forward changed the type from {x_BCHW.dtype} to {y.dtype}")
     if not torch.isfinite(y).all():

@@ -81,6 +81,7 @@ class Vgg16Shape:
 
     def _slot(self, stage: int, position: int, channels: Sequence[int], slots: int) -> Slot:
         side = self.image_size // 2 ** (stage - 1)
+        enters = channels[stage - 2] if stage > 1 else 3
         return Slot(
             channels=channels[stage - 1],
             height=side,
@@ -92,6 +93,7 @@ class Vgg16Shape:
             slots=slots,
             host=VGG16,
             image_size=self.image_size,
+            entering=(enters, side, side) if self.place == STAGE else (0, 0, 0),
         )
 
 
@@ -111,6 +113,7 @@ class Vgg16(Host):
     def __init__(self, shape: Vgg16Shape, blocks: Mapping[str, nn.Module]) -> None:
         super().__init__(blocks)
         self.place = shape.place
+        self._replaced: frozenset[int] = frozenset()
         pools = 5 if shape.stride == 32 else 4
         # Made without memory first: torch's own initial weights would cost time and random numbers.
         with torch.device("meta"):
@@ -120,7 +123,7 @@ class Vgg16(Host):
         self.pools = nn.ModuleList(nn.MaxPool2d(2, 2) for _ in range(pools))
         self.head = head.to_empty(device=device)
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
+    def classify(self, x_BCHW: Tensor) -> Tensor:
         """Return logits of shape (B, M)."""
         for index, stage in enumerate(self.stages):
             x_BCHW = self._pass(index + 1, stage, x_BCHW)
@@ -131,6 +134,8 @@ class Vgg16(Host):
 
     def _pass(self, number: int, stage: nn.Module, x_BCHW: Tensor) -> Tensor:
         """Pass a map through a stage and the blocks in it."""
+        if number in self._replaced:
+            return self.close(slot_key(number, 1, STAGE), x_BCHW)
         if self.place == STAGE:
             return self.close(slot_key(number, 1, STAGE), stage(x_BCHW))
         assert isinstance(stage, nn.Sequential)
@@ -142,6 +147,13 @@ class Vgg16(Host):
                 position += 1
                 x_BCHW = self.close(slot_key(number, position, self.place), x_BCHW)
         return x_BCHW
+
+    def take_out(self, stage: int) -> None:
+        """Take out the convolutions of a stage."""
+        kept: list[nn.Module] = list(self.stages)  # another host may share the list
+        kept[stage - 1] = nn.Sequential()
+        self.stages = nn.ModuleList(kept)
+        self._replaced |= {stage}
 
     def own_layers(self) -> tuple[nn.Module, ...]:
         """Return the convolutions, and the fully connected layers."""

@@ -80,9 +80,11 @@ class Chosen(Generic[SpecT_co]):
             slot: The slot of the host that a block is built for; None for all but blocks.
 
         Raises:
-            UserError: An option has a value for each slot, and the host more or fewer slots.
+            UserError: An option has a value for each slot or stage, and the host more or fewer.
         """
-        place = None if slot is None else (slot.number, slot.slots)
+        place = None
+        if slot is not None:
+            place = ((slot.number, slot.slots), (slot.stage_number, slot.stages))
         try:
             return arguments_of(self.entry.options, self.values, place)
         except UserError as error:

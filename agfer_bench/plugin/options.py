@@ -42,6 +42,11 @@ CONTROL = "control"
 """Another: a twin of the block, which does not attend to the image, in its place."""
 
 
+Places = tuple[tuple[int, int], tuple[int, int]]
+"""Number of a slot, from 0, and of how many; number of its stage among those that have slots, from
+0, and of how many. Values for each are told apart by how many there are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Option:
     """One typed keyword argument of a plugin's function."""
@@ -55,7 +60,7 @@ class Option:
     own_default: Any = None
     """The default as the plugin has it, where records cannot keep that: an `Enum` or a list."""
     per_slot: bool = False
-    """Whether it may be given a value for each slot of the host: `4/8/16`."""
+    """Whether it may be given a value for each slot of the host, or each stage: `4/8/16`."""
 
     @property
     def choices(self) -> tuple[Any, ...]:
@@ -99,24 +104,25 @@ class Option:
             same = False
         return plain if same else write(value, quoted=True)
 
-    def argument(self, value: Any, place: tuple[int, int] | None = None) -> Any:
+    def argument(self, value: Any, place: Places | None = None) -> Any:
         """Return a value of a record as the plugin's function takes it.
 
         Args:
             value: As records keep it.
-            place: The slot's number, from 0, and the number of slots; None where there is no slot.
+            place: Where the slot is; None where there is no slot.
 
         Raises:
-            UserError: There are values for more or fewer slots.
+            UserError: There are values for more or fewer slots, and for more or fewer stages.
         """
         if self._of_slots(value) and place is not None:
-            texts, (slot, slots) = self.slot_texts(value), place
-            if len(texts) != slots:
+            texts = self.slot_texts(value)
+            numbers = [number for number, many in place if many == len(texts)]
+            if not numbers:
                 raise UserError(
-                    f"{self.name}={value} has {len(texts)} values for {slots} "
-                    f"slot{'s' * (slots != 1)} of the host: give one for each, or one for all"
+                    f"{self.name}={value} has {len(texts)} values for {_told_places(place)} of the "
+                    "host: give one for each, or one for all"
                 )
-            return read_text(self.annotation, texts[slot])
+            return read_text(self.annotation, texts[numbers[0]])
         if value == self.default and self.own_default is not None:
             return self.own_default
         if value is None or not differs(self.annotation):
@@ -292,7 +298,7 @@ def resolve_options(owner: str, known: Iterable[Option], choice: Choice) -> dict
 
 
 def arguments_of(
-    known: Iterable[Option], values: Mapping[str, Any], place: tuple[int, int] | None = None
+    known: Iterable[Option], values: Mapping[str, Any], place: Places | None = None
 ) -> dict[str, Any]:
     """Return values of a record as a plugin's function takes them, which may have others too.
 
@@ -304,6 +310,13 @@ def arguments_of(
         name: options[name].argument(value, place) if name in options else value
         for name, value in values.items()
     }
+
+
+def _told_places(place: Places) -> str:
+    """Say how many slots there are, and how many stages where some have several slots."""
+    (_, slots), (_, stages) = place
+    told = f"{slots} slot{'s' * (slots != 1)}"
+    return told if stages in (1, slots) else f"{told} in {stages} stage{'s' * (stages != 1)}"
 
 
 def _expected(option: Option, text: str, *, kept: bool) -> str:

@@ -6,7 +6,7 @@ Nothing here imports torch, NumPy or pandas: a listing or `--help` must not pay 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -40,6 +40,23 @@ Whatever reader they are read with, results on them then carry a notice. Its tex
 """
 
 
+class InputImage:
+    """Marks an argument of a block's `forward` that is to be the image that the host is given.
+
+    ``def forward(self, x_BCHW: Tensor, image_B3SS: Annotated[Tensor, InputImage])``. The image is
+    normalised, and with guidance masked as the host's is; its side is ``slot.image_size``.
+    """
+
+
+class PreviousMap:
+    """Marks an argument of a block's `forward` that is to be what left the slot before.
+
+    ``def forward(self, x_BCHW: Tensor, previous: Annotated[Tensor, PreviousMap])``. It is the map
+    behind that slot's block, of shape (B, ``*slot.previous``); at the first slot it is the image
+    that the host is given.
+    """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Slot:
     """The place in the host network that a block is built for."""
@@ -66,6 +83,24 @@ class Slot:
     """The host, as `--host` names it; empty where nobody tells."""
     image_size: int = 0
     """Side of the square image that the host is given, in pixels; 0 where nobody tells."""
+    stages: int = 1
+    """Number of the host's stages that have slots."""
+    stage_number: int = 0
+    """Which of those the slot's stage is, counted from 0."""
+    previous: tuple[int, int, int] = (3, 0, 0)
+    """Channels, height and width of a `PreviousMap`; of the image at the first slot."""
+    entering: tuple[int, int, int] = (0, 0, 0)
+    """Channels, height and width of the map that enters the stage; zeros inside a stage."""
+    replaces: bool = False
+    """Whether the block stands in place of the stage's own layers (`AttentionSpec.replaces`)."""
+
+    @property
+    def given(self) -> tuple[int, int, int]:
+        """Channels, height and width of the map that `forward` is given.
+
+        Those of the slot, or what enters the stage for a block that replaces it.
+        """
+        return self.entering if self.replaces else (self.channels, self.height, self.width)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +123,28 @@ class AttentionSpec:
     """One line for listings."""
     formula: str = ""
     """Learnable parameters of one block, as an expression in Python: of C, H and W (the map), M
-    (classes), the block's options by name, and `max`, `min`, `ceil`, `log2`, say
-    ``2 * C * max(1, C // reduction)``. Shown to users and held against the count; may be empty."""
+    (classes), I (channels of the map that it is given: C, unless it replaces its stage), P
+    (channels of the slot's `previous`), the block's options by name, and `max`, `min`, `ceil`,
+    `log2`, say ``2 * C * max(1, C // reduction)``. Shown to users and held against the count; may
+    be empty."""
+    replaces: bool = False
+    """Whether the block stands in place of its stage's own layers: it is given what enters the
+    stage, (B, ``*slot.entering``), and returns (B, slot.channels, slot.height, slot.width)."""
+
+    def at(self, slot: Slot) -> Slot:
+        """Return the slot as `build` is given it.
+
+        Raises:
+            UserError: The block replaces its stage, and the slot is inside one.
+        """
+        if not self.replaces:
+            return slot
+        if slot.place != "stage":
+            raise UserError(
+                f"{self.name} replaces its stage, which place={slot.place} leaves where it is: use "
+                "--place stage"
+            )
+        return replace(slot, replaces=True)
 
 
 class FaceClassifier(Protocol):

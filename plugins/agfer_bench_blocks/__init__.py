@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from agfer_bench import AttentionSpec, hookimpl
 from agfer_bench_blocks import (
     abn,
+    attention_gate,
     bam,
     cbam_original,
     coordinate,
@@ -26,6 +27,7 @@ from agfer_bench_blocks import (
     gct,
     non_local,
     polarized,
+    residual_attention,
     scse,
     self_attention,
     self_residual_channel,
@@ -39,6 +41,7 @@ from agfer_bench_blocks import (
 
 _FILES = (
     abn,
+    attention_gate,
     bam,
     cbam_original,
     coordinate,
@@ -49,6 +52,7 @@ _FILES = (
     gct,
     non_local,
     polarized,
+    residual_attention,
     scse,
     self_attention,
     self_residual_channel,

@@ -6,16 +6,19 @@ import itertools
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agfer_bench import AttentionSpec, Slot
+from agfer_bench import AttentionSpec, InputImage, Slot
 
 SLOT = Slot(channels=16, height=12, width=12, classes=3, stage=2)
+
+
+NOTHING = torch.zeros(())
 
 
 class Good(nn.Module):
@@ -45,6 +48,13 @@ class InfiniteGradient(Good):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.scale * x.square().mean(dim=(2, 3), keepdim=True).sqrt()
+
+
+class LooksAway(Good):
+    """Asks for the image, and does not look at it."""
+
+    def forward(self, x: Tensor, image: Annotated[Tensor, InputImage] = NOTHING) -> Tensor:
+        return super().forward(x)
 
 
 class DeadParameter(Good):

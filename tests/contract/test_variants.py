@@ -79,6 +79,7 @@ def test_a_block_that_is_not_counted_names_the_operators() -> None:
 
 def test_gates_of_a_constant_factor() -> None:
     (one,) = _variant(Half).slots
+    assert one.gates is not None
     for value in (one.gates.damping, one.gates.low, one.gates.median, one.gates.high):
         assert value == pytest.approx(0.5)
 

@@ -54,7 +54,9 @@ def test_slots_are_the_papers() -> None:
     where = {"slots": 3, "host": "vgg16", "image_size": 224, "place": "stage", "position": 1}
     sizes = [(128, 112, 2), (256, 56, 3), (512, 28, 4)]
     assert [vars(slot) for slot in _shape().slots()] == [
-        vars(Slot(channels=channels, height=side, width=side, classes=7, stage=stage)) | where
+        vars(Slot(channels=channels, height=side, width=side, classes=7, stage=stage))
+        | where
+        | {"entering": (channels // 2, side, side)}
         for channels, side, stage in sizes
     ]
 

@@ -19,7 +19,6 @@ from agfer_bench.network.timm_host import TimmHost
 from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.plugin.specs import Slot
 from agfer_bench.protocol import Protocol, load_preset
-from agfer_bench.run.jobs.weights import host_weights_sha256
 
 CATALOGUE = load_catalogue()
 SIDE = 48
@@ -51,6 +50,8 @@ def test_slots_are_the_shapes_behind_the_stages() -> None:
         slots=1,
         host="timm:resnet18",
         image_size=40,
+        previous=(3, 40, 40),
+        entering=(256, 3, 3),
     )
 
 
@@ -83,9 +84,9 @@ def test_a_block_stands_behind_its_stage() -> None:
 
 def test_all_modules_of_a_fold_start_from_the_same_weights() -> None:
     protocol = _protocol("timm:resnet18")
-    hashes = {host_weights_sha256(_network(protocol, name).host) for name in ("base", "se", "cbam")}
+    hashes = {_network(protocol, name).host.own_sha256() for name in ("base", "se", "cbam")}
     assert len(hashes) == 1
-    assert host_weights_sha256(_network(protocol, "base", fold=1).host) not in hashes
+    assert _network(protocol, "base", fold=1).host.own_sha256() not in hashes
 
 
 def test_copies_have_blocks_of_their_own() -> None:
@@ -163,7 +164,7 @@ def test_a_change_of_host_drops_what_a_preset_says_of_vgg16() -> None:
     assert protocol.fingerprint != _protocol("timm:resnet34").fingerprint
     assert protocol.fingerprint != _protocol("timm:resnet18", slots="2,3").fingerprint
     he = _protocol("timm:resnet18", initialisation="he")
-    assert host_weights_sha256(_network(he).host) != host_weights_sha256(_network(protocol).host)
+    assert _network(he).host.own_sha256() != _network(protocol).host.own_sha256()
 
 
 def test_a_host_can_be_compiled() -> None:

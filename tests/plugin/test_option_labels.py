@@ -178,4 +178,5 @@ def test_values_of_slots_parse_back_and_reach_their_slots(
     values = resolve_options("b", known, parse_choice(f"b:o0={text}"))
     again = resolve_options("b", known, parse_choice(label("b", values, known)))
     assert again == values == _everything(known, {"o0": text})
-    assert [arguments_of(known, again, (number, 3))["o0"] for number in range(3)] == own
+    for places in (lambda n: ((n, 3), (0, 1)), lambda n: ((2 * n, 6), (n, 3))):
+        assert [arguments_of(known, again, places(n))["o0"] for n in range(3)] == own

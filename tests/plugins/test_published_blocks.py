@@ -27,7 +27,8 @@ from tests.plugins.published import (
 
 
 def test_every_block_has_a_paper() -> None:
-    assert PAPERS.keys() == SPECS.keys()
+    elsewhere = {"attention-gate", "residual-attention"}  # test_gate_and_stage.py
+    assert PAPERS.keys() | elsewhere == SPECS.keys()
 
 
 @pytest.mark.parametrize("name", PAPERS)

@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from agfer_bench.errors import UserError
 from agfer_bench.files import draft_of
 from agfer_bench.network.build import build_network
+from agfer_bench.network.weights import weights_sha256
 from agfer_bench.plugin.finder import load_catalogue
 from agfer_bench.records.run import RunRecord
 from agfer_bench.run.jobs.guarded import AnyJob
-from agfer_bench.run.jobs.weights import weights_sha256
 from agfer_bench.run.pool.pool import Pool
 from agfer_bench.run.runner import run
 from agfer_bench.run.store.store import Store

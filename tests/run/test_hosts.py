@@ -72,3 +72,21 @@ def test_blocks_stand_at_every_residual_branch(runs: Runs) -> None:
     (alone,) = {fold.host_weights_sha256 for fold in record.modules[0].folds[:1]}
     assert alone == record.modules[1].folds[0].host_weights_sha256
     assert contradictions(record) == []
+
+
+@pytest.mark.parametrize("host", ["vgg16", HOST])
+def test_blocks_with_a_second_input_and_in_place_of_a_stage(runs: Runs, host: str) -> None:
+    names = "base,attention-gate,residual-attention"
+    record, _ = runs(names, host=host, epochs=1, seeds=2)
+    assert [module.error for module in record.modules] == [None, None, None]
+    for fold in zip(*(module.folds for module in record.modules), strict=True):
+        assert len({one.host_weights_sha256 for one in fold}) == 1
+    base, gate, stage = (module.size for module in record.modules)
+    assert base is not None
+    assert gate is not None
+    assert stage is not None
+    assert gate.parameters - base.parameters == gate.block_parameters > 0
+    assert stage.parameters - stage.block_parameters < base.parameters, "stages are gone"
+    assert contradictions(record) == []
+    again, _ = runs(names, host=host, epochs=1, seeds=2, out="again", jobs=2)
+    assert without_times(again) == without_times(record)

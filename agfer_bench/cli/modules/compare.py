@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from agfer_bench.contract.variants import Variant
+    from agfer_bench.measure.gates import GateStatistics
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -67,8 +68,7 @@ def _table(variants: list[Variant]) -> Table:
                 count(one.parameters),
                 quantity(one.macs),
                 count(one.layers),
-                f"{gates.damping:.2f}",
-                f"{gates.low:.2f} {gates.median:.2f} {gates.high:.2f}",
+                *_gate_cells(gates),
             )
             table.add_row(*map(Text, (name, *cells)))
             name = ""
@@ -80,6 +80,12 @@ def _table(variants: list[Variant]) -> Table:
         )
         table.add_row("", "all", *total, style="bold", end_section=True)
     return table
+
+
+def _gate_cells(gates: GateStatistics | None) -> tuple[str, str]:
+    if gates is None:
+        return ("–", "–")
+    return (f"{gates.damping:.2f}", f"{gates.low:.2f} {gates.median:.2f} {gates.high:.2f}")
 
 
 def _show_formulas(variants: list[Variant]) -> None:

@@ -20,6 +20,7 @@ from agfer_bench.metrics import mean_recall
 from agfer_bench.network.build import Network, build_network
 from agfer_bench.network.own_loss import own_losses
 from agfer_bench.network.pretrained import Pretrained
+from agfer_bench.network.weights import weights_sha256
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.specs import AttentionSpec
 from agfer_bench.protocol import Protocol
@@ -37,7 +38,7 @@ from agfer_bench.run.jobs.placebos import (
     judge_placebos,
 )
 from agfer_bench.run.jobs.start import start
-from agfer_bench.run.jobs.weights import host_weights_sha256, save_weights, weights_sha256
+from agfer_bench.run.jobs.weights import save_weights
 from agfer_bench.seeds import derive_seed, generator, seeded
 from agfer_bench.training.arithmetic import arithmetic
 from agfer_bench.training.batches import BatchOrder, Normaliser, channel_statistics
@@ -160,7 +161,7 @@ def _attempt(
         memory_format=job.memory_format,
         pretrained=job.pretrained,
     )
-    start_weights = host_weights_sha256(network.host)
+    start_weights = network.host.own_sha256()
     network.to(job.device)
     execution = _execution(job, network)
     gates = start(job, network, images, order.epochs[0], micro_batch)

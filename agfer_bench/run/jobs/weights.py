@@ -1,8 +1,7 @@
-"""The weights of a network: their hash, and the file that `--save-weights` asks for."""
+"""The file of a network's weights, which `--save-weights` asks for."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,22 +11,6 @@ from torch import Tensor, nn
 
 from agfer_bench.errors import UserError, describe
 from agfer_bench.files import replacing
-from agfer_bench.network.host import Host
-
-
-def host_weights_sha256(host: Host) -> str:
-    """Hash the weights of the host without its blocks."""
-    return weights_sha256(*host.own_layers())
-
-
-def weights_sha256(*parts: nn.Module) -> str:
-    """Hash the weights and buffers of some layers, one after the other."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for name, tensor in part.state_dict().items():
-            digest.update(name.encode())
-            digest.update(memoryview(tensor.detach().cpu().contiguous().numpy().ravel()))
-    return digest.hexdigest()
 
 
 def save_weights(network: nn.Module, path: Path, about: Mapping[str, str]) -> None:
