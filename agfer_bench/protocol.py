@@ -107,7 +107,7 @@ class SpeedProtocol(BaseModel):
 _MOVES_NOTHING = {"preset", "speed", "curve_every"}
 """Settings that move no accuracy of a trained network."""
 
-_AS_BEFORE = {"place": STAGE}
+_AS_BEFORE = {"place": STAGE, "colour": "rgb"}
 """Settings that came later, each with the value that says what was done before. With it they are
 left out of fingerprints, so that a protocol keeps the one it had."""
 
@@ -194,6 +194,9 @@ class Protocol(BaseModel):
     is (`none`), or a detector of a plugin, by its name, options and the hash of its weights."""
     image_size: int = Field(default=224, ge=32, le=1024)
     """Side of the square crop and of the network's input, in pixels."""
+    colour: Literal["rgb", "grey"] = "rgb"
+    """Whether crops keep their colours or become grey: three equal channels. Where few photographs
+    of one set and most of another are in colour, networks take colour for what tells them apart."""
     split: Literal["image", "subject", "official"] = "image"
     """Folds draw single images (the paper's) or whole subjects; or there is one division, the data
     set's own: trained on its training part, judged on its test part, or where it has none, on its

@@ -44,7 +44,7 @@ def test_every_setting_that_moves_a_number_moves_the_fingerprint() -> None:
         "guidance_share": 0.25, "schedule": "constant", "warmup": 0.6, "label_smoothing": 0.3,
         "clip_norm": 2.0, "unit_variance": False, "duplicates": "keep",
     }  # fmt: skip
-    other["place"] = "conv"
+    other |= {"place": "conv", "colour": "grey"}
     weights = {"pretrained": "mine@sha256:" + 64 * "0", "width": 1.0, "unit_variance": False}
     moves = set(Protocol.model_fields) - {"preset", "speed", "curve_every"}
     assert {*other, "pretrained"} == moves

@@ -27,7 +27,8 @@ def ablate(
         str,
         typer.Argument(
             metavar="SETTING",
-            help="guidance, split, stride, init, unit_variance, reduction or learning_rate.",
+            help="guidance, split, colour, stride, init, unit_variance, place, reduction or "
+            "learning_rate.",
         ),
     ],
     data: DataOptions,
@@ -49,9 +50,10 @@ def ablate(
 
     guidance: the mask while training, off and on; with several trainings of each fold also what
     guidance, each block, and both add to base. split: folds by subject and by image, whose
-    difference is what frames of one person on both sides give away. stride: 32 and 16. init: Glorot
-    and He. reduction: R of the blocks. learning_rate: every module at its own best of five rates,
-    chosen on inner folds.
+    difference is what frames of one person on both sides give away. colour: crops as they are, and
+    in grey. stride: 32 and 16. init: Glorot and He. unit_variance: layers as drawn, and rescaled
+    before training. place: where in the host the blocks stand. reduction: R of the blocks.
+    learning_rate: every module at its own best of five rates, chosen on inner folds.
     """
     from agfer_bench.run.resolve import build_settings
     from agfer_bench.run.studies.ablation import choose_axis

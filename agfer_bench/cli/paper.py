@@ -31,8 +31,8 @@ def paper(
         typer.Option(
             "--ablate",
             metavar="NAMES",
-            help="Further comparisons, comma-separated: guidance, split, stride, init, "
-            "unit_variance, reduction.",
+            help="Further comparisons, comma-separated: guidance, split, colour, stride, "
+            "init, unit_variance, place, reduction.",
             show_default=False,
         ),
     ] = None,

@@ -16,9 +16,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class CropSettings:
     method: str = CASCADES
     """As a protocol's `crop`: cascade crops, those of a detector, or ``none``: the whole image
     stretched (for faces that are cropped already)."""
+    colour: Literal["rgb", "grey"] = "rgb"
+    """Whether crops keep their colours, or become grey in three equal channels."""
     padding: float = 0.2
     """Border added before the search, in units of the longest side."""
     longest_side: int = 640
@@ -56,11 +58,17 @@ class CropSettings:
     def __post_init__(self) -> None:
         if self.method not in CROPS and "@sha256:" not in self.method:
             raise UserError(f"crop method {self.method!r}: use viola-jones or none")
+        if self.colour not in ("rgb", "grey"):
+            raise UserError(f"colour {self.colour!r}: use rgb or grey")
         if self.image_size < 1 or self.longest_side < 32 or not 0 <= self.padding <= 2:
             raise UserError(
                 f"crop settings out of range: image_size {self.image_size} (at least 1), "
                 f"longest_side {self.longest_side} (at least 32), padding {self.padding} (0 to 2)"
             )
+
+    def kept(self) -> dict[str, Any]:
+        """Return what keys and fingerprints are made of; `rgb` is left out, as it came later."""
+        return {name: value for name, value in asdict(self).items() if value != "rgb"}
 
 
 @dataclass(frozen=True, kw_only=True)

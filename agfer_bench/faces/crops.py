@@ -149,6 +149,13 @@ def cut(rgb: Pixels, crop: Box, size: int) -> Pixels:
     return _resized(rgb[y : y + height, x : x + width], size, size)
 
 
+def in_grey(rgb: Pixels) -> Pixels:
+    """Return an image of the same shape whose three channels are its grey values (ITU-R BT.601)."""
+    cv2 = opencv()
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    return cast(Pixels, cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+
+
 def _resized(image: Pixels, width: int, height: int) -> Pixels:
     """Scale an image; areas are averaged when it shrinks."""
     cv2 = opencv()

@@ -26,6 +26,9 @@ from agfer_bench.text import some
 IN_TEST = "in --test"
 """Reason of exclusion of an image that is tested on."""
 
+_OTHER = 0.5
+"""Sets whose shares of colour photographs differ by so much are of different kinds."""
+
 _AGE_GROUPS = ("young", "middle", "old")
 
 
@@ -100,6 +103,7 @@ def load_test_set(
                 *data.record.notes,
                 *_same_people(training, data),
                 *_same_pictures(twins),
+                *_other_colours(training.crops, data.crops, protocol),
                 *(
                     f"{count} images of {name} are not tested: training does not know the class."
                     for name, count in foreign.items()
@@ -188,6 +192,17 @@ def _same_pictures(twins: int) -> list[str]:
     return [
         f"{twins} images are nearly the same picture as one of --data, in another file: they are "
         "tested, and may be recognised by heart. `agfer-bench data passport` names them."
+    ]
+
+
+def _other_colours(training: CropSet, tested: CropSet, protocol: Protocol) -> list[str]:
+    """Warn where one set is grey and the other is not, as far as networks can see it."""
+    shares = [float(crops.table["colour"].mean()) for crops in (training, tested)]
+    if protocol.colour == "grey" or abs(shares[0] - shares[1]) < _OTHER:
+        return []
+    return [
+        f"{shares[1]:.0%} of these images are in colour, and {shares[0]:.0%} of --data's: networks "
+        "may fail for that alone; `--set colour=grey` takes colour out of both."
     ]
 
 

@@ -116,7 +116,9 @@ def load_data(
     official = protocol.split == OFFICIAL and not to_test
     if official:
         table = divide(table, spec.name)
-    settings = CropSettings(image_size=protocol.image_size, method=protocol.crop)
+    settings = CropSettings(
+        image_size=protocol.image_size, method=protocol.crop, colour=protocol.colour
+    )
     crops = prepare(
         table,
         settings,

@@ -9,7 +9,7 @@ from typing import Literal
 
 from agfer_bench.faces.cascade import Cascades
 from agfer_bench.faces.crop_cache import CropSettings
-from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop
+from agfer_bench.faces.crops import Box, CropBoxes, NoCrop, cut, find_crop, in_grey
 from agfer_bench.faces.decode import Pixels, Unreadable, read_image
 from agfer_bench.faces.detector import Detector
 from agfer_bench.faces.file_formats import jpeg_size
@@ -75,6 +75,8 @@ def crop_photograph(
         _refuse_uniform(decoded.pixels)
         boxes = _boxes(decoded.pixels, settings, finder)
         pixels = _cut(data, decoded.pixels, boxes["crop"], reduce, settings.image_size)
+        if settings.colour == "grey":
+            pixels = in_grey(pixels)
         _refuse_uniform(pixels)
     except (Unreadable, NoCrop) as error:
         return CropResult(image=image, sha256=sha256, reason=error.reason, detail=error.detail)

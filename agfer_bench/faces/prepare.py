@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,7 +159,7 @@ def _key(table: FaceTable, stats: list[Stat], settings: CropSettings, finder: Fi
     payload = {
         "format": FORMAT,
         "opencv": opencv().__version__,
-        "settings": asdict(settings),
+        "settings": settings.kept(),
         **_identity(finder),
         "root": str(table.root.absolute()),
         "images": [
@@ -267,10 +266,11 @@ def _write(
     left_out = pd.DataFrame(excluded, columns=["name", "emotion", "reason", "detail"], dtype=str)
     if not rows:
         raise _nothing_left(table, left_out["reason"].value_counts().to_dict())
-    used = {"method": "none", "image_size": settings.image_size}
+    used = settings.kept()
+    del used["padding"], used["longest_side"]  # nothing is searched for
     content = {
         "images": sorted(contents, key=lambda row: str(row[0])),
-        "settings": used if finder is None else asdict(settings),
+        "settings": used if finder is None else settings.kept(),
         "cascades": finder.digest if isinstance(finder, Cascades) else None,
     }
     meta = {
@@ -279,7 +279,7 @@ def _write(
         "excluded": len(excluded),
         "fingerprint": f"sha256:{_sha256(content)}",
         "pixels_sha256": f"sha256:{pixels_hash.hexdigest()}",
-        "settings": asdict(settings),
+        "settings": settings.kept(),
         "opencv": opencv().__version__,
         "notes": [
             f"{remark}: {len(names)}, first {names[0]}" for remark, names in sorted(remarks.items())

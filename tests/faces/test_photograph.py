@@ -70,6 +70,20 @@ def test_a_whole_image_is_reduced_too(large: FaceImage) -> None:
     assert np.abs(outcome.pixels.astype(int) - expected).mean() < 2
 
 
+def test_a_crop_in_grey_is_the_grey_of_the_crop(large: FaceImage) -> None:
+    colour, grey = (
+        crop_photograph(large, CropSettings(image_size=64, method="none", colour=colour), None)
+        for colour in ("rgb", "grey")
+    )
+    assert colour.pixels is not None
+    assert grey.pixels is not None
+    assert np.ptp(colour.pixels.astype(int), axis=2).max() > 0
+    expected = (colour.pixels @ np.array([0.299, 0.587, 0.114]))[..., None]  # ITU-R BT.601
+    assert np.abs(grey.pixels - expected).max() <= 1
+    assert np.ptp(grey.pixels, axis=2).max() == 0
+    assert (grey.boxes, grey.look and grey.look.colour) == (colour.boxes, True)
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}])
 def test_the_size_stands_in_the_header(options: dict[str, Any]) -> None:
     buffer = io.BytesIO()

@@ -241,9 +241,12 @@ def test_a_changed_photograph_label_or_setting_is_noticed(table: FaceTable, tmp_
     assert relabelled.table["emotion"][0] == "sadness"
     larger = _prepare(table, cache, CropSettings(image_size=9, method="none"))
     assert larger.pixels.shape[1] == 9
-    found = {crops.fingerprint for crops in (first, changed, relabelled, larger)}
-    assert len(found) == 4
-    assert len(_entries(cache)) == 4
+    grey = _prepare(table, cache, CropSettings(image_size=8, method="none", colour="grey"))
+    found = {crops.fingerprint for crops in (first, changed, relabelled, larger, grey)}
+    assert len(found) == 5
+    assert len(_entries(cache)) == 5
+    with pytest.raises(UserError, match="colour 'blue': use rgb or grey"):
+        CropSettings(image_size=8, colour="blue")  # type: ignore[arg-type]
 
 
 def test_a_photograph_that_was_locked_is_tried_again(table: FaceTable, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,3 +173,20 @@ def test_a_record_whose_groups_disagree_is_refused(runs: Runs, others: Path) -> 
     content["modules"][0]["folds"][0]["test_confusions"].pop("old")
     with pytest.raises(ValueError, match="age groups differ"):
         RunRecord.model_validate(content)
+
+
+def test_a_set_of_other_colours_is_noted(runs: Runs, others: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "grey"
+    shutil.copytree(others, folder)
+    for path in folder.rglob("*.png"):
+        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert pixels is not None
+        assert cv2.imwrite(str(path), pixels)
+
+    def told(**settings: Any) -> list[str]:
+        record, _ = runs("base", test=folder, epochs=1, **settings)
+        return [line for line in notes(record) if "in colour" in line]
+
+    (line,) = told()
+    assert "0% of these images are in colour, and 100% of --data's" in line
+    assert told(colour="grey") == []

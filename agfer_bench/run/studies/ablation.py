@@ -56,6 +56,12 @@ AXES = {
             "folds by subject.",
         ),
         Axis(
+            name="colour",
+            setting="colour",
+            values=("rgb", "grey"),
+            what="Crops with their colours, and in grey.",
+        ),
+        Axis(
             name="stride",
             setting="stride",
             values=("32", "16"),
