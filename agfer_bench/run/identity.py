@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from agfer_bench.errors import PluginError, describe
 from agfer_bench.network.build import CPU, build_block
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.code import code_of
@@ -36,21 +37,32 @@ def identity_of(chosen: Chosen[AttentionSpec], slots: Sequence[Slot]) -> Identit
 
     Raises:
         UserError: An option's value is wrong.
-        PluginError: It cannot be built.
+        PluginError: It cannot be built, or its code cannot be looked at.
     """
     with seeded(CPU, derive_seed(0, "identity"), strict=False):
         blocks = [build_block(chosen, slot) for slot in slots]
     parts = [part for block in blocks for part in block.modules()]
-    return Identity(
-        code_sha256=code_of(chosen.entry.spec.build, parts).sha256,
-        weights_sha256=_weights_sha256(blocks),
-    )
+    return Identity(code_sha256=_code_sha256(chosen, parts), weights_sha256=_weights_sha256(blocks))
 
 
 def identity_of_classifier(chosen: Chosen[ClassifierSpec]) -> Identity:
-    """Find out what a classifier is, from what its building function names."""
-    code = code_of(chosen.entry.spec.build)
-    return Identity(code_sha256=code.sha256, weights_sha256=None)
+    """Find out what a classifier is, from what its building function names.
+
+    Raises:
+        PluginError: Its code cannot be looked at.
+    """
+    return Identity(code_sha256=_code_sha256(chosen, ()), weights_sha256=None)
+
+
+def _code_sha256(
+    chosen: Chosen[AttentionSpec] | Chosen[ClassifierSpec], parts: Iterable[nn.Module]
+) -> str:
+    build = chosen.entry.spec.build
+    try:
+        return code_of(build, parts).sha256
+    except Exception as error:  # a stranger's object may raise at whatever it is asked
+        text = f"{chosen.label}: its code cannot be looked at: {describe(error)}"
+        raise PluginError(chosen.entry.distribution, text) from error
 
 
 def _weights_sha256(blocks: Iterable[nn.Module]) -> str:

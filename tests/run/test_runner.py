@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from agfer_bench.errors import UserError
 from agfer_bench.faces.mask import default_mask
+from agfer_bench.plugin.code import Code, code_of
 from agfer_bench.records.files import load_run
 from agfer_bench.report.notes import notes
 from agfer_bench.report.rows import rows_of
@@ -226,6 +228,42 @@ def test_an_emotion_that_is_lost_is_named(runs: Runs, tmp_path: Path) -> None:
     runs.blobs = folder
     record, _ = runs("base", epochs=1)
     assert any("No image of fear is left" in line for line in notes(record))
+
+
+def test_an_edited_weight_file_is_another_job(
+    runs: Runs, plugin: Make, count_jobs: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "scale.pt"
+    build = f"block = Block(); block.load_state_dict(torch.load({str(file)!r})); return block"
+    source = HEAD.format(forward="return x * self.scale", build=build, name="mine")
+
+    def jobs(scale: float) -> list[str]:
+        torch.save({"scale": torch.tensor(scale)}, file)
+        before = len(count_jobs)
+        runs("base,mine", catalogue=own(plugin("mine", source)))
+        return count_jobs[before:]
+
+    assert jobs(1.0) == ["base", "mine"] * 2
+    assert jobs(1.0) == []
+    assert jobs(1.5) == ["mine"] * 2
+    assert jobs(1.0) == [], "what was trained from these is still there"
+
+
+def test_code_that_cannot_be_looked_at_costs_its_own_row(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(build: Callable[..., Any], parts: Any = ()) -> Code:
+        if build is own().modules["se"].spec.build:
+            raise KeyError("odd")
+        return code_of(build, parts)
+
+    monkeypatch.setattr("agfer_bench.run.identity.code_of", look)
+    record, _ = runs("base,se,cbam", epochs=1)
+    assert [module.error for module in record.modules] == [
+        None,
+        "agfer-bench: se: its code cannot be looked at: KeyError: 'odd'",
+        None,
+    ]
 
 
 def test_a_failed_module_is_tried_again(runs: Runs, plugin: Make) -> None:
