@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from agfer_bench.cli import stdout
+from agfer_bench.text import visible_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,18 +32,16 @@ def show(renderable: RenderableType) -> None:
 
 def output() -> Console:
     """Return a console on standard output, wide enough for all tables when it is no terminal."""
-    from rich.console import Console
+    from agfer_bench.cli.safe_console import SafeConsole
 
     file = stdout.stream()
-    console = Console(file=file)
-    return console if console.is_terminal else Console(file=file, width=max(console.width, 200))
+    console = SafeConsole(file=file)
+    return console if console.is_terminal else SafeConsole(file=file, width=max(console.width, 200))
 
 
 def show_json(value: Any) -> None:
     """Print JSON to standard output; numbers that are not finite become null."""
-    print(
-        json.dumps(_finite(value), indent=1, ensure_ascii=False), file=stdout.stream(), flush=True
-    )
+    print(visible_json(_finite(value)), file=stdout.stream(), flush=True)
 
 
 def _finite(value: Any) -> Any:
@@ -58,9 +56,9 @@ def _finite(value: Any) -> Any:
 
 def errors() -> Console:
     """Return a console on standard error."""
-    from rich.console import Console
+    from agfer_bench.cli.safe_console import SafeConsole
 
-    return Console(stderr=True)
+    return SafeConsole(stderr=True)
 
 
 def fail(message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -144,10 +143,10 @@ def _compare(first: Path, second: str | None, as_json: bool) -> None:
 def _write(found: Passport, content: dict[str, Any], out: Path) -> None:
     from agfer_bench.files import write_text
     from agfer_bench.report.passport import to_markdown
+    from agfer_bench.text import visible, visible_json
 
     markdown = out.suffix == ".md"
-    text = to_markdown(found) if markdown else json.dumps(content, indent=1, ensure_ascii=False)
-    write_text(out, text if markdown else text + "\n")
+    write_text(out, visible(to_markdown(found)) if markdown else visible_json(content) + "\n")
 
 
 def _show(found: Passport) -> None:

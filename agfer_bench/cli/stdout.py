@@ -10,7 +10,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TextIO
+
+from agfer_bench.text import STAND_INS
 
 _OUT, _ERR = 1, 2
 """Descriptors of standard output and standard error."""
@@ -28,6 +31,10 @@ def command() -> Iterator[None]:
     """
     before = sys.stdout
     _stack.append(None)
+    for stream in (sys.stdout, sys.stderr):
+        # An output may take ASCII alone, and a file's name may be no text.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=STAND_INS)
     try:
         yield
     finally:

@@ -43,6 +43,7 @@ from agfer_bench.run.store.weights_index import list_weights
 from agfer_bench.run.tasks import make_tasks
 from agfer_bench.run.timing.messages import Wanted
 from agfer_bench.seeds import derive_seed
+from agfer_bench.text import to_csv, visible
 from agfer_bench.training.arithmetic import check_precision
 
 ERRORS, TABLE, FRAME = "errors.log", "table.md", "table.csv"
@@ -231,8 +232,8 @@ def _write(record: RunRecord, rows: list[RecordBuilder], folder: Path) -> None:
         place(RECORD).write_text(dump(record), encoding="utf-8")
         if traces:
             place(ERRORS).write_text("\n".join(traces), encoding="utf-8")
-        place(TABLE).write_text(to_markdown(record), encoding="utf-8")
-        place(FRAME).write_text(comparison(record).to_csv(index=False), encoding="utf-8")
+        place(TABLE).write_text(visible(to_markdown(record)), encoding="utf-8")
+        place(FRAME).write_text(to_csv(comparison(record)), encoding="utf-8")
         if predictions:
             whole = pd.concat(predictions, ignore_index=True)
             whole.to_parquet(place(PREDICTIONS), index=False)

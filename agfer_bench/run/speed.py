@@ -32,6 +32,7 @@ from agfer_bench.run.store.address import measure_sha256
 from agfer_bench.run.store.locks import Locks
 from agfer_bench.run.store.store import Store
 from agfer_bench.run.timing.messages import CameraFrames, TimedDetector, Wanted
+from agfer_bench.text import to_csv, visible
 
 FRAMES = 20
 """Images that stand for a camera's frames."""
@@ -121,8 +122,8 @@ def _measure(
     traces = [f"== {row.chosen.label} ==\n{row.trace}" for row in rows if row.trace]
     with replacing_all(folder) as place:
         place(RECORD).write_text(dump(record), encoding="utf-8")
-        place("table.md").write_text(to_markdown(record), encoding="utf-8")
-        place("table.csv").write_text(frame_of(record).to_csv(index=False), encoding="utf-8")
+        place("table.md").write_text(visible(to_markdown(record)), encoding="utf-8")
+        place("table.csv").write_text(to_csv(frame_of(record)), encoding="utf-8")
         if traces:
             place("errors.log").write_text("\n".join(traces), encoding="utf-8")
     if not traces:

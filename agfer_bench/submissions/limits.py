@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agfer_bench.bounds import LARGEST_REAL, LARGEST_WHOLE, LONGEST_NAME
+from agfer_bench.text import visible
 
 _SHOWN = 300
 """Characters of a line that is printed."""
@@ -53,11 +54,5 @@ def one_line(text: str, length: int = _SHOWN) -> str:
     >>> one_line("a\nb\x1b[2J")
     'a\\nb\\x1b[2J'
     """
-    shown = text[: length + 1]
-    if not shown.isprintable():  # line ends, escape sequences, marks of direction, surrogates
-        shown = "".join(c if c.isprintable() else _escaped(c) for c in shown)
+    shown = visible(text[: length + 1]).replace("\n", "\\n").replace("\t", "\\t")
     return shown if len(shown) <= length else shown[: length - 1] + "…"
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -417,3 +417,57 @@ def test_an_output_that_is_a_file(command: Command, blobs: Path) -> None:
     (command.folder / "out").write_text("in the way")
     assert command.run(blobs, "--modules", "base") == 2
     assert "is a file" in command.err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "error: memory ran out; close what else runs"),
+        (RecursionError(), "error: too deeply nested"),
+        (OSError(28, "No space left on device", "out/a"), "error: out/a: No space left on device"),
+        (UnicodeEncodeError("ascii", "ж", 0, 1, "no"), "error: text that cannot be read or writt"),
+        (KeyError("\x1b[2J"), "this is a fault of agfer-bench; report it with the lines above"),
+    ],
+)
+def test_whatever_fails_is_no_gate_that_was_not_met(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr("agfer_bench.cli.app.app", fails)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 3
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "\x1b[2J" not in printed
+    own = isinstance(error, KeyError)
+    assert ("Traceback" in printed) is own
+    assert own or printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["modules"], ["modules", "--json"], ["data", "list"]])
+def test_a_full_disk_behind_standard_output_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from agfer_bench.cli.app import main; main()", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == "error: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_of_ascii_takes_every_table(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from agfer_bench.cli.app import main; main()", "data", "list"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()

@@ -12,6 +12,7 @@ from agfer_bench.report.paper.document import Document, Picture, Plate, Table
 from agfer_bench.report.paper.markdown import to_markdown
 from agfer_bench.report.paper.study import Study
 from agfer_bench.report.paper.style import add_notice, settings, to_bytes
+from agfer_bench.text import to_csv
 
 
 def write_report(study: Study, folder: Path) -> Path:
@@ -72,7 +73,7 @@ def _write_data(item: Table | Plate, folder: Path, *, drawn: bool) -> None:
     if item.data is None:
         return
     frame = item.data.assign(drawn_faces=drawn)
-    write_text(folder / f"{item.name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / f"{item.name}.csv", to_csv(frame))
 
 
 def _write_picture(picture: Picture, notice: str | None, folder: Path) -> None:

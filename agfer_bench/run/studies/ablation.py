@@ -37,7 +37,7 @@ from agfer_bench.report.factorial import rows_of
 from agfer_bench.run.jobs.classifier import SETTINGS
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings, Timing
-from agfer_bench.text import nearest
+from agfer_bench.text import nearest, to_csv, visible
 
 AXES = {
     axis.name: axis
@@ -253,10 +253,10 @@ def write(ablation: Ablation, out: Path) -> Path:
     runs = [folder for _, folder in ablation.runs]
     content = {"axis": ablation.axis.name, "values": ablation.axis.values, "runs": runs}
     folder = out / f"ablation-{ablation.axis.name}-{fingerprint(content)[:10]}"
-    write_text(folder / "table.md", to_markdown(ablation))
-    write_text(folder / "table.csv", frame_of(ablation).to_csv(index=False))
+    write_text(folder / "table.md", visible(to_markdown(ablation)))
+    write_text(folder / "table.csv", to_csv(frame_of(ablation)))
     found, _ = effects_of(ablation)
     if found:
-        write_text(folder / "effects.csv", pd.DataFrame(rows_of(found)).to_csv(index=False))
+        write_text(folder / "effects.csv", to_csv(pd.DataFrame(rows_of(found))))
     write_text(folder / "ablation.json", json.dumps(content, indent=1) + "\n")
     return folder

@@ -20,6 +20,7 @@ from agfer_bench.report.calibration_table import to_markdown
 from agfer_bench.run.request import BLOCKS
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings
+from agfer_bench.text import visible
 
 _MOST = 1000
 TABLE = "table.md"
@@ -82,5 +83,5 @@ def write(calibration: CalibrationRecord, out: Path) -> Path:
     folder = out / f"calibration-{name}"
     with replacing_all(folder) as place:
         place(CALIBRATION).write_text(dump(calibration), encoding="utf-8")
-        place(TABLE).write_text(to_markdown(calibration), encoding="utf-8")
+        place(TABLE).write_text(visible(to_markdown(calibration)), encoding="utf-8")
     return folder

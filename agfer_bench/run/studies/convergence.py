@@ -19,6 +19,7 @@ from agfer_bench.report.paper.convergence import curve_plate
 from agfer_bench.report.paper.write import write_plate
 from agfer_bench.run.runner import run
 from agfer_bench.run.settings import RunSettings
+from agfer_bench.text import to_csv, visible
 
 TIMES = 3
 """Times the protocol's epochs that a training has at most, unless the user says otherwise."""
@@ -138,8 +139,8 @@ def write(found: Convergence, run_name: str, out: Path) -> Path:
     """
     name = fingerprint([run_name, found.epochs, found.accuracies])[:10]
     folder = out / f"convergence-{name}"
-    write_text(folder / "table.md", to_markdown(found))
-    write_text(folder / "trainings.csv", frame_of(found).to_csv(index=False))
+    write_text(folder / "table.md", visible(to_markdown(found)))
+    write_text(folder / "trainings.csv", to_csv(frame_of(found)))
     content = {"run": run_name, **to_json(found)}
     write_text(folder / "convergence.json", json.dumps(content, indent=1) + "\n")
     write_plate(curve_plate(found), folder, drawn=found.record.drawn)

@@ -29,6 +29,7 @@ from agfer_bench.run.store.locks import Locks
 from agfer_bench.run.store.store import Store
 from agfer_bench.run.tasks import make_tasks
 from agfer_bench.seeds import derive_seed
+from agfer_bench.text import to_csv, visible
 from agfer_bench.training.arithmetic import check_precision
 
 NAME = "learning_rate"
@@ -185,7 +186,7 @@ def write(found: TunedRates, out: Path) -> Path:
         "jobs": jobs,
     }
     folder = out / f"ablation-{NAME}-{fingerprint(content)[:10]}"
-    write_text(folder / "table.md", to_markdown(found))
-    write_text(folder / "table.csv", frame_of(found).to_csv(index=False))
+    write_text(folder / "table.md", visible(to_markdown(found)))
+    write_text(folder / "table.csv", to_csv(frame_of(found)))
     write_text(folder / "ablation.json", json.dumps(content, indent=1) + "\n")
     return folder
