@@ -15,12 +15,12 @@ from typing import Any
 import pandas as pd
 
 from agfer_bench.files import write_text
-from agfer_bench.records.files import load_speed
 from agfer_bench.records.speed import PeakRecord, SpeedRow, SpeedRun
 from agfer_bench.records.timing import TUNED, ModeName, ModeRecord
 from agfer_bench.report.numbers import number, quantity
 from agfer_bench.report.speed_rows import fastest
 from agfer_bench.report.table import markdown_table
+from agfer_bench.submissions.open import open_speed
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "results" / "published"
@@ -99,7 +99,7 @@ def page(published: Path) -> str:
         parts.append(_comparisons(json.loads(path.read_text(encoding="utf-8")), path))
     parts.append("## Inference beside its floor")
     for path in sorted(published.glob("speed-*/record.json")):
-        record = load_speed(path)
+        record = open_speed(path)
         parts.append(_inference(record, path))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from agfer_bench.records.files import load_speed
 from agfer_bench.records.run import SizeRecord
 from agfer_bench.records.speed import PeakRecord
+from agfer_bench.submissions.open import open_speed
 from bench.write_performance import PAGE, PUBLISHED, floor, page
 
 
@@ -31,7 +31,7 @@ def test_every_ratio_of_the_records_meets_its_bar() -> None:
 
 
 def test_floors_by_hand() -> None:
-    record = load_speed(PUBLISHED / "speed-quick-cpu")
+    record = open_speed(PUBLISHED / "speed-quick-cpu")
     base = record.base
     assert base is not None
     assert base.speed is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agfer_bench.cli.conditions import Gates, hold_all, plain
-from agfer_bench.cli.console import output, show, show_json
+from agfer_bench.cli.console import output, show, show_json, warn
 from agfer_bench.cli.groups import JsonOption, RopeOption, grouped, rope_share
 from agfer_bench.errors import UserError
 
@@ -141,11 +141,15 @@ def compare(
     trained twice or more. Runs that differ in protocol, images or folds are refused, but for
     `--across`.
     """
-    from agfer_bench.records.files import load_run
+    from agfer_bench.submissions.open import doubt_of, open_run
 
     question = asked.question()
     conditions = gates.parsed()
-    records = list(zip(_names(folders), map(load_run, folders), strict=True))
+    records = list(zip(_names(folders), map(open_run, folders), strict=True))
+    for folder, (_, record) in zip(folders, records, strict=True):
+        doubt = doubt_of(folder, record)
+        if doubt is not None:
+            warn(doubt)
     if asked.on is On.test and any(record.test is None for _, record in records):
         raise UserError("--on test: these runs have no second data set: run them with --test")
     if asked.across:

@@ -56,13 +56,14 @@ def leaderboard(
 
 def _calibrations(results: Path) -> dict[tuple[str, str], list[str]]:
     """Return what calibrations found, by protocol and images; one that is not valid is left out."""
-    from agfer_bench.records.files import CALIBRATION, load_calibration
+    from agfer_bench.records.files import CALIBRATION
     from agfer_bench.report.calibration_table import notes_of
+    from agfer_bench.submissions.open import open_calibration
 
     found = {}
     for path in sorted(results.rglob(CALIBRATION))[:_MOST]:
         try:
-            record = load_calibration(path)
+            record = open_calibration(path)
         except UserError as error:
             warn(f"{path} is not published: {error}")
             continue

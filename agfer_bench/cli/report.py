@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agfer_bench.cli.console import output, show, show_json
+from agfer_bench.cli.console import output, show, show_json, warn
 from agfer_bench.cli.groups import JsonOption
 from agfer_bench.errors import UserError
 
@@ -21,35 +21,30 @@ def report(
 ) -> None:
     """Show the tables of a run, a speed comparison or a calibration that is done."""
     from agfer_bench.files import write_text
-    from agfer_bench.records.files import (
-        is_calibration,
-        is_speed,
-        load_calibration,
-        load_run,
-        load_speed,
-    )
+    from agfer_bench.records.calibration import CalibrationRecord
+    from agfer_bench.records.speed import SpeedRun
     from agfer_bench.report.table import to_json, to_rich, to_svg
+    from agfer_bench.submissions.open import doubt_of, open_record
 
-    if is_speed(folder):
+    record = open_record(folder)
+    doubt = doubt_of(folder, record)
+    if doubt is not None:
+        warn(doubt)
+    if isinstance(record, SpeedRun | CalibrationRecord) and svg is not None:
+        raise UserError("--svg draws runs with training alone; leave it out")
+    if isinstance(record, SpeedRun):
         from agfer_bench.report import speed_table as speed
 
-        speeds = load_speed(folder)
-        if svg is not None:
-            raise UserError("--svg draws runs with training alone; leave it out")
         if as_json:
-            show_json(speed.to_json(speeds))
+            show_json(speed.to_json(record))
         else:
-            show(speed.to_rich(speeds, output().width))
+            show(speed.to_rich(record, output().width))
         return
-    if is_calibration(folder):
+    if isinstance(record, CalibrationRecord):
         from agfer_bench.report import calibration_table as calibration
 
-        found = load_calibration(folder)
-        if svg is not None:
-            raise UserError("--svg draws runs with training alone; leave it out")
-        show_json(calibration.to_json(found)) if as_json else show(calibration.to_rich(found))
+        show_json(calibration.to_json(record)) if as_json else show(calibration.to_rich(record))
         return
-    record = load_run(folder)
     if svg is not None:
         write_text(svg, to_svg(record))
     if as_json:

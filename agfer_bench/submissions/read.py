@@ -114,7 +114,7 @@ def _read(found: Found, limits: Limits, budget: _Budget) -> Submission | Rejecte
         if isinstance(record, RunRecord):
             _refuse_pictures(record, found.file)
     except Exception as error:
-        return Rejected(path=found.path, reason=_reason(error))
+        return Rejected(path=found.path, reason=reason_of(error))
     if isinstance(record, SpeedRun):
         return found.path
     return Submission(path=found.path, record=record)
@@ -151,20 +151,37 @@ def read_record(file: Path, limits: Limits = _DEFAULT) -> RunRecord | SpeedRun:
         Refused: It is beyond a limit, invalid, or contradicts itself.
         OSError: It cannot be read.
     """
-    content = read_json(file, limits)
+    record = record_of(read_json(file, limits), limits)
+    contradiction = contradiction_in(record)
+    if contradiction is not None:
+        raise Refused(contradiction)
+    return record
+
+
+def record_of(content: Any, limits: Limits = _DEFAULT) -> RunRecord | SpeedRun:
+    """Make a record of what was read within limits.
+
+    Raises:
+        Refused: It is invalid.
+    """
     record = _validated(content)
     look_through(record.model_dump(), limits)  # validation reads "12" as a number
     fault = fault_of_names(record, limits)
     if fault is not None:
         raise Refused(fault)
+    return record
+
+
+def contradiction_in(record: RunRecord | SpeedRun) -> str | None:
+    """Say in what a record contradicts itself, the first of all; None where it does not."""
     if isinstance(record, SpeedRun):
         lines = contradictions_of_speed(record)
     else:
         lines = contradictions(record)
-    if lines:
-        more = f" (and {len(lines) - 1} more contradictions)" if len(lines) > 1 else ""
-        raise Refused(one_line(lines[0], 200) + more)
-    return record
+    if not lines:
+        return None
+    more = f" (and {len(lines) - 1} more contradictions)" if len(lines) > 1 else ""
+    return one_line(lines[0], 200) + more
 
 
 def _validated(content: Any) -> RunRecord | SpeedRun:
@@ -178,7 +195,8 @@ def _validated(content: Any) -> RunRecord | SpeedRun:
         raise Refused(f"is no valid record: {one_line(where, 100)}: {reason}") from None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Say in one line why a record was not read; it follows its name."""
     if isinstance(error, Refused):
         return str(error)
     if isinstance(error, OSError):

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from agfer_bench.cli.app import app, main
 from agfer_bench.records.calibration import CalibrationRecord
-from agfer_bench.records.files import dump, is_speed, load_run, load_speed
+from agfer_bench.records.files import dump
 from agfer_bench.records.json_schema import schema_of
 from agfer_bench.records.run import RunRecord
 from agfer_bench.records.speed import SpeedRun
+from agfer_bench.submissions.open import open_record
 from tests.leaderboard.generated import make_records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,9 +39,9 @@ def test_published_records_are_valid() -> None:
     code, printed = _run("validate", PUBLISHED)
     lines = printed.splitlines()
     assert code == 0
-    assert len(lines) == 13
+    assert len(lines) == 20
     assert all(line.endswith("record.json: ok") for line in lines[:-1])
-    assert lines[-1] == "12 accepted, 2 of them of speed alone, 0 rejected"
+    assert lines[-1] == "19 accepted, 2 of them of speed alone, 0 rejected"
 
 
 def test_a_rejected_record_is_named(tmp_path: Path) -> None:
@@ -130,8 +131,8 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
     "path", sorted(PUBLISHED.rglob("record.json")), ids=lambda path: path.parent.name
 )
 def test_the_schema_takes_published_records(path: Path) -> None:
-    speed = is_speed(path)
-    record = load_speed(path) if speed else load_run(path)
+    record = open_record(path)
+    speed = isinstance(record, SpeedRun)
     validator = _validator("speed-record.json" if speed else "run-record.json")
     validator.validate(json.loads(dump(record)))
     other = _validator("run-record.json" if speed else "speed-record.json")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agfer_bench.cli.app import main
-from agfer_bench.records.files import load_speed
 from agfer_bench.report.speed_table import to_markdown, to_rich
+from agfer_bench.submissions.open import open_speed
 
 TINY = (
     *("--image-size", "32", "--threads", "1", "--largest-batch", "2"),
@@ -67,7 +67,7 @@ def test_the_whole_way(blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     for title in ("Single stream", "Offline", "What the block adds", "Camera to label"):
         assert title in out
     (folder,) = (tmp_path / "out").glob("speed-quick-*")
-    record = load_speed(folder)
+    record = open_speed(folder)
     assert [row.label for row in record.rows] == ["base", "se"]
     assert (len(record.conditions), {one.process for one in record.conditions}) == (2, {"shared"})
     for row in record.rows:
@@ -108,7 +108,7 @@ def test_without_camera(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "5 classes" in content["title"]
     assert {row["mode"] for row in content["rows"]} == {"eager-fp32", "tuned"}
     assert all(row["camera_total_ms"] is None for row in content["rows"])
-    assert len(load_speed(Path(content["folder"])).rows) == 1
+    assert len(open_speed(Path(content["folder"])).rows) == 1
 
 
 def test_what_the_user_can_mend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,6 +157,6 @@ def test_strangers_that_crash_and_raise_in_a_fresh_process(tmp_path: Path) -> No
     for name in ("base", "talker", "se"):
         assert rows[name]["error"] == ""
         assert rows[name]["hz"] > 0
-    record = load_speed(Path(content["folder"]))
+    record = open_speed(Path(content["folder"]))
     assert [one.process for one in record.conditions] == ["own"]
     assert "no kernel" in (Path(content["folder"]) / "errors.log").read_text()

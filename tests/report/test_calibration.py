@@ -15,12 +15,13 @@ from scipy import stats
 from agfer_bench.comparison.contrasts import Contrast, Question, contrasts, of_pairs
 from agfer_bench.errors import UserError
 from agfer_bench.records.calibration import CalibrationRecord, VerdictCounts
-from agfer_bench.records.files import CALIBRATION, dump, is_calibration, load_calibration
+from agfer_bench.records.files import CALIBRATION, dump
 from agfer_bench.records.run import FoldRecord, ModuleRecord, RunRecord
 from agfer_bench.report.calibration import calibration_of, rate_interval
 from agfer_bench.report.calibration_table import notes_of, plan_lines, to_json, to_markdown
 from agfer_bench.report.verdicts import entrants_of
 from agfer_bench.run.studies.calibration import write
+from agfer_bench.submissions.open import open_calibration
 from tests.report.studies import fold, module, record
 
 FOLDS, SUBJECTS, IMAGES = 3, 18, 4
@@ -328,8 +329,7 @@ def test_json_holds_the_rates_of_the_table() -> None:
 def test_records_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     found = calibration_of(draw_run(3), "run")
     folder = write(found, tmp_path)
-    assert load_calibration(folder) == load_calibration(folder / CALIBRATION) == found
-    assert is_calibration(folder)
+    assert open_calibration(folder) == open_calibration(folder / CALIBRATION) == found
     assert write(found, tmp_path) == folder
     assert (folder / "table.md").read_text(encoding="utf-8") == to_markdown(found)
     other = write(found.model_copy(update={"rope": 0.02}), tmp_path)
@@ -352,7 +352,7 @@ def test_records_that_contradict_the_layout(
     content = json.loads(dump(calibration_of(draw_run(3), "run")))
     (tmp_path / CALIBRATION).write_text(json.dumps(content | change), encoding="utf-8")
     with pytest.raises(UserError, match=rf"is no valid calibration: {message}"):
-        load_calibration(tmp_path)
+        open_calibration(tmp_path)
 
 
 @pytest.mark.parametrize("part", ["family", "single", "every"])
@@ -364,6 +364,5 @@ def test_counts_that_do_not_fit_the_networks(part: str) -> None:
 
 
 def test_a_folder_without_a_calibration(tmp_path: Path) -> None:
-    assert not is_calibration(tmp_path)
     with pytest.raises(UserError, match="cannot read"):
-        load_calibration(tmp_path)
+        open_calibration(tmp_path)

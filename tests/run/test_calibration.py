@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from agfer_bench.cli.app import app
 from agfer_bench.errors import UserError
 from agfer_bench.progress import Silent
-from agfer_bench.records.files import load_calibration, load_run
+from agfer_bench.records.files import load_run
 from agfer_bench.run.studies.calibration import calibrate, modules_of
+from agfer_bench.submissions.open import open_calibration
 from tests.run.support import Runs, own
 
 LEARNS: dict[str, Any] = {
@@ -34,7 +35,7 @@ def test_a_small_calibration(runs: Runs, count_jobs: list[str]) -> None:
     assert [one.label for one in found.networks] == ["base", "null", "null:k=2"]
     assert len(count_jobs) == 3 * 2 * 2
     assert folder.parent == settings.out
-    assert load_calibration(folder) == found
+    assert open_calibration(folder) == found
     run = load_run(settings.out / found.run)
     assert [one.label for one in run.modules] == ["base", "null", "null:k=2"]
     assert all(one.speed is None for one in run.modules), "nothing is timed"

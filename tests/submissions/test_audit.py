@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agfer_bench.records.files import is_speed, load_run, load_speed
+from agfer_bench.records.files import load_run
 from agfer_bench.records.run import RunRecord
 from agfer_bench.records.speed import SpeedRun
 from agfer_bench.submissions.audit import contradictions, contradictions_of_speed
+from agfer_bench.submissions.open import open_record
 from tests.leaderboard.generated import make_records
 from tests.run.support import Runs
 from tests.submissions.audit_cases import CASES, Content, put
@@ -30,8 +31,9 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> list[Content]:
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
 def test_published_records_contradict_nothing(path: Path) -> None:
-    if is_speed(path):
-        assert contradictions_of_speed(load_speed(path)) == []
+    record = open_record(path)
+    if isinstance(record, SpeedRun):
+        assert contradictions_of_speed(record) == []
     else:
         assert contradictions(load_run(path)) == []
 
