@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,6 +26,42 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_whole(path: Path, most: int = 2**20) -> bytes:
+    """Read a small file that a user named; never waits for a pipe, nor reads a device without end.
+
+    Args:
+        path: The file; a link to one will do.
+        most: Bytes that it may hold.
+
+    Raises:
+        OSError: It cannot be read, is no plain file, or is larger.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        refuse_odd(os.fstat(descriptor), path, most)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > most:  # it grew meanwhile
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
+    return content
+
+
+def refuse_odd(found: os.stat_result, path: Path, most: int) -> None:
+    """Refuse what is no plain file, or too large, before it is opened by somebody else.
+
+    Raises:
+        OSError: So it is.
+    """
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
+    if found.st_size > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
 
 
 _DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}")

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from agfer_bench.errors import UserError
+from agfer_bench.files import read_whole
 from agfer_bench.text import nearest
 
 PRESETS = ("quick", "paper")
@@ -88,17 +89,17 @@ class SpeedProtocol(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    repeats: int = Field(default=3, ge=1)
+    repeats: int = Field(default=3, ge=1, le=1_000)
     """Times that everything is measured."""
     fresh: bool = True
     """Whether each repeat runs in a process of its own. Without, blocks that no installed plugin
     offers can be timed, and a crash takes everything with it."""
-    warmup: int = Field(default=10, ge=0)
+    warmup: int = Field(default=10, ge=0, le=100_000)
     """Least untimed passes of each network before the first round; more follow until times have
     settled. 0 does without any."""
-    rounds: int = Field(default=10, ge=2)
+    rounds: int = Field(default=10, ge=2, le=100_000)
     """Least rounds a repeat; each times every network in turn, so that drift hits all alike."""
-    passes: int = Field(default=5, ge=1)
+    passes: int = Field(default=5, ge=1, le=100_000)
     """Timed passes of one image by each network in each round."""
     seconds: float = Field(default=0.25, ge=0, le=3600)
     """Least time that each network's passes take together in each repeat: rounds are added."""
@@ -201,7 +202,7 @@ class Protocol(BaseModel):
     """Folds draw single images (the paper's) or whole subjects; or there is one division, the data
     set's own: trained on its training part, judged on its test part, or where it has none, on its
     validation part."""
-    folds: int = Field(default=5, ge=1)
+    folds: int = Field(default=5, ge=1, le=1_000)
     """Number of folds: two or more, or the one of `split=official`."""
     duplicates: Duplicates = "group"
     """What is done with copies, equal files and nearly equal pictures: a group of them stands on
@@ -257,9 +258,9 @@ class Protocol(BaseModel):
     """Share of each label that is spread evenly over all classes. With class weights each class's
     part of the loss is weighted by that class's own weight, as torch does it."""
 
-    epochs: int = Field(default=100, ge=1)
+    epochs: int = Field(default=100, ge=1, le=1_000_000)
     """Passes over the training fold; the last one counts, never the best."""
-    batch_size: int = Field(default=128, ge=1)
+    batch_size: int = Field(default=128, ge=1, le=1_000_000)
     """Images a step."""
     shuffle: Literal["once", "every-epoch"] = "once"
     """Whether the order of images is drawn once (MATLAB's default) or anew each epoch."""
@@ -287,7 +288,7 @@ class Protocol(BaseModel):
     augmentation: Literal["none", "flip"] = "none"
     """What is done to training images: nothing, or half of them are mirrored, drawn anew each
     epoch."""
-    curve_every: int = Field(default=1, ge=0)
+    curve_every: int = Field(default=1, ge=0, le=1_000_000)
     """Epochs from one point of the learning curve to the next; 0 draws none. A point is a pass
     over the validation fold; it chooses nothing and moves no other number."""
 
@@ -417,11 +418,13 @@ def read_settings(path: Path) -> dict[str, Any]:
         UserError: The file cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_whole(path).decode("utf-8"))
     except OSError as error:
         raise UserError(f"cannot read protocol {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise UserError(f"protocol {path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"protocol {path} is not valid TOML: nested too deeply") from None
 
 
 def load_protocol(path: Path) -> Protocol:

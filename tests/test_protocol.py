@@ -132,3 +132,21 @@ def test_a_host_that_is_named_otherwise_is_told_its_name(typed: str, told: str) 
         load_preset("quick").with_settings({"host": typed})
     assert told in str(caught.value)
     assert "pattern" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("epochs = " + 5000 * "9", "is not valid TOML"),
+        ("slots = " + 20_000 * "[" + 20_000 * "]", "is not valid TOML: nested too deeply"),
+        ("epochs = 1000000000000", "epochs = 1000000000000: less than or equal to 1000000"),
+        ("speed = {warmup = 1000000000000}", "speed.warmup = 1000000000000: less than or equal to"),
+        ("folds = 1000000000000000", "folds = 1000000000000000: less than or equal to 1000"),
+    ],
+)
+def test_what_no_machine_could_do_is_refused(line: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(line)
+    with pytest.raises(UserError) as caught:
+        load_protocol(file)
+    assert said in str(caught.value)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from agfer_bench.claims.model import Claim, Design, Row
 from agfer_bench.errors import UserError
+from agfer_bench.files import read_whole
 from agfer_bench.text import nearest
 
 _MOST_BYTES = 1_000_000
@@ -52,9 +53,7 @@ def load_claim(path: Path) -> Claim:
         UserError: The file cannot be read, is not TOML, or is not a valid claim.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"claim {path} is larger than 1 MB: name a TOML file with a claim")
-        content = path.read_text(encoding="utf-8")
+        content = read_whole(path, _MOST_BYTES).decode("utf-8")
     except OSError as error:
         raise UserError(f"cannot read claim {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

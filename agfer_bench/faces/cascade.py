@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from agfer_bench.errors import UserError
 from agfer_bench.faces.decode import Pixels, opencv
 from agfer_bench.faces.largest import Rect, largest_object
+from agfer_bench.files import read_whole
 
 Part = Literal["face", "eye", "mouth"]
 
@@ -163,10 +164,14 @@ def _find(cv2: ModuleType, part: Part, folder: Path | None) -> Path:
     )
 
 
+_LARGEST = 2**24
+"""Bytes that a cascade's file may hold; OpenCV's own have less than one million."""
+
+
 def _read_and_try(cv2: ModuleType, part: Part, path: Path) -> str:
     """Check that a file is a cascade; return the SHA-256 of its contents."""
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_whole(path, _LARGEST)).hexdigest()
     except OSError as error:
         raise UserError(f"cannot read the {part} cascade {path}: {error.strerror}") from error
     try:

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.faces.decode import Pixels
-from agfer_bench.files import at_home
+from agfer_bench.files import at_home, refuse_odd
 from agfer_bench.plugin.catalogue import Catalogue, Chosen
 from agfer_bench.plugin.options import parse_choice
 from agfer_bench.plugin.sources import hash_sources
@@ -126,8 +126,13 @@ def choose_detector(catalogue: Catalogue, text: str | None) -> Detector | None:
     return Detector.load(chosen, file)
 
 
+_LARGEST = 2**32
+"""Bytes that a detector's file may hold."""
+
+
 def _file_sha256(name: str, file: Path) -> str:
     try:
+        refuse_odd(file.stat(), file, _LARGEST)
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
 from agfer_bench.faces.decode import Unreadable, decode
+from agfer_bench.files import read_whole
 
 Mask = NDArray[np.bool_]
 
@@ -85,6 +86,10 @@ def read_mask(path: Path, size: int) -> Mask:
     return np.asarray(rgb[..., 0] > 0, np.bool_)
 
 
+_LARGEST = 2**26
+"""Bytes that a mask's file may hold."""
+
+
 def mask_digest(mask: Mask) -> str:
     """Name a mask by its contents: ``sha256:`` and a hash of its shape and pixels."""
     digest = hashlib.sha256(repr(mask.shape).encode())
@@ -95,7 +100,7 @@ def mask_digest(mask: Mask) -> str:
 def _read(path: Path) -> NDArray[np.uint8]:
     """Pixels of a picture, or an error that names it."""
     try:
-        return decode(path.read_bytes())
+        return decode(read_whole(path, _LARGEST))
     except OSError as error:
         raise UserError(f"cannot read mask {path}: {error.strerror}") from error
     except Unreadable as error:

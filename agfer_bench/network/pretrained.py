@@ -22,7 +22,7 @@ from timm.models import load_state_dict
 from torch import Tensor
 
 from agfer_bench.errors import UserError, describe
-from agfer_bench.files import replacing
+from agfer_bench.files import refuse_odd, replacing
 from agfer_bench.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -122,13 +122,22 @@ def _from_timm(architecture: str) -> dict[str, Tensor]:
         ) from None
 
 
+_NUMBERS = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64}
+"""Types that weights come in; batch normalisation counts its batches in whole numbers."""
+_LARGEST = 2**35
+"""Bytes that a file of weights may hold."""
+
+
 def _from_file(path: Path) -> dict[str, Tensor]:
     try:
+        refuse_odd(path.stat(), path, _LARGEST)
         state = load_state_dict(str(path), device="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(
             f"--pretrained {path}: there is no such file; name one, or `timm`"
         ) from None
+    except OSError as error:
+        raise UserError(f"--pretrained {path}: {error.strerror or describe(error)}") from None
     except Exception as error:  # torch, pickle, safetensors: anything
         raise UserError(
             f"--pretrained {path} is no file of weights alone: {describe(error)[:200]}"
@@ -148,9 +157,25 @@ def _check(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], choice: st
                 f"--pretrained {choice} {what} {', '.join(names[:_SHOWN])}{more}, which the host "
                 "needs: the weights are of another architecture"
             )
+    strange = [name for name in wanted if not _holds_numbers(state[name])]
+    if strange:
+        kind = str(state[strange[0]].dtype).removeprefix("torch.")
+        raise UserError(
+            f"--pretrained {choice}: {strange[0]} holds no plain numbers ({kind}); save the "
+            "weights as float32"
+        )
     odd = [name for name in wanted if not torch.isfinite(state[name]).all()]
     if odd:
         raise UserError(f"--pretrained {choice}: {odd[0]} holds numbers that are not finite")
+
+
+def _holds_numbers(tensor: Tensor) -> bool:
+    """Tell plain numbers from weights that are quantised, sparse, 8 bit, or without storage."""
+    return (
+        tensor.dtype in _NUMBERS
+        and tensor.layout == torch.strided
+        and not (tensor.is_meta or tensor.is_quantized)
+    )
 
 
 def _normalisation(

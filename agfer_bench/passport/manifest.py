@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agfer_bench.errors import UserError
-from agfer_bench.files import write_text
+from agfer_bench.files import read_whole, write_text
 from agfer_bench.passport.hashes import words
 
 FORMAT = "agfer-bench manifest 1"
@@ -117,9 +117,7 @@ def read_manifest(path: Path) -> Manifest:
         UserError: It cannot be read, is too large, or is no manifest.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"manifest {path} is larger than {MOST_BYTES // 2**20} MiB")
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = json.loads(read_whole(path, MOST_BYTES).decode("utf-8"))
     except OSError as error:
         raise UserError(f"cannot read manifest {path}: {error.strerror}") from None
     except (ValueError, RecursionError):

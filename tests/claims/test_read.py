@@ -114,7 +114,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not valid TOML"):
         load_claim(binary)
     large = _file(tmp_path, "#" * 1_000_001)
-    with pytest.raises(UserError, match="larger than 1 MB"):
+    with pytest.raises(UserError, match="larger than 1,000,000 bytes"):
         load_claim(large)
 
 
