@@ -5,8 +5,6 @@ Shapes in names: B batch, C channels, H height, W width.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from agfer_bench.contract.block import (
@@ -16,6 +14,7 @@ from agfer_bench.contract.block import (
     largest_difference,
     look,
     normal_map,
+    resized,
     shape_after,
     step,
 )
@@ -51,7 +50,7 @@ def one_by_one_maps(block: Block, slot: Slot) -> str:
 
 def other_sizes(block: Block, slot: Slot) -> str:
     """A block takes maps of another size than it was built for."""
-    smaller = _resized(slot, slot.height // 2 + 1, slot.width // 2)
+    smaller = resized(slot, slot.height // 2 + 1, slot.width // 2)
     x_BCHW = normal_map(smaller)
     if look(block.build(slot), x_BCHW).shape != shape_after(smaller, x_BCHW):
         raise Broken(f"changes the shape of maps of {smaller.height} × {smaller.width}")
@@ -60,7 +59,7 @@ def other_sizes(block: Block, slot: Slot) -> str:
 
 def _fits(block: Block, slot: Slot, height: int, width: int) -> None:
     """Build a block for a size; it must keep the shape in evaluation and in training."""
-    small = _resized(slot, height, width)
+    small = resized(slot, height, width)
     x_BCHW = normal_map(small)
     try:
         module = block.build(small)
@@ -69,13 +68,6 @@ def _fits(block: Block, slot: Slot, height: int, width: int) -> None:
         raise Broken(f"at {height} × {width}: {fault}") from None
     if shapes != {shape_after(small, x_BCHW)}:
         raise Broken(f"at {height} × {width} it changes the shape")
-
-
-def _resized(slot: Slot, height: int, width: int) -> Slot:
-    """Return a slot with another size of map; what enters its stage is as much larger as before."""
-    channels, rows, columns = slot.entering
-    entering = (channels, height * rows // slot.height, width * columns // slot.width)
-    return replace(slot, height=height, width=width, entering=entering)
 
 
 def batch_of_one(block: Block, slot: Slot) -> str:

@@ -12,7 +12,7 @@ import math
 import unittest
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
 
@@ -198,6 +198,13 @@ def shape_after(slot: Slot, x_BCHW: Tensor) -> tuple[int, ...]:
     if not slot.replaces:
         return tuple(x_BCHW.shape)
     return (len(x_BCHW), slot.channels, slot.height, slot.width)
+
+
+def resized(slot: Slot, height: int, width: int) -> Slot:
+    """Return a slot with another size of map; what enters its stage is as much larger as before."""
+    channels, rows, columns = slot.entering
+    entering = (channels, height * rows // slot.height, width * columns // slot.width)
+    return replace(slot, height=height, width=width, entering=entering)
 
 
 def tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -11,14 +11,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node, Tracer
 
-from agfer_bench.contract.block import Block, Broken, largest_difference, look, normal_map, step
+from agfer_bench.contract.block import (
+    Block,
+    Broken,
+    largest_difference,
+    look,
+    normal_map,
+    resized,
+    step,
+)
 from agfer_bench.errors import describe
 from agfer_bench.plugin.specs import Slot
 
@@ -48,6 +56,11 @@ def same_function(one: Block, other: Block, slots: Sequence[Slot]) -> Sameness:
         other: Another.
         slots: Where they are built.
     """
+    first, second = one.chosen.entry.spec, other.chosen.entry.spec
+    if first.replaces != second.replaces:
+        name = one.label if first.replaces else other.label
+        return Sameness(same=False, detail=f"{name} replaces its stage, and the other does not")
+    slots = [first.at(slot) for slot in slots]
     largest, tensors = 0.0, 0
     for slot in _with_odd_sizes(slots):
         where = f"{slot.channels} × {slot.height} × {slot.width}"
@@ -80,7 +93,7 @@ def same_function(one: Block, other: Block, slots: Sequence[Slot]) -> Sameness:
 def _with_odd_sizes(slots: Sequence[Slot]) -> list[Slot]:
     """Add maps that are no squares, and odd ones: padding and pooling differ there first."""
     first = slots[0]
-    odd = [replace(first, height=height, width=width) for height, width in ((7, 7), (9, 5))]
+    odd = [resized(first, height, width) for height, width in ((7, 7), (9, 5))]
     return [*slots, *odd]
 
 

@@ -19,6 +19,7 @@ from agfer_bench.contract.block import (
     step,
 )
 from agfer_bench.network.build import fault_of_shape
+from agfer_bench.network.second_inputs import changes_noted
 from agfer_bench.plugin.specs import Slot
 
 _SAME = 1e-5
@@ -67,14 +68,17 @@ def keeps_dtypes(block: Block, slot: Slot) -> str:
 
 
 def leaves_its_input(block: Block, slot: Slot) -> str:
-    """The map that goes in is the same afterwards, in evaluation and in training."""
+    """What goes in is the same afterwards, in evaluation and in training."""
     module, before = block.build(slot), normal_map(slot) - 0.5
     for training in (False, True):
         x_BCHW = before.clone()
-        with torch.no_grad():
+        with torch.no_grad(), changes_noted(module) as changed:
             run(module.train(training), x_BCHW)
+        mode = "training" if training else "evaluation"
         if not torch.equal(x_BCHW, before):
-            raise Broken(f"forward changed its input in {'training' if training else 'evaluation'}")
+            raise Broken(f"forward changed its input in {mode}")
+        if changed:
+            raise Broken(f"forward changed its input {changed[0]} in {mode}")
     return ""
 
 

@@ -308,7 +308,7 @@ def add_blocks(
 
     Raises:
         UserError: The plugin says that an option's value is wrong, or its block replaces a stage
-            that the host cannot spare.
+            whose layers cannot be taken out.
         PluginError: The block cannot be built.
     """
     for slot in slots_of(protocol, classes):

@@ -65,16 +65,13 @@ class Host(nn.Module, ABC):
         Without such a block nothing is kept while an image passes.
         """
         asking = [part for part in self.blocks.modules() if isinstance(part, WithInputs)]
-        self._passing = Passing() if asking else None
+        passing = Passing()
+        self._passing = passing if asking else None
         for part in asking:
-            part.connect(self._passing)
+            part.connect(passing)
 
     def replace_stage(self, stage: int) -> None:
-        """Take out the layers of a stage, counted from 1; the block that closes it stands for them.
-
-        Raises:
-            UserError: The host has no layers of their own for that stage.
-        """
+        """Take out the layers of a stage, counted from 1; its block stands for them."""
         self._whole_sha256 = self.own_sha256()
         self.take_out(stage)
 
@@ -87,11 +84,7 @@ class Host(nn.Module, ABC):
 
     @abstractmethod
     def take_out(self, stage: int) -> None:
-        """Have a stage compute nothing: what enters it goes to its block.
-
-        Raises:
-            UserError: The host has no layers of their own for that stage.
-        """
+        """Have a stage compute nothing: what enters it goes to its block."""
 
     @abstractmethod
     def own_layers(self) -> tuple[nn.Module, ...]:

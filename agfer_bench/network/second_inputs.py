@@ -10,8 +10,10 @@ Shapes in names: B batch, C channels, H height, W width.
 from __future__ import annotations
 
 import inspect
+import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -66,9 +68,14 @@ class WithInputs(nn.Module):
             noise = torch.randn((_STAND_INS, *shapes[kind]), generator=generator(0, "stand-in"))
             self.register_buffer(_stand_in(name), noise, persistent=False)
 
-    def connect(self, passing: Passing | None) -> None:
-        """Take from now on what a host keeps; None for noise again."""
+    def connect(self, passing: Passing) -> None:
+        """Take from now on what a host keeps.
+
+        The noise is dropped: it would count as memory that the block takes.
+        """
         self._passing = passing
+        for name in self.asked:
+            setattr(self, _stand_in(name), None)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return what the block makes of a map, of the shape that the block gives it."""
@@ -84,11 +91,16 @@ class WithInputs(nn.Module):
     def _given(self, name: str, kind: Kind, x_BCHW: Tensor) -> Tensor:
         if self._passing is not None:
             found = self._passing.image if kind is InputImage else self._passing.previous
-            if found is not None:
-                return found
+            assert found is not None, "in a host, a block is asked while an image passes"
+            return found
         noise = self.stand_in(name)
         copies = -(-len(x_BCHW) // _STAND_INS)
-        return noise.repeat(copies, 1, 1, 1)[: len(x_BCHW)].to(x_BCHW.dtype)
+        noise = noise.repeat(copies, 1, 1, 1)[: len(x_BCHW)].to(x_BCHW.dtype)
+        # In a host all maps lie in memory alike.
+        last = x_BCHW.is_contiguous(memory_format=torch.channels_last)
+        if last and not x_BCHW.is_contiguous():
+            return noise.contiguous(memory_format=torch.channels_last)
+        return noise
 
 
 def with_inputs(block: nn.Module, slot: Slot) -> nn.Module:
@@ -99,6 +111,28 @@ def with_inputs(block: nn.Module, slot: Slot) -> nn.Module:
     """
     asked = _asked(block)
     return WithInputs(block, slot, asked) if asked else block
+
+
+@contextmanager
+def changes_noted(block: nn.Module) -> Iterator[list[str]]:
+    """Note, at the end, the names of the second inputs that a block changed in place."""
+    seen: list[tuple[str, Tensor, Tensor]] = []
+
+    def keep(part: nn.Module, args: Any, given: dict[str, Any]) -> None:
+        seen.extend((name, one, one.clone()) for name, one in given.items())
+
+    handles = [
+        part.block.register_forward_pre_hook(keep, with_kwargs=True)
+        for part in block.modules()
+        if isinstance(part, WithInputs)
+    ]
+    changed: list[str] = []
+    try:
+        yield changed
+    finally:
+        for handle in handles:
+            handle.remove()
+    changed.extend(name for name, one, before in seen if not torch.equal(one, before))
 
 
 def _stand_in(name: str) -> str:
@@ -129,10 +163,14 @@ def _asked(block: nn.Module) -> dict[str, Kind]:
 
 def _kind(annotation: Any, forward: Any) -> Kind | None:
     if isinstance(annotation, str):
+        names = getattr(inspect.unwrap(forward), "__globals__", {})  # not those of a decorator
         try:
-            annotation = eval(annotation, dict(getattr(forward, "__globals__", {})))
-        except Exception:
-            return None
+            annotation = eval(annotation, dict(names))
+        except Exception:  # it names what only a function, or a type checker, imports
+            words = re.findall(r"\w+", annotation)
+            return next(
+                (kind for kind in (InputImage, PreviousMap) if kind.__name__ in words), None
+            )
     if typing.get_origin(annotation) is not typing.Annotated:
         return None
     for mark in annotation.__metadata__:

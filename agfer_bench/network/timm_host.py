@@ -100,6 +100,8 @@ class TimmHost(Host):
                     f"timm:{name} has no stage {stage} to put a block after; its stages: {known}; "
                     "change --slots"
                 )
+        self.whole_stages = _whole_stages(self.body, names)
+        """Stages, counted from 1, that a block can stand in place of."""
         self.places: tuple[tuple[int, int], ...]
         """Stage and position of each slot, both counted from 1."""
         if place == STAGE:
@@ -156,14 +158,8 @@ class TimmHost(Host):
     def take_out(self, stage: int) -> None:
         """Take out the module that timm lists for a stage."""
         key = slot_key(stage, 1, STAGE)
-        for name, part in self.body.named_modules():
+        for part in self.body.modules():
             if isinstance(part, _Closed) and part.key == key:
-                if not any(True for _ in part.stage.parameters()):
-                    raise UserError(
-                        f"{PREFIX}{self.name} keeps the layers of stage {stage} elsewhere than in "
-                        f"{name}, so that no block can replace them; choose other stages with "
-                        "--slots"
-                    )
                 part.replace()
 
     def own_layers(self) -> tuple[nn.Module, ...]:
@@ -212,6 +208,37 @@ def stage_names(name: str, body: nn.Module) -> list[str]:
     return places
 
 
+def _whole_stages(body: nn.Module, names: Sequence[str]) -> frozenset[int]:
+    """Return the stages whose layers all lie in the module that timm lists, counted from 1.
+
+    Of some networks timm lists the last module of a stage alone, say its last block or activation.
+    Before that module, in the order in which modules are made, then come layers with weights that
+    belong to no earlier stage: since the end of that stage, or for the first one since the
+    beginning of what the module is a part of.
+    """
+    order = [name for name, _ in body.named_modules()]
+    weighted = {name for name, part in body.named_modules() if part._parameters}
+    found: list[int] = []
+    last = ""
+    for stage, name in enumerate(names, start=1):
+        if name not in order:
+            last = name
+            continue
+        at = order.index(name)
+        parent = name.rpartition(".")[0]
+        inside = [n for n, one in enumerate(order) if last and _is_within(one, last)]
+        begin = max(inside, default=order.index(parent)) + 1
+        own = any(one in weighted for one in order if _is_within(one, name))
+        if own and not weighted & set(order[begin:at]):
+            found.append(stage)
+        last = name
+    return frozenset(found)
+
+
+def _is_within(name: str, place: str) -> bool:
+    return name == place or name.startswith(f"{place}.")
+
+
 @cache
 def trace_slots(
     name: str, *, image_size: int, classes: int, block_stages: tuple[int, ...], place: str = STAGE
@@ -252,6 +279,7 @@ def trace_slots(
                 "take; choose a convolutional backbone"
             )
         _, channels, height, width = shape
+        enters = entering.get(slot_key(stage, position, place), ())
         slot = Slot(
             channels=channels,
             height=height,
@@ -263,7 +291,7 @@ def trace_slots(
             slots=len(host.places),
             host=f"{PREFIX}{name}",
             image_size=image_size,
-            entering=_of_map(entering.get(slot_key(stage, position, place), ())),
+            entering=_of_map(enters if stage in host.whole_stages else ()),
         )
         slots.append(slot)
     return tuple(slots)

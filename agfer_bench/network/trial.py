@@ -30,6 +30,7 @@ from agfer_bench.network.build import (
     place_of,
 )
 from agfer_bench.network.own_loss import LossError, try_loss
+from agfer_bench.network.second_inputs import changes_noted
 from agfer_bench.plugin.catalogue import Chosen
 from agfer_bench.plugin.containment import contained, told
 from agfer_bench.plugin.specs import AttentionSpec, Slot
@@ -141,7 +142,8 @@ def _pass_once(block: nn.Module, x_BCHW: Tensor, slot: Slot) -> None:
         raise _Fault("build returned lazy layers, which have no weights yet; give their sizes")
     before = x_BCHW.clone()
     names = {name for name, _ in block.named_parameters()}
-    y = _forward(block, x_BCHW)
+    with changes_noted(block) as changed:
+        y = _forward(block, x_BCHW)
     if not isinstance(y, Tensor):
         raise _Fault(f"forward returned {type(y).__name__}, not a tensor")
     wanted = (len(x_BCHW), slot.channels, slot.height, slot.width)
@@ -153,6 +155,8 @@ def _pass_once(block: nn.Module, x_BCHW: Tensor, slot: Slot) -> None:
         raise _Fault("forward returned numbers that are not finite")
     if not torch.equal(before, x_BCHW):
         raise _Fault("forward changed its input")
+    if changed:
+        raise _Fault(f"forward changed its input {changed[0]}")
     late = {name for name, _ in block.named_parameters()} - names
     if late:
         raise _Fault(

@@ -90,7 +90,8 @@ class Slot:
     previous: tuple[int, int, int] = (3, 0, 0)
     """Channels, height and width of a `PreviousMap`; of the image at the first slot."""
     entering: tuple[int, int, int] = (0, 0, 0)
-    """Channels, height and width of the map that enters the stage; zeros inside a stage."""
+    """Channels, height and width of the map that enters the stage; zeros inside a stage, and
+    where no block can stand in place of the stage (`AttentionSpec.replaces`)."""
     replaces: bool = False
     """Whether the block stands in place of the stage's own layers (`AttentionSpec.replaces`)."""
 
@@ -135,7 +136,8 @@ class AttentionSpec:
         """Return the slot as `build` is given it.
 
         Raises:
-            UserError: The block replaces its stage, and the slot is inside one.
+            UserError: The block replaces its stage, and the slot is inside one, or the host has
+                layers of that stage that cannot be taken out.
         """
         if not self.replaces:
             return slot
@@ -143,6 +145,11 @@ class AttentionSpec:
             raise UserError(
                 f"{self.name} replaces its stage, which place={slot.place} leaves where it is: use "
                 "--place stage"
+            )
+        if not all(slot.entering):
+            raise UserError(
+                f"{self.name} replaces its stage, and of stage {slot.stage} {slot.host} has layers "
+                "outside the module that timm lists; choose other stages with --slots"
             )
         return replace(slot, replaces=True)
 

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from agfer_bench import AttentionSpec, InputImage, PluginError, PreviousMap, Slot, UserError
+from agfer_bench.contract.block import Block, Broken
 from agfer_bench.contract.find import find_blocks
+from agfer_bench.contract.same import same_function
+from agfer_bench.contract.shapes import leaves_its_input
 from agfer_bench.network.build import add_blocks, build_block, build_host, slots_of
 from agfer_bench.network.gates import NoGate, find_gate
 from agfer_bench.network.host import Host
@@ -49,6 +52,26 @@ class Mixes(nn.Module):
 
     def forward(self, x: Tensor, image: Annotated[Tensor, InputImage]) -> Tensor:
         return x * image.mean()
+
+
+class Flattens(nn.Module):
+    """Takes the image to lie in memory channel by channel."""
+
+    def forward(self, x: Tensor, image: Annotated[Tensor, InputImage]) -> Tensor:
+        return x * image.view(len(image), -1).mean(dim=1).view(-1, 1, 1, 1)
+
+
+class Spoils(nn.Module):
+    """Changes what other blocks are given, too."""
+
+    def forward(self, x: Tensor, before: Annotated[Tensor, PreviousMap]) -> Tensor:
+        return x * before.relu_().mean(dim=(1, 2, 3), keepdim=True)
+
+
+class Decorated(nn.Module):
+    @torch.autocast("cpu", enabled=False)
+    def forward(self, x: Tensor, image: Annotated[Tensor, InputImage]) -> Tensor:
+        return x * image.mean(dim=(1, 2, 3), keepdim=True)
 
 
 class Unmarked(nn.Module):
@@ -127,6 +150,7 @@ def test_nothing_is_kept_once_the_image_has_passed() -> None:
         assert wrappers[0]._passing is one._passing is not None
         assert one._passing.image is one._passing.previous is None
     assert host._passing is not copied._passing
+    assert not list(host.blocks.buffers()), "no noise is counted as the block's memory"
     # With another block nothing is kept at all.
     assert _host(_chosen(lambda slot: nn.Identity()), _protocol())._passing is None
 
@@ -140,6 +164,9 @@ def test_outside_a_host_noise_stands_for_them() -> None:
     assert previous.shape == (6, *slot.previous)
     assert image.shape == (6, 3, SIDE, SIDE)
     assert not torch.equal(image[0], image[1])
+    block(x.contiguous(memory_format=torch.channels_last))
+    (_, (_, *others)) = block.get_submodule("block").given  # type: ignore[misc]
+    assert all(one.is_contiguous(memory_format=torch.channels_last) for one in others), "as a host"
     assert not list(block.state_dict()), "noise is no part of the weights"
     with pytest.raises(NoGate, match="given more than its map"):
         find_gate(block)
@@ -149,6 +176,36 @@ def test_a_block_that_mixes_images_is_refused() -> None:
     slots = slots_of(_protocol(), 3)
     with pytest.raises(PluginError, match="its answer for an image changes alone"):
         try_block(_chosen(lambda slot: Mixes()), slots)
+
+
+def test_a_layout_that_fails_on_a_second_input_is_found_before_training() -> None:
+    slots = slots_of(_protocol(), 3)
+    found = try_block(_chosen(lambda slot: Flattens()), slots)
+    assert found.memory_format == "contiguous"
+    assert "write reshape(...) in place of view(...)" in str(found.reason)
+
+
+def test_a_second_input_must_be_left_alone() -> None:
+    chosen = _chosen(lambda slot: Spoils())
+    with pytest.raises(PluginError, match="forward changed its input before"):
+        try_block(chosen, slots_of(_protocol(), 3))
+    slot = slots_of(_protocol(), 3)[1]
+    with pytest.raises(Broken, match="changed its input before in evaluation"):
+        leaves_its_input(Block(chosen=chosen), slot)
+
+
+def test_marks_are_read_behind_a_decorator_and_in_a_function() -> None:
+    import agfer_bench as here
+
+    class Inner(nn.Module):
+        def forward(self, x: Tensor, before: Annotated[Tensor, here.PreviousMap]) -> Tensor:
+            return x * before.mean(dim=(1, 2, 3), keepdim=True)
+
+    slots = slots_of(_protocol(), 3)
+    for build in (Decorated, Inner):
+        module = build_block(_chosen(lambda slot, build=build: build()), slots[0])
+        assert isinstance(module, WithInputs)
+        try_block(_chosen(lambda slot, build=build: build()), slots)
 
 
 def test_an_argument_without_a_mark_is_named() -> None:
@@ -184,8 +241,13 @@ def test_what_cannot_be_replaced_is_refused() -> None:
     chosen = _chosen(Stage, replaces=True)
     with pytest.raises(UserError, match=r"replaces its stage, which place=conv leaves where it is"):
         _host(chosen, _protocol(place="conv"))
-    with pytest.raises(UserError, match="keeps the layers of stage 1 elsewhere than in act1"):
-        _host(chosen, _protocol(host="timm:resnet10t", slots="1"))
+    # Found when it is tried, before data are read or anything is trained.
+    for host, stage in (("resnet10t", "1"), ("mobilenetv3_small_100", "4")):
+        protocol = _protocol(host=f"timm:{host}", slots=stage)
+        with pytest.raises(UserError, match=f"of stage {stage} timm:{host} has layers outside"):
+            try_block(chosen, slots_of(protocol, 3))
+    whole = slots_of(_protocol(host="timm:mobilenetv3_small_100", slots="3"), 3)
+    assert whole[0].entering[0]
     slot = slots_of(_protocol(), 3)[0]
     for option in ("residual", "neutral"):
         twisted = Chosen(entry=chosen.entry, values=chosen.values | {option: True})
@@ -210,3 +272,12 @@ def test_values_by_stage_where_a_stage_has_several_slots() -> None:
 
 def _with_power(slot: Slot, *, power: int = 2) -> nn.Module:
     return nn.Identity()
+
+
+def test_blocks_that_replace_their_stage_are_held_against_each_other() -> None:
+    slots = slots_of(_protocol(), 3)
+    stage, gate = _chosen(Stage, replaces=True), _chosen(lambda slot: Keeps())
+    found = same_function(Block(chosen=stage), Block(chosen=stage), slots)
+    assert found.same, found
+    found = same_function(Block(chosen=gate), Block(chosen=stage), slots)
+    assert found.detail == "mine replaces its stage, and the other does not"
