@@ -69,7 +69,7 @@ class Spoils(nn.Module):
 
 
 class Decorated(nn.Module):
-    @torch.autocast("cpu", enabled=False)
+    @torch.autocast("cpu", enabled=False)  # type: ignore[untyped-decorator]
     def forward(self, x: Tensor, image: Annotated[Tensor, InputImage]) -> Tensor:
         return x * image.mean(dim=(1, 2, 3), keepdim=True)
 
@@ -202,10 +202,13 @@ def test_marks_are_read_behind_a_decorator_and_in_a_function() -> None:
             return x * before.mean(dim=(1, 2, 3), keepdim=True)
 
     slots = slots_of(_protocol(), 3)
-    for build in (Decorated, Inner):
-        module = build_block(_chosen(lambda slot, build=build: build()), slots[0])
-        assert isinstance(module, WithInputs)
-        try_block(_chosen(lambda slot, build=build: build()), slots)
+    for kind in (Decorated, Inner):
+
+        def build(slot: Slot, kind: type[nn.Module] = kind) -> nn.Module:
+            return kind()
+
+        assert isinstance(build_block(_chosen(build), slots[0]), WithInputs)
+        try_block(_chosen(build), slots)
 
 
 def test_an_argument_without_a_mark_is_named() -> None:
