@@ -73,6 +73,12 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
 
 
+def drafts_of(path: Path) -> list[Path]:
+    """Return what was to take the place of `path`, and is beside it still."""
+    found = path.parent.glob(f".{glob.escape(path.name)}.*")
+    return [one for one in found if _DRAFT.fullmatch(one.name)]
+
+
 def sweep(folder: Path, name: str | None = None) -> None:
     """Remove drafts that killed processes left; the caller knows that nobody writes there.
 

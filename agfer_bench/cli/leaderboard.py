@@ -29,8 +29,9 @@ def leaderboard(
     """
     from dataclasses import asdict
 
+    from agfer_bench.leaderboard.folder import check_target
     from agfer_bench.leaderboard.grouping import pages_of
-    from agfer_bench.leaderboard.site import build_site, check_target
+    from agfer_bench.leaderboard.site import build_site
     from agfer_bench.submissions.read import read_folder
 
     source, target = results.resolve(), out.resolve()

@@ -8,8 +8,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,11 +16,12 @@ from pathlib import Path
 
 import plotly.offline
 
-from agfer_bench.errors import UserError, describe
+from agfer_bench.errors import describe
 from agfer_bench.files import writing
 from agfer_bench.leaderboard.across import across
 from agfer_bench.leaderboard.claims import FILE as CLAIMS
 from agfer_bench.leaderboard.claims import claims_html
+from agfer_bench.leaderboard.folder import check_target, replacing_site
 from agfer_bench.leaderboard.html import across_html, environment, index_html, page_html
 from agfer_bench.leaderboard.markdown import to_markdown
 from agfer_bench.leaderboard.model import Page
@@ -33,9 +32,6 @@ from agfer_bench.leaderboard.site_data import Listing, Refusal
 from agfer_bench.records.run import RunRecord
 from agfer_bench.submissions.model import Reading
 
-MARKER = "made-by-agfer-bench.txt"
-"""File that tells a site from any other folder: only a site is ever replaced."""
-_MARKED = "This folder is made by `agfer-bench leaderboard` and replaced as a whole.\n"
 _ASSETS = ("site.css", "site.js", "theme.js")
 
 
@@ -64,33 +60,16 @@ def build_site(
     Args:
         reading: The records.
         pages: Those that were accepted, grouped.
-        out: The site's folder; a former site there is replaced.
+        out: The site's folder; a former site there is replaced, and nothing else in it.
         calibrations: What is known of how often blocks that do nothing get a verdict.
 
     Raises:
         UserError: The folder is something else, or cannot be written.
     """
     check_target(out)
-    with writing(out), _replacing(out.resolve()) as folder, _records_set_aside():
+    with writing(out), replacing_site(out.resolve()) as folder, _records_set_aside():
         written = _write_records(reading, folder)
         return _write_pages(reading, pages, written, calibrations or {}, folder)
-
-
-def check_target(out: Path) -> None:
-    """Find out before any work whether a site may be put there.
-
-    Raises:
-        UserError: It is a file, or a folder that is neither empty nor a site.
-    """
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
-    if any(out.iterdir()) and not (out / MARKER).is_file():
-        raise UserError(
-            f"--out {out} holds files that are no site of agfer-bench, and would be replaced; "
-            "name another folder, or empty this one"
-        )
 
 
 def _write_records(reading: Reading, folder: Path) -> dict[str, str]:
@@ -155,7 +134,6 @@ def _write_assets(folder: Path) -> None:
         text = (files("agfer_bench.leaderboard") / "assets" / name).read_text(encoding="utf-8")
         _write(folder / "assets" / name, text)
     _write(folder / "assets" / "plotly.min.js", plotly.offline.get_plotlyjs())
-    _write(folder / MARKER, _MARKED)
     _write(folder / ".nojekyll", "")
 
 
@@ -174,24 +152,3 @@ def _records_set_aside() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """Yield a folder beside `out` that takes its place at the end."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (out.with_name(f".{out.name}.{uuid.uuid4().hex}") for _ in range(2))
-    try:
-        new.mkdir()
-        yield new
-        if out.exists():
-            out.rename(old)
-        try:
-            new.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    finally:
-        for folder in (new, old):
-            shutil.rmtree(folder, ignore_errors=True)
