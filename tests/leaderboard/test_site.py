@@ -71,9 +71,11 @@ def test_tables_as_data(records: Path, tmp_path: Path) -> None:
 def test_a_site_replaces_a_site_and_nothing_else(records: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     _build(records, site)
-    (site / "stale.html").write_text("old")
+    (site / "mine.html").write_text("mine")
+    before = {path.name for path in site.iterdir()}
     _build(records, site)
-    assert not (site / "stale.html").exists()
+    assert (site / "mine.html").read_text() == "mine"
+    assert {path.name for path in site.iterdir()} == before
     home = tmp_path / "home"
     home.mkdir()
     (home / "thesis.tex").write_text("mine")
