@@ -60,7 +60,7 @@ def passport(
     from agfer_bench.faces.passport import make_passport, manifest_of, meet_manifest
     from agfer_bench.passport.manifest import new_salt, read_manifest, write_manifest
     from agfer_bench.report.passport import to_json
-    from agfer_bench.run.resolve import build_protocol, build_source
+    from agfer_bench.run.resolve import build_protocol, build_source, settings_for, with_crop
 
     if first is not None and Path(first).expanduser().is_file():
         _compare(Path(first).expanduser(), second, as_json)
@@ -70,9 +70,10 @@ def passport(
     if salt is not None and manifest is None:
         raise UserError("--salt belongs to a manifest: add --manifest FILE")
     catalogue = catalogue_with_notes()
-    resolved = build_protocol(protocol, image_size=image_size)
     asked = replace(source, data=first or source.data)
     chosen = build_source(catalogue, asked, workers)
+    resolved = build_protocol(protocol, settings_for(chosen.chosen), image_size=image_size)
+    resolved = with_crop(resolved, chosen)
     theirs = other_source = None
     if second is not None and Path(second).expanduser().is_file():
         theirs = read_manifest(Path(second).expanduser())

@@ -11,7 +11,6 @@ from agfer_bench.faces.folds import make_folds
 from agfer_bench.passport.build import Passport, Shared, counted, describe_groups
 from agfer_bench.passport.manifest import Manifest, Meeting, make_manifest, meet
 from agfer_bench.passport.quality import Measures, faults
-from agfer_bench.plugin.specs import EMOTIONS
 from agfer_bench.progress import Reporter
 from agfer_bench.protocol import OFFICIAL, Protocol
 from agfer_bench.seeds import derive_seed
@@ -47,16 +46,17 @@ def make_passport(
     for who, emotion in zip(data.subjects, emotions, strict=True):
         if who is not None:
             people.setdefault(emotion, set()).add(who)
+    classes = tuple(data.record.images_read)
     return Passport(
         name=data.record.name,
         drawn=data.record.drawn,
         fingerprint=data.record.fingerprint,
         images=len(names),
-        excluded=excluded_of(data.crops, EMOTIONS, nothing),
-        classes={name: emotions.count(name) for name in EMOTIONS if name in emotions},
+        excluded=excluded_of(data.crops, classes, nothing),
+        classes={name: emotions.count(name) for name in classes if name in emotions},
         subjects=counted(who for who in data.subjects if who is not None),
         without_subject=sum(who is None for who in data.subjects),
-        classes_of_subjects={name: len(people[name]) for name in EMOTIONS if name in people},
+        classes_of_subjects={name: len(people[name]) for name in classes if name in people},
         sizes=counted(f"{width}x{height}" for width, height in sizes.tolist()),
         colour=int(table["colour"].sum()),
         groups=describe_groups(

@@ -115,3 +115,11 @@ def test_manifests(data: str, tmp_path: Path) -> None:
         _run(data, "--salt", "x")
     with pytest.raises(UserError, match="name the data set once"):
         _run(data, "--data", data)
+
+
+def test_pictures_of_other_things_are_taken_whole(tmp_path: Path) -> None:
+    told = json.loads(_run("digits", "--json", "--cache", tmp_path))
+    assert told["images"] == 1797
+    assert sum(told["classes"].values()) == 1797
+    assert len(told["classes"]) == 10
+    assert told["excluded"] == {}
