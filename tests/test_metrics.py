@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, recall_score
 from sklearn.metrics import confusion_matrix as reference
@@ -29,6 +29,7 @@ def test_single_class_is_noticed() -> None:
     assert not single_class(np.array([[1, 3], [0, 3]]))
 
 
+@settings(deadline=None)  # scikit-learn is slow the first time
 @given(st.data())
 def test_agrees_with_scikit_learn(data: st.DataObject) -> None:
     classes = data.draw(st.integers(2, 8))

@@ -23,7 +23,16 @@ from agfer_bench.plugin.specs import Slot
 
 CATALOGUE = load_catalogue()
 BLOCKS = [name for name, entry in CATALOGUE.modules.items() if hasattr(entry.spec, "formula")]
-SLOT = Slot(channels=64, height=14, width=14, classes=7, stage=3)
+SLOT = Slot(
+    channels=64,
+    height=14,
+    width=14,
+    classes=7,
+    stage=3,
+    image_size=56,
+    previous=(32, 28, 28),
+    entering=(32, 14, 14),
+)
 B, N, C = 2, 10, 12
 """Sequences, steps, features."""
 
@@ -321,7 +330,7 @@ def test_other_counters_agree_on_every_block(
     (chosen,) = CATALOGUE.choose_modules(name)
     torch.manual_seed(0)
     block = build_block(chosen, SLOT).eval()
-    x = torch.zeros(1, SLOT.channels, SLOT.height, SLOT.width)
+    x = torch.zeros(1, *chosen.entry.spec.at(SLOT).given)
     found = count_operations(block, x)
 
     def two_products(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:

@@ -56,6 +56,7 @@ def test_a_set_has_the_labels_that_it_has(catalogue: Catalogue) -> None:
         build_source(catalogue, SourceOptions(labels="any"), 1)
 
 
+@pytest.mark.slow
 def test_a_run_tells_what_was_classified(catalogue: Catalogue, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     labels = np.arange(48) % 3
