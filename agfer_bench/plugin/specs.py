@@ -148,8 +148,9 @@ class AttentionSpec:
             )
         if not all(slot.entering):
             raise UserError(
-                f"{self.name} replaces its stage, and {slot.host or 'the host'} has layers of stage "
-                f"{slot.stage} outside the module that timm lists; choose other stages with --slots"
+                f"{self.name} replaces its stage, and {slot.host or 'the host'} has layers of "
+                f"stage {slot.stage} outside the module that timm lists; choose other stages with "
+                "--slots"
             )
         return replace(slot, replaces=True)
 

@@ -247,7 +247,7 @@ def test_what_cannot_be_replaced_is_refused() -> None:
     # Found when it is tried, before data are read or anything is trained.
     for host, stage in (("resnet10t", "1"), ("mobilenetv3_small_100", "4")):
         protocol = _protocol(host=f"timm:{host}", slots=stage)
-        with pytest.raises(UserError, match=f"of stage {stage} timm:{host} has layers outside"):
+        with pytest.raises(UserError, match=f"timm:{host} has layers of stage {stage} outside"):
             try_block(chosen, slots_of(protocol, 3))
     whole = slots_of(_protocol(host="timm:mobilenetv3_small_100", slots="3"), 3)
     assert whole[0].entering[0]
