@@ -18,9 +18,13 @@ class PluginError(UserError):
         self.distribution = distribution
 
 
+class Escaped(Exception):
+    """A stranger's code raised what is made to pass all handlers; the text says what."""
+
+
 def describe(error: BaseException) -> str:
     """Name an exception in one line."""
     text = " ".join(str(error).split())
-    if isinstance(error, UserError):
+    if isinstance(error, UserError | Escaped):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

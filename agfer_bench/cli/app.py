@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from agfer_bench import __version__
+from agfer_bench import __version__, interrupts
 from agfer_bench.cli import (
     ablate,
     calibrate,
@@ -78,7 +78,7 @@ def main() -> None:
 
     The traceback stands above it only where the fault is this program's own.
     """
-    with stdout.command():
+    with stdout.command(), interrupts.listening():
         try:
             app()
         except UserError as error:

@@ -26,6 +26,7 @@ from agfer_bench.measure.device_memory import is_out_of_memory
 from agfer_bench.network.build import CPU, build_uncontained, slots_of
 from agfer_bench.network.own_loss import own_losses, total_of
 from agfer_bench.plugin.catalogue import Chosen
+from agfer_bench.plugin.containment import ordinary
 from agfer_bench.plugin.specs import AttentionSpec, Slot
 from agfer_bench.protocol import load_preset
 from agfer_bench.seeds import derive_seed, generator, seeded
@@ -130,7 +131,8 @@ def guarded(doing: str) -> Iterator[None]:
         Raised: It raised, whatever else it was.
     """
     try:
-        yield
+        with ordinary():
+            yield
     except (Exception, SystemExit) as error:
         limit = too_large(error, doing)
         if limit is not None:

@@ -29,7 +29,7 @@ from agfer_bench.network.timm_host import PREFIX, TimmHost, trace_slots
 from agfer_bench.network.twins import twin_of
 from agfer_bench.network.vgg16 import Vgg16, Vgg16Shape
 from agfer_bench.plugin.catalogue import Chosen
-from agfer_bench.plugin.containment import contained, told
+from agfer_bench.plugin.containment import contained, ordinary, told
 from agfer_bench.plugin.options import CONTROL, NEUTRAL, RESIDUAL
 from agfer_bench.plugin.specs import AttentionSpec, Slot
 from agfer_bench.protocol import SCRATCH, STAGE, VGG16, Protocol
@@ -176,7 +176,8 @@ def build_uncontained(chosen: Chosen[AttentionSpec], slot: Slot) -> nn.Module:
             "blocks that keep their map's shape"
         )
     try:
-        block: Any = chosen.entry.spec.build(slot, **arguments)
+        with ordinary():
+            block: Any = chosen.entry.spec.build(slot, **arguments)
     except UserError:
         raise
     except (Exception, SystemExit) as error:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 from agfer_bench.bounds import fault_of_name
 from agfer_bench.errors import PluginError, UserError, describe
 from agfer_bench.grammar import split
-from agfer_bench.plugin.containment import contained
+from agfer_bench.plugin.containment import contained, ordinary
 from agfer_bench.plugin.hookspecs import manager_of
 from agfer_bench.plugin.listeners import Listeners, Problem
 from agfer_bench.plugin.options import (
@@ -185,7 +185,9 @@ class Catalogue:
         folder = Path(choice.folder).expanduser() if choice.folder else None
         with contained() as changes:
             try:
-                manager = manager_of(chosen.entry.spec.start(folder, **chosen.arguments()))
+                with ordinary():
+                    started = chosen.entry.spec.start(folder, **chosen.arguments())
+                manager = manager_of(started)
             except UserError:
                 raise
             except (Exception, SystemExit) as error:

@@ -2,8 +2,9 @@
 
 A default dtype, a replaced function, a seed: one plugin that changes them changes every other
 module's numbers. What is looked at: torch's global settings, the functions and classes that torch
-offers, the global generators of torch, NumPy and Python, and the current directory. It is no
-sandbox: `torch._C`, hooks on all modules or the environment are left alone.
+offers with what is in them, hooks on all modules, the global generators of torch, NumPy and Python,
+filters of warnings, handlers of signals, and the current directory. It is no sandbox: `torch._C` or
+the environment are left alone.
 
 Nothing is imported for this: what is not loaded yet cannot have been changed.
 """
@@ -12,12 +13,19 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from agfer_bench import interrupts
+from agfer_bench.errors import Escaped, describe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,9 +47,31 @@ def contained(*, draws: bool = False) -> Iterator[list[str]]:
     before = Snapshot()
     changes: list[str] = []
     try:
-        yield changes
+        with ordinary():
+            yield changes
     finally:
         changes += before.put_back(draws=draws)
+
+
+@contextmanager
+def ordinary() -> Iterator[None]:
+    """Turn what no `except Exception` would hold into an `Escaped`.
+
+    SystemExit stays, and so does a KeyboardInterrupt that somebody asked for.
+
+    Raises:
+        Escaped: A stranger's code raised such a thing.
+    """
+    try:
+        yield
+    except (Exception, SystemExit, GeneratorExit):
+        raise
+    except KeyboardInterrupt as error:
+        if interrupts.came() is not False:
+            raise
+        raise Escaped("KeyboardInterrupt, though nobody pressed Ctrl-C") from error
+    except BaseException as error:
+        raise Escaped(describe(error)) from error
 
 
 class Snapshot:
@@ -49,12 +79,15 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._names, self._settings, self._generators = _Names(), _Settings(), _Generators()
+        self._hooks, self._process = _Hooks(), _Process()
 
     def put_back(self, *, draws: bool = False) -> list[str]:
         """Put back what has changed and say what, as `contained` does; may be asked again."""
         return [
             *self._names.put_back(),  # first: what follows asks torch's own functions
             *self._settings.put_back(),
+            *self._hooks.put_back(),
+            *self._process.put_back(),
             *self._generators.put_back(draws=draws),
         ]
 
@@ -115,6 +148,11 @@ def _known_settings() -> list[_Setting]:
             name="torch's float32 matmul precision",
             get=precision,
             put=torch.set_float32_matmul_precision,
+        ),
+        _Setting(
+            name="torch's use of oneDNN",
+            get=torch._C._get_mkldnn_enabled,
+            put=torch._C._set_mkldnn_enabled,
         ),
     ]  # fmt: skip
 
@@ -178,11 +216,66 @@ def _namespaces() -> list[Any]:
     from torch import nn
     from torch.nn import functional
 
-    return [torch, functional, nn, torch.Tensor, nn.Module]
+    return [torch, functional, nn, torch.Tensor, *_classes()]
+
+
+@cache
+def _classes() -> tuple[type, ...]:
+    """Return the classes that networks are made of, and those that train them."""
+    from torch import nn, optim
+
+    offered = [*vars(nn).values(), *vars(optim).values()]
+    return tuple(dict.fromkeys(one for one in offered if isinstance(one, type)))
 
 
 def _class_name(kind: type) -> str:
-    return "torch.Tensor" if kind.__name__ == "Tensor" else f"torch.nn.{kind.__name__}"
+    if kind.__name__ == "Tensor":
+        return "torch.Tensor"
+    return f"torch.{'optim' if '.optim' in kind.__module__ else 'nn'}.{kind.__name__}"
+
+
+class _Hooks:
+    """The hooks that torch calls for every module there is."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[Any, dict[Any, Any]]] = []
+        if "torch" in sys.modules:
+            from torch.nn.modules import module
+
+            found = [value for name, value in vars(module).items() if name.startswith("_global_")]
+            self._before = [(hooks, dict(hooks)) for hooks in found if isinstance(hooks, dict)]
+
+    def put_back(self) -> list[str]:
+        changed = False
+        for hooks, before in self._before:
+            if hooks != before:
+                changed = True
+                hooks.clear()
+                hooks.update(before)
+        return ["hooked into all modules"] * changed
+
+
+class _Process:
+    """What decides how the whole process takes warnings and signals."""
+
+    def __init__(self) -> None:
+        self._filters = list(warnings.filters)
+        self._handlers = {one: signal.getsignal(one) for one in _SIGNALS}
+
+    def put_back(self) -> list[str]:
+        """Put both back; filters are not told, since libraries set some when they are loaded."""
+        if warnings.filters != self._filters:
+            warnings.filters[:] = self._filters  # type: ignore[index]
+            warnings._filters_mutated()  # type: ignore[attr-defined]
+        changed = [one for one, before in self._handlers.items() if signal.getsignal(one) != before]
+        if not changed or threading.current_thread() is not threading.main_thread():
+            return []
+        for one in changed:
+            signal.signal(one, self._handlers[one])
+        return [f"changed what the process does on {signal.Signals(one).name}" for one in changed]
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _public(space: Any) -> dict[str, Any]:
@@ -197,7 +290,8 @@ def _hiding(space: Any, new: set[str]) -> list[str]:
     if not isinstance(space, type):
         return []
     inherited = set().union(*(vars(base) for base in space.__mro__[1:]))
-    return sorted(new & inherited)
+    # torch wraps the step of an optimiser in the first one that is made.
+    return sorted(name for name in new & inherited if not _of_torch(vars(space)[name], name))
 
 
 def _of_torch(value: Any, name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from agfer_bench.errors import describe
-from agfer_bench.plugin.containment import contained, told
+from agfer_bench.plugin.containment import contained, ordinary, told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,8 @@ def _call(call: Callable[..., Any], **arguments: Any) -> list[str]:
     faults = []
     with contained() as changes:
         try:
-            call(**arguments)
+            with ordinary():
+                call(**arguments)
         except (Exception, SystemExit) as error:
             faults.append(describe(error))
     if changes:

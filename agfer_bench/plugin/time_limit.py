@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from agfer_bench.errors import UserError
-from agfer_bench.plugin.containment import Snapshot, contained, told
+from agfer_bench.plugin.containment import Snapshot, contained, ordinary, told
 
 VARIABLE = "AGFER_BENCH_PLUGIN_SECONDS"
 SECONDS = 6.0
@@ -135,7 +135,8 @@ class _Watched(Generic[AnswerT]):
 
 def _fill(loaded: Loaded[AnswerT], load: Callable[[], AnswerT]) -> None:
     try:
-        loaded.answer = load()
+        with ordinary():
+            loaded.answer = load()
     except (Exception, SystemExit) as error:
         loaded.error = error
 

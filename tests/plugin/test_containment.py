@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.module import register_module_forward_hook
 
+from agfer_bench import interrupts
+from agfer_bench.errors import Escaped
 from agfer_bench.plugin.containment import contained
 from agfer_bench.seeds import Reseeded, seeded
 
@@ -38,10 +43,26 @@ def _look() -> list[Any]:
         x.relu().tolist(),
         (x + x).tolist(),
         nn.Linear(1, 1, bias=False).__class__.__mro__,
+        nn.Identity()(x).tolist(),
+        nn.ReLU()(x).tolist(),
+        torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled(),
+        signal.getsignal(signal.SIGINT),
+        _step(),
         torch.rand(3, dtype=torch.float32, device="cpu").tolist(),
         np.random.rand(),
         random.random(),
     ]
+
+
+def _step() -> float:
+    weight = nn.Parameter(torch.ones((), dtype=torch.float32, device="cpu"))
+    weight.grad = torch.ones_like(weight)
+    torch.optim.SGD([weight], lr=0.5).step()
+    return float(weight.detach())
+
+
+def _hook(module: nn.Module, given: Any, y: torch.Tensor) -> torch.Tensor:
+    return 2 * y
 
 
 DEEDS: dict[str, tuple[Callable[[], object], str]] = {
@@ -84,6 +105,26 @@ DEEDS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: setattr(nn, "Linear", type("Linear", (nn.Linear,), {})),
         "replaced torch.nn.Linear",
     ),
+    "forward": (
+        lambda: setattr(nn.ReLU, "forward", lambda self, x: 2 * x),
+        "replaced torch.nn.ReLU.forward",
+    ),
+    "optimiser": (
+        lambda: setattr(torch.optim.SGD, "step", lambda self, closure=None: None),
+        "replaced torch.optim.SGD.step",
+    ),
+    "hook": (
+        lambda: register_module_forward_hook(_hook),  # type: ignore[arg-type]
+        "hooked into all modules",
+    ),
+    "oneDNN": (
+        lambda: torch._C._set_mkldnn_enabled(False),
+        "changed torch's use of oneDNN to False",
+    ),
+    "Ctrl-C": (
+        lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        "changed what the process does on SIGINT",
+    ),
     "torch's seed": (lambda: torch.manual_seed(7), "re-seeded torch's random numbers"),
     "NumPy's seed": (lambda: np.random.seed(7), "re-seeded NumPy's random numbers"),
     "Python's seed": (lambda: random.seed(7), "re-seeded Python's random numbers"),
@@ -107,6 +148,41 @@ def test_a_deed_is_told_and_put_back(name: str) -> None:
     assert after == before
     assert len(changes) == 1
     assert changes[0].startswith(words)
+
+
+def test_filters_of_warnings_are_put_back_and_not_told() -> None:
+    before = list(warnings.filters)
+    with contained() as changes:
+        warnings.simplefilter("error")
+    assert (changes, warnings.filters) == ([], before)
+
+
+class Odd(BaseException):
+    """Made to pass every `except Exception`."""
+
+
+def test_what_would_pass_all_handlers_is_held() -> None:
+    with pytest.raises(Escaped, match="Odd: hello"), contained():
+        raise Odd("hello")
+    with pytest.raises(SystemExit), contained():
+        raise SystemExit(3)
+
+
+def test_an_interrupt_is_held_where_nobody_asked_for_it() -> None:
+    with pytest.raises(KeyboardInterrupt), contained():
+        raise KeyboardInterrupt  # nobody listens: it may be somebody's
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with interrupts.listening():
+            with pytest.raises(Escaped, match="nobody pressed Ctrl-C"), contained():
+                raise KeyboardInterrupt
+            with pytest.raises(KeyboardInterrupt), contained():
+                signal.raise_signal(signal.SIGINT)
+            assert interrupts.came()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert interrupts.came() is None
 
 
 def test_several_deeds_are_told_together() -> None:

@@ -23,6 +23,22 @@ from tests.run.support import HEAD, Runs, own, without_times
 Make = Callable[[str, str], EntryPoint]
 
 FAULTS = {
+    "any exception in build": (
+        "raise type('Odd', (BaseException,), {})('hello')",
+        "return x",
+        "build failed at stage 2",
+    ),
+    "any exception in forward": (
+        "return Block()",
+        "raise type('Odd', (BaseException,), {})('hello')",
+        "forward failed: Odd: hello",
+    ),
+    "any exception in training": (
+        "return Block()",
+        "raise_ = type('Odd', (BaseException,), {}); x = x * self.scale\n        "
+        "if self.training and torch.is_grad_enabled(): raise raise_('hello')\n        return x",
+        "Odd: hello",
+    ),
     "keeps its weights": (
         "return KEPT.setdefault(slot.stage, Block())",
         "return x",

@@ -63,15 +63,15 @@ def attempt(job: AnyJob, on_epoch: OnEpoch, on_note: OnNote) -> JobResult:
 
     So is what it changes of the process: the next job finds everything as this one did.
     """
-    with contained() as changes:
-        try:
+    failure, changes = None, []
+    try:
+        with contained() as changes:
             if isinstance(job, ClassifierJob):
                 fold, predictions = run_classifier(job)
             else:
                 fold, predictions = run_job(job, on_epoch, on_note)
-            failure = None
-        except (Exception, SystemExit) as error:
-            failure = JobFailure.of(error)
+    except (Exception, SystemExit) as error:
+        failure = JobFailure.of(error)
     if changes:
         text = f"it {told(changes)} while it was trained; put back"
         failure = failure.but(text) if failure else JobFailure(text=text, named=False, trace=text)
