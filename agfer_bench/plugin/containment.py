@@ -151,8 +151,8 @@ def _known_settings() -> list[_Setting]:
         ),
         _Setting(
             name="torch's use of oneDNN",
-            get=torch._C._get_mkldnn_enabled,
-            put=torch._C._set_mkldnn_enabled,
+            get=lambda: torch.backends.mkldnn.enabled,
+            put=torch.backends.mkldnn.set_flags,
         ),
     ]  # fmt: skip
 
