@@ -122,7 +122,7 @@ DEEDS: dict[str, tuple[Callable[[], object], str]] = {
         "changed torch's use of oneDNN to False",
     ),
     "Ctrl-C": (
-        lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        lambda: signal.signal(signal.SIGINT, lambda number, frame: None),
         "changed what the process does on SIGINT",
     ),
     "torch's seed": (lambda: torch.manual_seed(7), "re-seeded torch's random numbers"),
