@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -73,8 +73,11 @@ def replacing_site(out: Path) -> Iterator[Path]:
 
 def _mark(site: Path) -> None:
     names = sorted(path.relative_to(site).as_posix() for path in _files(site))
-    lines = [_MARKED, *names, MARKER]
-    (site / MARKER).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    _list(site / MARKER, [*names, MARKER])
+
+
+def _list(marker: Path, names: Iterable[str]) -> None:
+    marker.write_text("\n".join([_MARKED, *names]) + "\n", encoding="utf-8", newline="\n")
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -83,11 +86,14 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _own(site: Path) -> set[str] | None:
-    """Return the files that a site says are its own; None for a site of an earlier version."""
+def _own(site: Path) -> set[str]:
+    """Return the files of a site: those that it lists, or that earlier versions made."""
     text = (site / MARKER).read_text(encoding="utf-8", errors="replace")
     first, *names = text.splitlines()
-    return set(names) if first == _MARKED else None
+    if first == _MARKED:
+        return set(names)
+    found = (path.relative_to(site) for path in _files(site))
+    return {path.as_posix() for path in found if path.parts[0] in _BEFORE}
 
 
 def _foreign(site: Path) -> list[str]:
@@ -95,8 +101,6 @@ def _foreign(site: Path) -> list[str]:
     if not any(site.iterdir()):
         return []
     own = _own(site)
-    if own is None:
-        return [path.name for path in site.iterdir() if path.name not in _BEFORE]
     found = (path.relative_to(site).as_posix() for path in _files(site))
     empty = [path.name for path in site.iterdir() if path.is_dir() and not any(path.iterdir())]
     return [*(name for name in found if name not in own), *empty]
@@ -119,17 +123,11 @@ def _swap(new: Path, out: Path) -> None:
 def _replace_each(new: Path, out: Path) -> None:
     """Put the new files into the folder one by one, and take the former ones away."""
     before = _own(out)
-    if before is None:
-        before = {
-            path.relative_to(out).as_posix()
-            for path in _files(out)
-            if path.relative_to(out).parts[0] in _BEFORE
-        }
     names = {path.relative_to(new).as_posix() for path in _files(new)}
     # Until all is done, the files of both are the site's own.
     marker = out / MARKER
     both = draft_of(marker)
-    both.write_text("\n".join([_MARKED, *sorted(before | names)]) + "\n", encoding="utf-8")
+    _list(both, sorted(before | names))
     both.replace(marker)
     for name in sorted(names - {MARKER}):
         target = out / name

@@ -12,8 +12,8 @@ from agfer_bench.records.files import CALIBRATION, RECORD
 from agfer_bench.records.run import RunRecord
 from agfer_bench.records.speed import SpeedRun
 from agfer_bench.submissions.bounded_json import read_json
-from agfer_bench.submissions.limits import Limits, Refused, one_line
-from agfer_bench.submissions.read import contradiction_in, reason_of, record_of
+from agfer_bench.submissions.limits import Limits
+from agfer_bench.submissions.read import contradiction_in, invalid, reason_of, record_of
 
 AnyRecord = RunRecord | SpeedRun | CalibrationRecord
 
@@ -87,9 +87,4 @@ def _calibration(content: object) -> CalibrationRecord:
     try:
         return CalibrationRecord.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Refused(
-            f"is no valid calibration: {one_line(where, 100)}: "
-            f"{first['msg'].removeprefix('Value error, ')}"
-        ) from None
+        raise invalid("calibration", error) from None

@@ -189,10 +189,15 @@ def _validated(content: Any) -> RunRecord | SpeedRun:
     try:
         return (SpeedRun if speed else RunRecord).model_validate(content)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        where = ".".join(str(part) for part in details[0]["loc"]) or "the file"
-        reason = details[0]["msg"].removeprefix("Value error, ")
-        raise Refused(f"is no valid record: {one_line(where, 100)}: {reason}") from None
+        raise invalid("record", error) from None
+
+
+def invalid(what: str, error: ValidationError) -> Refused:
+    """Say in one line where a record breaks its layout first."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    reason = first["msg"].removeprefix("Value error, ")
+    return Refused(f"is no valid {what}: {one_line(where, 100)}: {reason}")
 
 
 def reason_of(error: Exception) -> str:
