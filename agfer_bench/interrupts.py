@@ -1,4 +1,4 @@
-"""Whether somebody pressed Ctrl-C, which a stranger's code can only pretend."""
+"""Whether somebody ended the command, which a stranger's code can only pretend."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ def came() -> bool | None:
     return _state[-1] if _state else None
 
 
+def note() -> None:
+    """Note that an interrupt came, for the handler of another signal that ends the command."""
+    if _state:
+        _state[-1] = True
+
+
 @contextmanager
 def listening() -> Iterator[None]:
     """Note that an interrupt comes, and raise KeyboardInterrupt for it as Python does."""
@@ -24,9 +30,8 @@ def listening() -> Iterator[None]:
         yield
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if _state:
-            _state[-1] = True
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        note()
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
@@ -34,7 +39,7 @@ def listening() -> Iterator[None]:
         yield
         return
     _state.append(False)
-    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:

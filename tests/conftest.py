@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import Distribution, EntryPoint
@@ -18,6 +19,10 @@ import pytest
 # is loaded, here and in every process that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell starts what runs in the background with Ctrl-C ignored: tests hear it everywhere alike.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EMOTIONS = ("anger", "happiness", "sadness")
 

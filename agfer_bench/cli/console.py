@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from agfer_bench import interrupts
 from agfer_bench.cli import stdout
 from agfer_bench.text import visible_json
 
@@ -173,6 +174,7 @@ def _heeding_sigterm() -> Iterator[None]:
 
     def end(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)  # what follows takes a moment
+        interrupts.note()
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():

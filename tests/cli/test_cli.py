@@ -289,7 +289,7 @@ def test_ctrl_c_says_how_to_go_on(
     command: Command, blobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("agfer_bench.run.jobs.guarded.run_job", interrupt)
     assert command.run(blobs, "--modules", "base", "--fresh") == 130
